@@ -1,0 +1,204 @@
+"""CLIP: two towers and a scale (paper Fig 3).
+
+Notable:
+- attributes are called what they are (``model.visual``, ``model.text``), state-dict keys are openai/CLIP's
+- captions are short: padding columns that no caption of the batch reaches are never computed
+- inputs are checked by shape and dtype on every call; values only where looking costs nothing (tokens on a CPU)
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from clipedu.models.config import PRESETS, CLIPConfig, ResNetConfig
+from clipedu.models.resnet import ModifiedResNet
+from clipedu.models.text import CBOW, TextTransformer
+from clipedu.models.vit import VisionTransformer
+
+
+class Embedded(NamedTuple):
+    """A batch in the joint space: ``image`` and ``text`` (B, E) L2-normalised, ``logit_scale`` () = 1 / temperature."""
+
+    image: Tensor
+    text: Tensor
+    logit_scale: Tensor
+
+
+def _normalise(x: Tensor) -> Tensor:
+    """Rows of length 1, computed in fp32 at least: in 16 bits the lengths would be off by half a percent."""
+    return F.normalize(x.to(torch.promote_types(x.dtype, torch.float32)), dim=-1)
+
+
+class CLIP(nn.Module):
+    """An image tower, a text tower and a learned temperature.
+
+    ``logit_scale`` is kept as a logarithm and starts at ln(1 / 0.07) (paper section 2.5). The training loop clamps it
+    after each step; a clamp in here would stop its gradient above the limit.
+    """
+
+    def __init__(self, config: CLIPConfig) -> None:
+        super().__init__()
+        self.config = config
+        vision, text = config.vision, config.text
+        self.visual: ModifiedResNet | VisionTransformer
+        if isinstance(vision, ResNetConfig):
+            self.visual = ModifiedResNet(vision, config.embed_dim)
+        else:
+            self.visual = VisionTransformer(vision, config.embed_dim, config.activation)
+        self.text: TextTransformer | CBOW
+        if text.kind == "transformer":
+            self.text = TextTransformer(text, config.embed_dim, config.activation)
+        else:
+            self.text = CBOW(text, config.embed_dim)
+        self.logit_scale = nn.Parameter(torch.tensor(math.log(1 / 0.07)))
+
+        # openai/CLIP keeps the parts of its text tower in the model itself: "token_embedding.weight" where our
+        # attribute is text.token_embedding.weight. Weights must travel both ways, so state_dict() drops the prefix
+        # and load_state_dict() puts it back. named_parameters() keeps the attribute's name.
+        self.register_state_dict_post_hook(_drop_text_prefix)
+        self.register_load_state_dict_pre_hook(_add_text_prefix)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The dtype of the image tower's weights, which pictures are cast to."""
+        return self.visual.conv1.weight.dtype
+
+    def encode_image(self, pictures: Tensor, *, normalize: bool = False) -> Tensor:
+        """Pictures (B, 3, R, R), float, as the model was trained to see them -> embeddings (B, E).
+
+        NaN is not looked for here (that would stall a GPU at every step): the training loop looks at the loss.
+        Raises TypeError (not float) or ValueError (shape).
+        """
+        self._check_pictures(pictures)
+        x = self.visual(pictures.to(self.dtype))
+        return _normalise(x) if normalize else x
+
+    def encode_text(self, tokens: Tensor, *, normalize: bool = False) -> Tensor:
+        """Tokens (B, L) of int64 or int32, L up to the context length -> embeddings (B, E).
+
+        Each row is [SOT] words [EOT] and padding, EOT being the largest id: the row is read where its EOT stands.
+        Raises TypeError (not whole numbers) or ValueError (shape, unknown id, a row without EOT).
+        """
+        x = self.text(self._check_and_trim(tokens))
+        return _normalise(x) if normalize else x
+
+    @torch.no_grad()
+    def image_features(self, pictures: Tensor) -> Tensor:
+        """Pictures (B, 3, R, R) -> features (B, W) before the projection, without gradients, for linear probes.
+
+        Call ``model.eval()`` first: in training mode a batch norm makes features depend on the rest of the batch.
+        """
+        self._check_pictures(pictures)
+        return self.visual.features(pictures.to(self.dtype))
+
+    def forward(self, pictures: Tensor, tokens: Tensor) -> Embedded:
+        """What training needs: both embeddings, normalised, and the scale."""
+        return Embedded(
+            self.encode_image(pictures, normalize=True),
+            self.encode_text(tokens, normalize=True),
+            self.logit_scale.exp(),
+        )
+
+    def logits(self, pictures: Tensor, tokens: Tensor) -> tuple[Tensor, Tensor]:
+        """Scaled cosine similarities (pictures x captions) and (captions x pictures): openai/CLIP's ``forward``."""
+        image, text, scale = self(pictures, tokens)
+        per_image = scale * image @ text.T
+        return per_image, per_image.T
+
+    def _check_pictures(self, pictures: Tensor) -> None:
+        side = self.config.vision.resolution
+        want = f"pictures must be a float tensor (batch, 3, {side}, {side})"
+        if not isinstance(pictures, Tensor):
+            raise TypeError(f"{want}, got a {type(pictures).__name__}")
+        shape = tuple(pictures.shape)
+        if not pictures.is_floating_point():
+            raise TypeError(f"{want}, got {pictures.dtype}; scale it to 0..1 and normalise it first")
+        if shape[1:] == (3, side, side) and shape[0] > 0:
+            return
+        hint = ""
+        if shape[:1] == (0,):
+            hint = ": the batch is empty"
+        elif len(shape) == 3:
+            hint = "; add the batch dimension with pictures[None]"
+        elif len(shape) == 4 and shape[1] != 3 and shape[-1] == 3:
+            hint = "; the channels are last, bring them forward with pictures.permute(0, 3, 1, 2)"
+        elif len(shape) == 4 and shape[1] != 3:
+            hint = f"; it has {shape[1]} channels where red, green and blue were expected"
+        elif len(shape) == 4:
+            hint = "; resize them to the resolution of this model"
+        raise ValueError(f"{want}, got {shape}{hint}")
+
+    def _check_and_trim(self, tokens: Tensor) -> Tensor:
+        """The tokens, checked, without the last columns if no caption reaches them."""
+        limit = self.config.text.context_length
+        want = f"tokens must be whole numbers (int64 or int32) of shape (batch, length up to {limit})"
+        if not isinstance(tokens, Tensor):
+            raise TypeError(f"{want}, got a {type(tokens).__name__}; call the tokenizer on captions first")
+        if tokens.dtype not in (torch.int64, torch.int32):
+            raise TypeError(f"{want}, got {tokens.dtype}")
+        if tokens.ndim != 2 or 0 in tokens.shape:
+            raise ValueError(f"{want}, got {tuple(tokens.shape)}")
+        if tokens.shape[1] > limit:
+            raise ValueError(
+                f"captions of {tokens.shape[1]} tokens, and the context of this model is {limit}; "
+                "shorten them, or give the tokenizer truncate=True"
+            )
+        # Looking at values would stall a GPU and break a traced graph; on a CPU it costs microseconds.
+        if tokens.device.type != "cpu" or torch.compiler.is_compiling():
+            return tokens
+        largest, eot = tokens.max(dim=1)
+        vocabulary = self.config.text.vocab_size
+        if int(largest.max()) >= vocabulary or int(tokens.min()) < 0:
+            raise ValueError(
+                f"token ids must lie in 0..{vocabulary - 1}, got {int(tokens.min())}..{int(largest.max())}; "
+                "were these captions tokenized for another vocabulary?"
+            )
+        if int(largest.min()) != int(largest.max()):
+            row = int(largest.argmin())
+            raise ValueError(
+                f"row {row} has no EOT: its largest id is {int(largest[row])}, and other rows have "
+                f"{int(largest.max())}; EOT, the largest id, must end every caption"
+            )
+        # A multiple of 8, so that the lengths (each of which a CPU prepares kernels for) stay few.
+        used = (int(eot.max()) // 8 + 1) * 8
+        return tokens[:, :used]
+
+
+def _is_text_key(key: str) -> bool:
+    return key != "logit_scale" and not key.startswith("visual.")
+
+
+def _drop_text_prefix(module: nn.Module, state: dict[str, Any], prefix: str, metadata: object) -> None:
+    for key in [k for k in state if k.startswith(f"{prefix}text.")]:
+        state[prefix + key.removeprefix(f"{prefix}text.")] = state.pop(key)
+
+
+def _add_text_prefix(module: nn.Module, state: dict[str, Any], prefix: str, *args: object) -> None:
+    for name in ("input_resolution", "context_length", "vocab_size"):
+        state.pop(prefix + name, None)  # sizes, which the released files carry among the weights
+    for key in [k for k in state if k.startswith(prefix) and _is_text_key(k.removeprefix(prefix))]:
+        state[f"{prefix}text.{key.removeprefix(prefix)}"] = state.pop(key)
+
+
+def build(preset: str | CLIPConfig, *, seed: int | None = None, **overrides: Any) -> CLIP:
+    """A new CLIP with random weights: ``build("laptop", seed=0, vocab_size=3000)``.
+
+    ``preset`` is a name from ``PRESETS`` or a config; ``overrides`` are fields of it, see :meth:`CLIPConfig.replace`.
+    With a ``seed`` the weights are always the same, and the global random state is left as it was.
+    Raises ValueError for a name or a field that does not exist.
+    """
+    if isinstance(preset, str):
+        if preset not in PRESETS:
+            raise ValueError(f"unknown preset {preset!r}; there are: {', '.join(PRESETS)}")
+        preset = PRESETS[preset]
+    config = preset.replace(**overrides)
+    if seed is None:
+        return CLIP(config)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return CLIP(config)

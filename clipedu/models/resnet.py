@@ -1,0 +1,166 @@
+"""The ModifiedResNet as an image tower, and a small cousin for 32-px pictures (paper section 2.4).
+
+Three changes to the ResNet of He et al.: a stem of three convolutions; every halving is an average pooling (a blur),
+so that no pixel is skipped; and attention pooling in place of the average at the end.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+
+import torch
+from torch import Tensor, nn
+
+from clipedu.models.attention import attention
+from clipedu.models.config import ResNetConfig
+
+
+def _shortcut(inputs: int, outputs: int, stride: int) -> nn.Module | None:
+    """What the residual is added to: the input itself (None), or the input brought to the same shape."""
+    if stride == 1 and inputs == outputs:
+        return None
+    return nn.Sequential(
+        OrderedDict(
+            [
+                ("-1", nn.AvgPool2d(stride)),  # no weights, so the names below stay those of openai/CLIP
+                ("0", nn.Conv2d(inputs, outputs, 1, bias=False)),
+                ("1", nn.BatchNorm2d(outputs)),
+            ]
+        )
+    )
+
+
+class Bottleneck(nn.Module):
+    """1x1 to fewer channels, 3x3, 1x1 back to four times as many: (B, inputs, H, W) -> (B, 4 * planes, H/s, W/s)."""
+
+    expansion = 4
+
+    def __init__(self, inputs: int, planes: int, stride: int = 1) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(inputs, planes, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(planes)
+        self.conv2 = nn.Conv2d(planes, planes, 3, padding=1, bias=False)
+        self.bn2 = nn.BatchNorm2d(planes)
+        self.avgpool = nn.AvgPool2d(stride) if stride > 1 else nn.Identity()
+        self.conv3 = nn.Conv2d(planes, planes * self.expansion, 1, bias=False)
+        self.bn3 = nn.BatchNorm2d(planes * self.expansion)
+        self.relu = nn.ReLU(inplace=True)
+        self.downsample = _shortcut(inputs, planes * self.expansion, stride)
+        nn.init.zeros_(self.bn3.weight)  # every block starts as its shortcut
+
+    def forward(self, x: Tensor) -> Tensor:
+        shortcut = x if self.downsample is None else self.downsample(x)
+        x = self.relu(self.bn1(self.conv1(x)))
+        x = self.relu(self.bn2(self.conv2(x)))
+        x = self.bn3(self.conv3(self.avgpool(x)))
+        return self.relu(x + shortcut)
+
+
+class BasicBlock(nn.Module):
+    """Two 3x3 convolutions, for small networks: (B, inputs, H, W) -> (B, planes, H/s, W/s)."""
+
+    expansion = 1
+
+    def __init__(self, inputs: int, planes: int, stride: int = 1) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(inputs, planes, 3, stride=stride, padding=1, bias=False)
+        self.bn1 = nn.BatchNorm2d(planes)
+        self.conv2 = nn.Conv2d(planes, planes, 3, padding=1, bias=False)
+        self.bn2 = nn.BatchNorm2d(planes)
+        self.relu = nn.ReLU(inplace=True)
+        self.downsample = _shortcut(inputs, planes, stride)
+        nn.init.zeros_(self.bn2.weight)
+
+    def forward(self, x: Tensor) -> Tensor:
+        shortcut = x if self.downsample is None else self.downsample(x)
+        x = self.relu(self.bn1(self.conv1(x)))
+        x = self.bn2(self.conv2(x))
+        return self.relu(x + shortcut)
+
+
+BLOCKS: dict[str, type[Bottleneck | BasicBlock]] = {"bottleneck": Bottleneck, "basic": BasicBlock}
+
+
+class AttentionPool2d(nn.Module):
+    """One step of attention in which the mean of the picture asks, and every place of it answers.
+
+    (B, C, S, S) -> (B, E). The softmax says where the network looked.
+    """
+
+    def __init__(self, side: int, width: int, heads: int, embed_dim: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.positional_embedding = nn.Parameter(torch.randn(side**2 + 1, width) / width**0.5)
+        self.k_proj = nn.Linear(width, width)
+        self.q_proj = nn.Linear(width, width)
+        self.v_proj = nn.Linear(width, width)
+        self.c_proj = nn.Linear(width, embed_dim)
+        for layer in (self.q_proj, self.k_proj, self.v_proj, self.c_proj):
+            nn.init.normal_(layer.weight, std=width**-0.5)
+
+    def features(self, x: Tensor) -> Tensor:
+        """(B, C, S, S) -> (B, C): what the attention gathered, before the projection."""
+        x = x.flatten(2).transpose(1, 2)  # (B, S*S, C)
+        x = torch.cat([x.mean(dim=1, keepdim=True), x], dim=1)  # (B, 1 + S*S, C)
+        x = x + self.positional_embedding.to(x.dtype)
+        q, k, v = self.q_proj(x[:, :1]), self.k_proj(x), self.v_proj(x)
+        q, k, v = (t.unflatten(-1, (self.heads, -1)).transpose(1, 2) for t in (q, k, v))  # (B, H, ., C/H)
+        return attention(q, k, v).flatten(1)  # (B, H, 1, C/H) -> (B, C)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.c_proj(self.features(x))
+
+
+class ModifiedResNet(nn.Module):
+    """Pictures (B, 3, R, R) -> embeddings (B, E), not normalised."""
+
+    def __init__(self, config: ResNetConfig, embed_dim: int) -> None:
+        super().__init__()
+        width = config.width
+        self.stem = config.stem
+        self.relu = nn.ReLU(inplace=True)
+        if config.stem == "paper":
+            half = width // 2
+            self.conv1 = nn.Conv2d(3, half, 3, stride=2, padding=1, bias=False)
+            self.bn1 = nn.BatchNorm2d(half)
+            self.conv2 = nn.Conv2d(half, half, 3, padding=1, bias=False)
+            self.bn2 = nn.BatchNorm2d(half)
+            self.conv3 = nn.Conv2d(half, width, 3, padding=1, bias=False)
+            self.bn3 = nn.BatchNorm2d(width)
+            self.avgpool = nn.AvgPool2d(2)
+        else:
+            self.conv1 = nn.Conv2d(3, width, 3, padding=1, bias=False)
+            self.bn1 = nn.BatchNorm2d(width)
+
+        block = BLOCKS[config.block]
+        inputs = width
+        self.stages = [f"layer{i + 1}" for i in range(len(config.layers))]
+        for i, (name, blocks) in enumerate(zip(self.stages, config.layers, strict=True)):
+            planes = width * 2**i
+            stage = [block(inputs, planes, stride=1 if i == 0 else 2)]
+            inputs = planes * block.expansion
+            stage += [block(inputs, planes) for _ in range(blocks - 1)]
+            self.add_module(name, nn.Sequential(*stage))
+        self.attnpool = AttentionPool2d(
+            config.resolution // config.shrink, config.feature_width, config.heads, embed_dim
+        )
+
+    def feature_map(self, pictures: Tensor) -> Tensor:
+        """(B, 3, R, R) -> (B, C, S, S): the last grid of features, before any pooling."""
+        # Channels last in memory: the layout that convolutions on a CPU, and 16-bit ones on a GPU, are written for.
+        x = pictures.contiguous(memory_format=torch.channels_last)
+        x = self.relu(self.bn1(self.conv1(x)))
+        if self.stem == "paper":
+            x = self.relu(self.bn2(self.conv2(x)))
+            x = self.relu(self.bn3(self.conv3(x)))
+            x = self.avgpool(x)  # (B, width, R/4, R/4)
+        for name in self.stages:
+            x = self.get_submodule(name)(x)
+        return x
+
+    def features(self, pictures: Tensor) -> Tensor:
+        """(B, 3, R, R) -> (B, C): pooled by attention, before the projection."""
+        return self.attnpool.features(self.feature_map(pictures))
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        return self.attnpool(self.feature_map(pictures))

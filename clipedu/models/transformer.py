@@ -1,0 +1,94 @@
+"""The transformer that both towers share: pre-norm residual blocks with attention and an MLP.
+
+The names of the submodules are those of openai/CLIP, because a name here is a key of its released weights.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from clipedu.models.attention import attention
+
+
+class LayerNorm(nn.LayerNorm):
+    """Layer normalisation computed in fp32 and cast back: means and variances lose too much in 16 bits."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        dtype = torch.promote_types(input.dtype, torch.float32)
+        weight, bias = self.weight.to(dtype), self.bias.to(dtype)
+        return F.layer_norm(input.to(dtype), self.normalized_shape, weight, bias, self.eps).to(input.dtype)
+
+
+class QuickGELU(nn.Module):
+    """x * sigmoid(1.702 x), the approximation of GELU in every weight that OpenAI released."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * torch.sigmoid(1.702 * x)
+
+
+ACTIVATIONS: dict[str, type[nn.Module]] = {"quick_gelu": QuickGELU, "gelu": nn.GELU}
+
+
+class MultiHeadAttention(nn.Module):
+    """Self-attention with one matrix for queries, keys and values: the layout and initial values of
+    ``torch.nn.MultiheadAttention``, with the computation in sight."""
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.in_proj_weight = nn.Parameter(torch.empty(3 * width, width))
+        self.in_proj_bias = nn.Parameter(torch.zeros(3 * width))
+        self.out_proj = nn.Linear(width, width)
+        nn.init.xavier_uniform_(self.in_proj_weight)
+        nn.init.zeros_(self.out_proj.bias)
+
+    def forward(self, x: Tensor, *, causal: bool = False) -> Tensor:
+        batch, length, width = x.shape
+        qkv = F.linear(x, self.in_proj_weight, self.in_proj_bias)  # (B, L, 3W)
+        qkv = qkv.view(batch, length, 3, self.heads, width // self.heads)
+        q, k, v = qkv.permute(2, 0, 3, 1, 4).unbind(0)  # each (B, H, L, W/H)
+        x = attention(q, k, v, causal=causal)
+        return self.out_proj(x.transpose(1, 2).reshape(batch, length, width))  # (B, L, W)
+
+
+class ResidualAttentionBlock(nn.Module):
+    """x + attention(norm(x)), then x + mlp(norm(x))."""
+
+    def __init__(self, width: int, heads: int, *, causal: bool, activation: str) -> None:
+        super().__init__()
+        self.causal = causal
+        self.attn = MultiHeadAttention(width, heads)
+        self.ln_1 = LayerNorm(width)
+        self.mlp = nn.Sequential(
+            OrderedDict(
+                c_fc=nn.Linear(width, 4 * width),
+                gelu=ACTIVATIONS[activation](),
+                c_proj=nn.Linear(4 * width, width),
+            )
+        )
+        self.ln_2 = LayerNorm(width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x + self.attn(self.ln_1(x), causal=self.causal)
+        return x + self.mlp(self.ln_2(x))
+
+
+class Transformer(nn.Module):
+    """``layers`` residual attention blocks: (B, L, W) -> (B, L, W)."""
+
+    def __init__(
+        self, width: int, layers: int, heads: int, *, causal: bool = False, activation: str = "quick_gelu"
+    ) -> None:
+        super().__init__()
+        blocks = [
+            ResidualAttentionBlock(width, heads, causal=causal, activation=activation)
+            for _ in range(layers)
+        ]
+        self.resblocks = nn.Sequential(*blocks)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.resblocks(x)
