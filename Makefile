@@ -1,0 +1,12 @@
+# Thin aliases of course.py, which also works where there is no make: python course.py course
+PYTHON ?= python3
+VERBS := course test setup lab checkpoints build check lint doctor clean
+
+.DEFAULT_GOAL := help
+.PHONY: help $(VERBS)
+
+help:
+	@$(PYTHON) course.py --help
+
+$(VERBS):
+	@$(PYTHON) course.py $@ $(ARGS)
