@@ -1,0 +1,58 @@
+"""Which pictures ask which question: the held-out tasks, and a validation task inside the training families.
+
+Recipes are chosen on :func:`validation_task`, which leaves a *training* family out. The held-out families are only
+ever reported.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from clipedu.pairs.icons import FAMILIES, TRAINING_FAMILIES, load_icons
+from clipedu.pairs.raster import open_pictures
+
+NamedTask = tuple[np.ndarray, np.ndarray, list[str]]
+
+
+def held_out_task(family: str, size: int = 32) -> NamedTask:
+    """The zero-shot task of a held-out family: its names that occur in at least two training families.
+
+    A name that two families share is a thing that people draw; a name of one family may be its private jargon.
+
+    Returns: rgba (n, S, S, 4) uint8; labels (n,) int64; class names.
+    Raises ValueError for a family that is not held out.
+    """
+    if FAMILIES.get(family) is None or FAMILIES[family].role != "held_out":
+        known = ", ".join(key for key, known in FAMILIES.items() if known.role == "held_out")
+        raise ValueError(f"Family {family!r} is not held out. These are: {known}.")
+    return _task(family, shared_names(TRAINING_FAMILIES, at_least=2), size)
+
+
+def validation_task(family: str, size: int = 32, *, at_least: int = 1) -> NamedTask:
+    """The same question asked of a *training* family, for a model trained on the other training families only.
+
+    Args:
+        family: the training family left out.
+        at_least: how many of the other training families must know the name.
+    """
+    others = [key for key in TRAINING_FAMILIES if key != family]
+    if len(others) == len(TRAINING_FAMILIES):
+        raise ValueError(f"Family {family!r} is not for training. These are: {', '.join(TRAINING_FAMILIES)}.")
+    return _task(family, shared_names(others, at_least=at_least), size)
+
+
+def shared_names(families: Sequence[str], *, at_least: int) -> set[str]:
+    """Names that occur in at least so many of the families, letter for letter."""
+    names = [{icon.name for icon in load_icons([key])} for key in families]
+    return {name for name in set().union(*names) if sum(name in known for known in names) >= at_least}
+
+
+def _task(family: str, names: set[str], size: int) -> NamedTask:
+    pictures = open_pictures(size)
+    rows = np.array([i for i in pictures.where([family]) if pictures.icons[i].name in names])
+    classes = sorted({pictures.icons[i].name for i in rows})
+    number = {name: label for label, name in enumerate(classes)}
+    labels = np.array([number[pictures.icons[i].name] for i in rows], dtype=np.int64)
+    return pictures.rgba[rows], labels, classes
