@@ -3,6 +3,7 @@
 from clipedu.models.attention import AttentionChoice, attention, choose_attention, plain_attention
 from clipedu.models.clip import CLIP, Embedded, build
 from clipedu.models.config import PRESETS, CLIPConfig, ResNetConfig, TextConfig, ViTConfig
+from clipedu.models.flops import count_flops, count_parameters
 from clipedu.models.resnet import ModifiedResNet
 from clipedu.models.text import CBOW, TextTransformer
 from clipedu.models.vit import VisionTransformer
@@ -23,5 +24,7 @@ __all__ = [
     "attention",
     "build",
     "choose_attention",
+    "count_flops",
+    "count_parameters",
     "plain_attention",
 ]

@@ -1,9 +1,10 @@
 """CLIP: two towers and a scale (paper Fig 3).
 
 Notable:
-- attributes are called what they are (``model.visual``, ``model.text``), state-dict keys are openai/CLIP's
+- attributes are called what they are (``model.visual``, ``model.text``), and the keys of the
+  state dict are openai/CLIP's
 - captions are short: padding columns that no caption of the batch reaches are never computed
-- inputs are checked by shape and dtype on every call; values only where looking costs nothing (tokens on a CPU)
+- inputs are checked on every call by shape and dtype, and by value only where looking is free
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from clipedu.models.vit import VisionTransformer
 
 
 class Embedded(NamedTuple):
-    """A batch in the joint space: ``image`` and ``text`` (B, E) L2-normalised, ``logit_scale`` () = 1 / temperature."""
+    """A batch in the joint space: two (B, E) of rows of length 1, and () = 1 / temperature."""
 
     image: Tensor
     text: Tensor
@@ -30,15 +31,16 @@ class Embedded(NamedTuple):
 
 
 def _normalise(x: Tensor) -> Tensor:
-    """Rows of length 1, computed in fp32 at least: in 16 bits the lengths would be off by half a percent."""
+    """Rows of length 1, in fp32 at least: in 16 bits a length would be off by half a percent."""
     return F.normalize(x.to(torch.promote_types(x.dtype, torch.float32)), dim=-1)
 
 
 class CLIP(nn.Module):
     """An image tower, a text tower and a learned temperature.
 
-    ``logit_scale`` is kept as a logarithm and starts at ln(1 / 0.07) (paper section 2.5). The training loop clamps it
-    after each step; a clamp in here would stop its gradient above the limit.
+    ``logit_scale`` is kept as a logarithm and starts at ln(1 / 0.07) (paper section 2.5). The
+    training loop clamps it after each step; a clamp in here would stop its gradient above the
+    limit.
     """
 
     def __init__(self, config: CLIPConfig) -> None:
@@ -57,9 +59,10 @@ class CLIP(nn.Module):
             self.text = CBOW(text, config.embed_dim)
         self.logit_scale = nn.Parameter(torch.tensor(math.log(1 / 0.07)))
 
-        # openai/CLIP keeps the parts of its text tower in the model itself: "token_embedding.weight" where our
-        # attribute is text.token_embedding.weight. Weights must travel both ways, so state_dict() drops the prefix
-        # and load_state_dict() puts it back. named_parameters() keeps the attribute's name.
+        # openai/CLIP keeps the parts of its text tower in the model itself, so its key is
+        # "token_embedding.weight" where our attribute is text.token_embedding.weight. Weights
+        # travel both ways: state_dict() drops the "text." and load_state_dict() puts it back.
+        # (named_parameters() says "text.token_embedding.weight", as the attribute is called.)
         self.register_state_dict_post_hook(_drop_text_prefix)
         self.register_load_state_dict_pre_hook(_add_text_prefix)
 
@@ -71,8 +74,8 @@ class CLIP(nn.Module):
     def encode_image(self, pictures: Tensor, *, normalize: bool = False) -> Tensor:
         """Pictures (B, 3, R, R), float, as the model was trained to see them -> embeddings (B, E).
 
-        NaN is not looked for here (that would stall a GPU at every step): the training loop looks at the loss.
-        Raises TypeError (not float) or ValueError (shape).
+        NaN is not looked for here (that would stall a GPU at every step): the training loop looks
+        at the loss. Raises TypeError (not float) or ValueError (shape).
         """
         self._check_pictures(pictures)
         x = self.visual(pictures.to(self.dtype))
@@ -81,17 +84,19 @@ class CLIP(nn.Module):
     def encode_text(self, tokens: Tensor, *, normalize: bool = False) -> Tensor:
         """Tokens (B, L) of int64 or int32, L up to the context length -> embeddings (B, E).
 
-        Each row is [SOT] words [EOT] and padding, EOT being the largest id: the row is read where its EOT stands.
-        Raises TypeError (not whole numbers) or ValueError (shape, unknown id, a row without EOT).
+        Each row is [SOT] words [EOT] and padding, EOT being the largest id: the row is read where
+        its EOT stands. Raises TypeError (not whole numbers) or ValueError (shape, unknown id, a
+        row without EOT).
         """
         x = self.text(self._check_and_trim(tokens))
         return _normalise(x) if normalize else x
 
     @torch.no_grad()
     def image_features(self, pictures: Tensor) -> Tensor:
-        """Pictures (B, 3, R, R) -> features (B, W) before the projection, without gradients, for linear probes.
+        """Pictures (B, 3, R, R) -> features (B, W), for linear probes: no projection, no gradients.
 
-        Call ``model.eval()`` first: in training mode a batch norm makes features depend on the rest of the batch.
+        Call ``model.eval()`` first: in training mode a batch norm makes features depend on the
+        rest of the batch.
         """
         self._check_pictures(pictures)
         return self.visual.features(pictures.to(self.dtype))
@@ -105,7 +110,10 @@ class CLIP(nn.Module):
         )
 
     def logits(self, pictures: Tensor, tokens: Tensor) -> tuple[Tensor, Tensor]:
-        """Scaled cosine similarities (pictures x captions) and (captions x pictures): openai/CLIP's ``forward``."""
+        """Scaled cosine similarities, (pictures, captions) and (captions, pictures).
+
+        This is the ``forward`` of openai/CLIP.
+        """
         image, text, scale = self(pictures, tokens)
         per_image = scale * image @ text.T
         return per_image, per_image.T
@@ -117,7 +125,9 @@ class CLIP(nn.Module):
             raise TypeError(f"{want}, got a {type(pictures).__name__}")
         shape = tuple(pictures.shape)
         if not pictures.is_floating_point():
-            raise TypeError(f"{want}, got {pictures.dtype}; scale it to 0..1 and normalise it first")
+            raise TypeError(
+                f"{want}, got {pictures.dtype}; scale it to 0..1 and normalise it first"
+            )
         if shape[1:] == (3, side, side) and shape[0] > 0:
             return
         hint = ""
@@ -136,9 +146,9 @@ class CLIP(nn.Module):
     def _check_and_trim(self, tokens: Tensor) -> Tensor:
         """The tokens, checked, without the last columns if no caption reaches them."""
         limit = self.config.text.context_length
-        want = f"tokens must be whole numbers (int64 or int32) of shape (batch, length up to {limit})"
+        want = f"tokens must be int64 or int32 of shape (batch, length up to {limit})"
         if not isinstance(tokens, Tensor):
-            raise TypeError(f"{want}, got a {type(tokens).__name__}; call the tokenizer on captions first")
+            raise TypeError(f"{want}, got a {type(tokens).__name__}; call the tokenizer first")
         if tokens.dtype not in (torch.int64, torch.int32):
             raise TypeError(f"{want}, got {tokens.dtype}")
         if tokens.ndim != 2 or 0 in tokens.shape:
@@ -148,21 +158,22 @@ class CLIP(nn.Module):
                 f"captions of {tokens.shape[1]} tokens, and the context of this model is {limit}; "
                 "shorten them, or give the tokenizer truncate=True"
             )
-        # Looking at values would stall a GPU and break a traced graph; on a CPU it costs microseconds.
+        # Looking at values would stall a GPU or break a traced graph; on a CPU it is free.
         if tokens.device.type != "cpu" or torch.compiler.is_compiling():
             return tokens
         largest, eot = tokens.max(dim=1)
         vocabulary = self.config.text.vocab_size
-        if int(largest.max()) >= vocabulary or int(tokens.min()) < 0:
+        low, high = int(tokens.min()), int(largest.max())
+        if low < 0 or high >= vocabulary:
             raise ValueError(
-                f"token ids must lie in 0..{vocabulary - 1}, got {int(tokens.min())}..{int(largest.max())}; "
+                f"token ids must lie in 0..{vocabulary - 1}, got {low}..{high}; "
                 "were these captions tokenized for another vocabulary?"
             )
-        if int(largest.min()) != int(largest.max()):
+        if int(largest.min()) != high:
             row = int(largest.argmin())
             raise ValueError(
-                f"row {row} has no EOT: its largest id is {int(largest[row])}, and other rows have "
-                f"{int(largest.max())}; EOT, the largest id, must end every caption"
+                f"row {row} has no EOT: its largest id is {int(largest[row])} where other rows "
+                f"have {high}; the largest id, EOT, must end every caption"
             )
         # A multiple of 8, so that the lengths (each of which a CPU prepares kernels for) stay few.
         used = (int(eot.max()) // 8 + 1) * 8
@@ -173,12 +184,12 @@ def _is_text_key(key: str) -> bool:
     return key != "logit_scale" and not key.startswith("visual.")
 
 
-def _drop_text_prefix(module: nn.Module, state: dict[str, Any], prefix: str, metadata: object) -> None:
+def _drop_text_prefix(module: nn.Module, state: dict[str, Any], prefix: str, *_: object) -> None:
     for key in [k for k in state if k.startswith(f"{prefix}text.")]:
         state[prefix + key.removeprefix(f"{prefix}text.")] = state.pop(key)
 
 
-def _add_text_prefix(module: nn.Module, state: dict[str, Any], prefix: str, *args: object) -> None:
+def _add_text_prefix(module: nn.Module, state: dict[str, Any], prefix: str, *_: object) -> None:
     for name in ("input_resolution", "context_length", "vocab_size"):
         state.pop(prefix + name, None)  # sizes, which the released files carry among the weights
     for key in [k for k in state if k.startswith(prefix) and _is_text_key(k.removeprefix(prefix))]:
@@ -188,9 +199,9 @@ def _add_text_prefix(module: nn.Module, state: dict[str, Any], prefix: str, *arg
 def build(preset: str | CLIPConfig, *, seed: int | None = None, **overrides: Any) -> CLIP:
     """A new CLIP with random weights: ``build("laptop", seed=0, vocab_size=3000)``.
 
-    ``preset`` is a name from ``PRESETS`` or a config; ``overrides`` are fields of it, see :meth:`CLIPConfig.replace`.
-    With a ``seed`` the weights are always the same, and the global random state is left as it was.
-    Raises ValueError for a name or a field that does not exist.
+    ``preset`` is a name from ``PRESETS`` or a config; ``overrides`` are fields of it, see
+    :meth:`CLIPConfig.replace`. With a ``seed`` the weights are always the same, and the global
+    random state is left as it was. Raises ValueError for a name or a field that does not exist.
     """
     if isinstance(preset, str):
         if preset not in PRESETS:

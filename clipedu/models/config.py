@@ -1,7 +1,7 @@
 """The shape of a CLIP as plain data: two towers, one joint embedding, and the presets by name.
 
-A config holds sizes only, no weights and no recipe. It turns into JSON and back, so that a checkpoint can say what it
-is a checkpoint of.
+A config holds sizes only, no weights and no recipe. It turns into JSON and back, so that a
+checkpoint can say what it is a checkpoint of.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def _require_heads(config: Any, width: int) -> None:
 
 @dataclass(frozen=True)
 class ViTConfig:
-    """A Vision Transformer (paper section 2.4): ``resolution`` pixels cut into squares of ``patch`` pixels."""
+    """A Vision Transformer (paper section 2.4): a picture cut into squares of ``patch`` pixels."""
 
     resolution: int
     patch: int
@@ -42,50 +42,61 @@ class ViTConfig:
         _require_heads(self, self.width)
         if self.resolution % self.patch:
             raise ValueError(
-                f"ViTConfig: pictures of {self.resolution} px cannot be cut into patches of {self.patch} px; "
-                "choose a patch that divides the resolution"
+                f"ViTConfig: pictures of {self.resolution} px cannot be cut into patches of "
+                f"{self.patch} px; choose a patch that divides the resolution"
             )
+
+
+STEM_SHRINK = {"paper": 4, "half": 2, "small": 1}  # how many times fewer pixels along a side
 
 
 @dataclass(frozen=True)
 class ResNetConfig:
     """A ModifiedResNet (paper section 2.4), or its small cousin for pictures of 32 px.
 
-    ``layers`` is the number of blocks in each stage; stage i has ``width * 2**i`` channels and halves the picture when
-    i > 0. ``heads`` belong to the attention pooling at the end.
+    ``layers`` is the number of blocks in each stage; stage i has ``width * 2**i`` channels and
+    halves the picture when i > 0. ``heads`` belong to the attention pooling at the end.
 
-    * ``stem="paper"``: three 3x3 convolutions and a pooling, which shrink the picture by 4 before the first stage;
-      ``stem="small"``: one 3x3 convolution which keeps every pixel (a 32-px picture has none to lose).
-    * ``block="bottleneck"``: 1x1, 3x3, 1x1 (four times wider outside than inside); ``block="basic"``: 3x3, 3x3.
+    * ``stem``: "paper" is three 3x3 convolutions and a pooling, which shrink the picture by 4, too
+      much for 32 px; "half" is one 3x3 convolution of stride 2, "small" one of stride 1.
+    * ``block``: "bottleneck" is 1x1, 3x3, 1x1 and leaves four times as many channels as the 3x3
+      sees; "basic" is 3x3, 3x3.
     """
 
     resolution: int
     layers: tuple[int, ...]
     width: int
     heads: int
-    stem: Literal["paper", "small"] = "paper"
+    stem: Literal["paper", "half", "small"] = "paper"
     block: Literal["bottleneck", "basic"] = "bottleneck"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "layers", tuple(self.layers))  # JSON gives a list
         _require_positive(self, "resolution width heads")
         if not self.layers or any(not isinstance(n, int) or n < 1 for n in self.layers):
-            raise ValueError(f"ResNetConfig.layers must be blocks per stage, as (3, 4, 6, 3); got {self.layers!r}")
-        if self.stem not in ("paper", "small"):
-            raise ValueError(f"ResNetConfig.stem must be 'paper' or 'small', got {self.stem!r}")
+            raise ValueError(
+                "ResNetConfig.layers must be the blocks of each stage, as (3, 4, 6, 3); "
+                f"got {self.layers!r}"
+            )
+        if self.stem not in STEM_SHRINK:
+            raise ValueError(
+                f"ResNetConfig.stem must be one of {list(STEM_SHRINK)}, got {self.stem!r}"
+            )
         if self.block not in ("bottleneck", "basic"):
-            raise ValueError(f"ResNetConfig.block must be 'bottleneck' or 'basic', got {self.block!r}")
+            raise ValueError(
+                f"ResNetConfig.block must be 'bottleneck' or 'basic', got {self.block!r}"
+            )
         _require_heads(self, self.feature_width)
         if self.resolution % self.shrink:
             raise ValueError(
-                f"ResNetConfig: this network shrinks a picture by {self.shrink}, which does not divide "
-                f"{self.resolution} px; choose a multiple of {self.shrink}"
+                f"ResNetConfig: this network shrinks a picture by {self.shrink}, which does not "
+                f"divide {self.resolution} px; choose a multiple of {self.shrink}"
             )
 
     @property
     def shrink(self) -> int:
         """How many pixels of the picture lie along one side of a cell of the last feature map."""
-        return (4 if self.stem == "paper" else 1) * 2 ** (len(self.layers) - 1)
+        return STEM_SHRINK[self.stem] * 2 ** (len(self.layers) - 1)
 
     @property
     def feature_width(self) -> int:
@@ -95,9 +106,9 @@ class ResNetConfig:
 
 @dataclass(frozen=True)
 class TextConfig:
-    """The text tower: ``kind="transformer"`` (causal, pooled at EOT), or ``kind="cbow"`` (the mean of the words).
+    """The text tower: "transformer" (causal, read at EOT) or "cbow" (the mean of the words).
 
-    CBOW has no positions, heads or layers: those fields only describe the transformer.
+    CBOW has no positions, heads or layers: those fields describe the transformer only.
     """
 
     vocab_size: int
@@ -118,8 +129,8 @@ class TextConfig:
 class CLIPConfig:
     """Two towers and the ``embed_dim`` of the space where they meet.
 
-    ``activation``: every weight that OpenAI released needs "quick_gelu"; loading them under "gelu" fails silently, as a
-    few points of lost accuracy.
+    ``activation``: every weight that OpenAI released needs "quick_gelu"; loading them under
+    "gelu" fails silently, as a few points of lost accuracy.
     """
 
     embed_dim: int
@@ -130,7 +141,9 @@ class CLIPConfig:
     def __post_init__(self) -> None:
         _require_positive(self, "embed_dim")
         if self.activation not in ("quick_gelu", "gelu"):
-            raise ValueError(f"CLIPConfig.activation must be 'quick_gelu' or 'gelu', got {self.activation!r}")
+            raise ValueError(
+                f"CLIPConfig.activation must be 'quick_gelu' or 'gelu', got {self.activation!r}"
+            )
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON; :meth:`from_dict` reads it back."""
@@ -153,38 +166,56 @@ class CLIPConfig:
     def replace(self, **changes: Any) -> CLIPConfig:
         """The same config with some fields changed.
 
-        A field which only one part has goes by its name (``vocab_size``, ``context_length``, ``resolution``, ``patch``,
-        ``embed_dim``, ...); one which both towers have takes a prefix (``text_width``, ``vision_layers``).
+        A field of one part goes by its name (``embed_dim``, ``vocab_size``, ``resolution``, ...);
+        one that both towers have takes a prefix (``text_width``, ``vision_layers``). A whole tower
+        can be given as ``vision`` or ``text``. Raises ValueError for a field that does not exist.
         """
-        parts: dict[str, Any] = {"": self, "vision": self.vision, "text": self.text}
-        owners: dict[str, list[str]] = {}
+        top: dict[str, Any] = {}
+        vision: dict[str, Any] = {}
+        text: dict[str, Any] = {}
+        for name, value in changes.items():
+            part, field = self._find(name)
+            {"": top, "vision": vision, "text": text}[part][field] = value
+        top["vision"] = dataclasses.replace(top.get("vision", self.vision), **vision)
+        top["text"] = dataclasses.replace(top.get("text", self.text), **text)
+        return dataclasses.replace(self, **top)
+
+    def _find(self, name: str) -> tuple[str, str]:
+        """The part ("", "vision" or "text") and the field that a name in :meth:`replace` means."""
+        parts = {"": self, "vision": self.vision, "text": self.text}
+        full_names: dict[str, tuple[str, str]] = {}
+        short_names: dict[str, list[tuple[str, str]]] = {}
         for part, config in parts.items():
             for field in dataclasses.fields(config):
-                if field.name in ("vision", "text"):
-                    continue
-                owners.setdefault(field.name, []).append(part)
-                owners[f"{part}_{field.name}"] = [part]
-        for name, value in changes.items():
-            if len(owners.get(name, [])) != 1 or name.startswith("_"):
-                names = sorted(n for n, o in owners.items() if len(o) == 1 and not n.startswith("_"))
-                raise ValueError(f"unknown or ambiguous field {name!r}; the fields are: {', '.join(names)}")
-            (part,) = owners[name]
-            field_name = name.removeprefix(f"{part}_") if part else name
-            parts[part] = dataclasses.replace(parts[part], **{field_name: value})
-        return dataclasses.replace(parts[""], vision=parts["vision"], text=parts["text"])
+                full_names[f"{part}_{field.name}" if part else field.name] = (part, field.name)
+                short_names.setdefault(field.name, []).append((part, field.name))
+        if name in full_names:
+            return full_names[name]
+        if len(short_names.get(name, [])) == 1:
+            return short_names[name][0]
+        hint = "both towers have one" if name in short_names else "there is none"
+        raise ValueError(f"no field {name!r} ({hint}); the fields are: {', '.join(full_names)}")
 
 
 def _paper_text(width: int) -> TextConfig:
-    # The paper's text tower: 12 layers, 64 channels a head; only its width follows the image tower's.
-    return TextConfig(vocab_size=49408, context_length=77, width=width, heads=width // 64, layers=12)
+    """12 layers and 64 channels a head; only the width follows the image tower's."""
+    return TextConfig(49408, context_length=77, width=width, heads=width // 64, layers=12)
 
 
-def _paper_resnet(embed: int, resolution: int, layers: tuple[int, ...], width: int, text: int) -> CLIPConfig:
-    return CLIPConfig(embed, ResNetConfig(resolution, layers, width, width * 32 // 64), _paper_text(text))
+def _paper_resnet(
+    embed: int, resolution: int, layers: tuple[int, ...], width: int, text: int
+) -> CLIPConfig:
+    return CLIPConfig(
+        embed, ResNetConfig(resolution, layers, width, width * 32 // 64), _paper_text(text)
+    )
 
 
-def _paper_vit(embed: int, resolution: int, patch: int, width: int, layers: int, text: int) -> CLIPConfig:
-    return CLIPConfig(embed, ViTConfig(resolution, patch, width, layers, width // 64), _paper_text(text))
+def _paper_vit(
+    embed: int, resolution: int, patch: int, width: int, layers: int, text: int
+) -> CLIPConfig:
+    return CLIPConfig(
+        embed, ViTConfig(resolution, patch, width, layers, width // 64), _paper_text(text)
+    )
 
 
 _SMALL_TEXT = TextConfig(vocab_size=4096, context_length=32, width=192, heads=4, layers=2)

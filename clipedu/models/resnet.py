@@ -1,7 +1,8 @@
 """The ModifiedResNet as an image tower, and a small cousin for 32-px pictures (paper section 2.4).
 
-Three changes to the ResNet of He et al.: a stem of three convolutions; every halving is an average pooling (a blur),
-so that no pixel is skipped; and attention pooling in place of the average at the end.
+Three changes to the ResNet of He et al.: a stem of three convolutions; every halving is an
+average pooling (a blur), so that no pixel is skipped; and attention pooling in place of the
+average at the end.
 """
 
 from __future__ import annotations
@@ -12,17 +13,20 @@ import torch
 from torch import Tensor, nn
 
 from clipedu.models.attention import attention
-from clipedu.models.config import ResNetConfig
+from clipedu.models.config import STEM_SHRINK, ResNetConfig
 
 
 def _shortcut(inputs: int, outputs: int, stride: int) -> nn.Module | None:
-    """What the residual is added to: the input itself (None), or the input brought to the same shape."""
+    """What a block is added to: its input (None), or its input brought to the output's shape."""
     if stride == 1 and inputs == outputs:
         return None
     return nn.Sequential(
         OrderedDict(
             [
-                ("-1", nn.AvgPool2d(stride)),  # no weights, so the names below stay those of openai/CLIP
+                (
+                    "-1",
+                    nn.AvgPool2d(stride),
+                ),  # named so that the convolution is "0", as in openai/CLIP
                 ("0", nn.Conv2d(inputs, outputs, 1, bias=False)),
                 ("1", nn.BatchNorm2d(outputs)),
             ]
@@ -31,7 +35,10 @@ def _shortcut(inputs: int, outputs: int, stride: int) -> nn.Module | None:
 
 
 class Bottleneck(nn.Module):
-    """1x1 to fewer channels, 3x3, 1x1 back to four times as many: (B, inputs, H, W) -> (B, 4 * planes, H/s, W/s)."""
+    """1x1 to few channels, 3x3, 1x1 to four times as many, s being the stride.
+
+    (B, inputs, H, W) -> (B, 4 * planes, H/s, W/s)
+    """
 
     expansion = 4
 
@@ -104,8 +111,9 @@ class AttentionPool2d(nn.Module):
         x = torch.cat([x.mean(dim=1, keepdim=True), x], dim=1)  # (B, 1 + S*S, C)
         x = x + self.positional_embedding.to(x.dtype)
         q, k, v = self.q_proj(x[:, :1]), self.k_proj(x), self.v_proj(x)
-        q, k, v = (t.unflatten(-1, (self.heads, -1)).transpose(1, 2) for t in (q, k, v))  # (B, H, ., C/H)
-        return attention(q, k, v).flatten(1)  # (B, H, 1, C/H) -> (B, C)
+        # heads apart: q (B, H, 1, C/H), k and v (B, H, 1 + S*S, C/H)
+        q, k, v = (x.unflatten(-1, (self.heads, -1)).transpose(1, 2) for x in (q, k, v))
+        return attention(q, k, v).flatten(1)  # (B, C)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.c_proj(self.features(x))
@@ -129,7 +137,7 @@ class ModifiedResNet(nn.Module):
             self.bn3 = nn.BatchNorm2d(width)
             self.avgpool = nn.AvgPool2d(2)
         else:
-            self.conv1 = nn.Conv2d(3, width, 3, padding=1, bias=False)
+            self.conv1 = nn.Conv2d(3, width, 3, STEM_SHRINK[config.stem], padding=1, bias=False)
             self.bn1 = nn.BatchNorm2d(width)
 
         block = BLOCKS[config.block]
@@ -147,7 +155,7 @@ class ModifiedResNet(nn.Module):
 
     def feature_map(self, pictures: Tensor) -> Tensor:
         """(B, 3, R, R) -> (B, C, S, S): the last grid of features, before any pooling."""
-        # Channels last in memory: the layout that convolutions on a CPU, and 16-bit ones on a GPU, are written for.
+        # Channels last in memory is what convolutions on a CPU, or in 16 bits, are written for.
         x = pictures.contiguous(memory_format=torch.channels_last)
         x = self.relu(self.bn1(self.conv1(x)))
         if self.stem == "paper":

@@ -1,11 +1,9 @@
-"""The transformer that both towers share: pre-norm residual blocks with attention and an MLP.
+"""The transformer that both towers share: pre-norm residual blocks of attention and an MLP.
 
-The names of the submodules are those of openai/CLIP, because a name here is a key of its released weights.
+The names of the submodules are those of openai/CLIP: a name here is a key of its released weights.
 """
 
 from __future__ import annotations
-
-from collections import OrderedDict
 
 import torch
 import torch.nn.functional as F
@@ -15,12 +13,13 @@ from clipedu.models.attention import attention
 
 
 class LayerNorm(nn.LayerNorm):
-    """Layer normalisation computed in fp32 and cast back: means and variances lose too much in 16 bits."""
+    """Layer norm computed in fp32 and cast back: 16 bits lose too much of a mean and a variance."""
 
     def forward(self, input: Tensor) -> Tensor:
-        dtype = torch.promote_types(input.dtype, torch.float32)
-        weight, bias = self.weight.to(dtype), self.bias.to(dtype)
-        return F.layer_norm(input.to(dtype), self.normalized_shape, weight, bias, self.eps).to(input.dtype)
+        wide = torch.promote_types(input.dtype, torch.float32)
+        weight, bias = self.weight.to(wide), self.bias.to(wide)
+        x = F.layer_norm(input.to(wide), self.normalized_shape, weight, bias, self.eps)
+        return x.to(input.dtype)
 
 
 class QuickGELU(nn.Module):
@@ -34,8 +33,10 @@ ACTIVATIONS: dict[str, type[nn.Module]] = {"quick_gelu": QuickGELU, "gelu": nn.G
 
 
 class MultiHeadAttention(nn.Module):
-    """Self-attention with one matrix for queries, keys and values: the layout and initial values of
-    ``torch.nn.MultiheadAttention``, with the computation in sight."""
+    """Self-attention, (B, L, W) -> (B, L, W), with one matrix for queries, keys and values.
+
+    Parameters and initial values are those of ``torch.nn.MultiheadAttention``.
+    """
 
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
@@ -55,21 +56,28 @@ class MultiHeadAttention(nn.Module):
         return self.out_proj(x.transpose(1, 2).reshape(batch, length, width))  # (B, L, W)
 
 
+class MLP(nn.Module):
+    """Two layers on every token by itself, four times wider inside: (B, L, W) -> (B, L, W)."""
+
+    def __init__(self, width: int, activation: str) -> None:
+        super().__init__()
+        self.c_fc = nn.Linear(width, 4 * width)
+        self.gelu = ACTIVATIONS[activation]()
+        self.c_proj = nn.Linear(4 * width, width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.c_proj(self.gelu(self.c_fc(x)))
+
+
 class ResidualAttentionBlock(nn.Module):
-    """x + attention(norm(x)), then x + mlp(norm(x))."""
+    """Two branches are added to the stream x: attention moves words, the MLP works on each."""
 
     def __init__(self, width: int, heads: int, *, causal: bool, activation: str) -> None:
         super().__init__()
         self.causal = causal
         self.attn = MultiHeadAttention(width, heads)
         self.ln_1 = LayerNorm(width)
-        self.mlp = nn.Sequential(
-            OrderedDict(
-                c_fc=nn.Linear(width, 4 * width),
-                gelu=ACTIVATIONS[activation](),
-                c_proj=nn.Linear(4 * width, width),
-            )
-        )
+        self.mlp = MLP(width, activation)
         self.ln_2 = LayerNorm(width)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -81,14 +89,13 @@ class Transformer(nn.Module):
     """``layers`` residual attention blocks: (B, L, W) -> (B, L, W)."""
 
     def __init__(
-        self, width: int, layers: int, heads: int, *, causal: bool = False, activation: str = "quick_gelu"
+        self, width: int, layers: int, heads: int, *, activation: str, causal: bool = False
     ) -> None:
         super().__init__()
-        blocks = [
-            ResidualAttentionBlock(width, heads, causal=causal, activation=activation)
-            for _ in range(layers)
-        ]
-        self.resblocks = nn.Sequential(*blocks)
+        self.resblocks = nn.Sequential()
+        for _ in range(layers):
+            block = ResidualAttentionBlock(width, heads, causal=causal, activation=activation)
+            self.resblocks.append(block)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.resblocks(x)

@@ -1,4 +1,4 @@
-"""The Vision Transformer as an image tower: a picture becomes a sentence of patches (paper section 2.4)."""
+"""The Vision Transformer as an image tower: a picture is a sentence of patches (section 2.4)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ class VisionTransformer(nn.Module):
         super().__init__()
         width, patch = config.width, config.patch
         self.conv1 = nn.Conv2d(3, width, kernel_size=patch, stride=patch, bias=False)
-        # Class, positions and projection start at N(0, 1/width); conv1 and the blocks keep torch's defaults.
+        # Class, positions and projection start at N(0, 1/width); conv1 and the blocks keep
+        # torch's defaults.
         scale = width**-0.5
         patches = (config.resolution // patch) ** 2
         self.class_embedding = nn.Parameter(scale * torch.randn(width))
