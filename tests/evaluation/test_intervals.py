@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+from math import comb
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from clipedu.evaluation import clopper_pearson
+
+
+def binomial(n: int, p: float, ks: range) -> float:
+    return sum(comb(n, k) * p**k * (1 - p) ** (n - k) for k in ks)
+
+
+@given(st.data(), st.integers(1, 60), st.sampled_from([0.5, 0.9, 0.95, 0.995]))
+def test_it_inverts_the_two_tails(data: st.DataObject, n: int, level: float) -> None:
+    right = data.draw(st.integers(0, n))
+    low, high = clopper_pearson(right, n, level)
+    assert 0 <= low <= right / n <= high <= 1
+    tail = (1 - level) / 2
+    if right > 0:  # were the truth `low`, so many or more would be this rare
+        assert binomial(n, low, range(right, n + 1)) == pytest.approx(tail, rel=1e-6)
+    if right < n:
+        assert binomial(n, high, range(right + 1)) == pytest.approx(tail, rel=1e-6)
+
+
+def test_no_certainty_at_the_ends() -> None:
+    assert clopper_pearson(0, 10) == pytest.approx((0, 1 - 0.025**0.1))
+    assert clopper_pearson(10, 10) == pytest.approx((0.025**0.1, 1))
+
+
+@pytest.mark.parametrize("bad", [(0, 0), (-1, 5), (6, 5), (1, 5, 0.0), (1, 5, 95)])
+def test_bad_input(bad: tuple) -> None:
+    with pytest.raises(ValueError):
+        clopper_pearson(*bad)
