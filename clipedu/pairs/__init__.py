@@ -4,13 +4,45 @@ from clipedu.pairs.augment import NONE, Augmentation, augment, ink
 from clipedu.pairs.batches import PairSet, held_out_pairs, to_model, to_pictures, training_pairs
 from clipedu.pairs.captions import all_captions, caption, captions
 from clipedu.pairs.duplicates import picture_ids, same_pictures
-from clipedu.pairs.icons import FAMILIES, HELD_OUT_FAMILIES, TRAINING_FAMILIES, Family, Icon, emoji_name, load_icons
+from clipedu.pairs.icons import (
+    FAMILIES,
+    HELD_OUT_FAMILIES,
+    TRAINING_FAMILIES,
+    Family,
+    Icon,
+    emoji_name,
+    load_icons,
+)
 from clipedu.pairs.raster import PictureCacheError, Pictures, open_pictures, render_svg
 from clipedu.pairs.splits import held_out_task, shared_names, validation_task
 
 __all__ = [
-    "FAMILIES", "HELD_OUT_FAMILIES", "NONE", "TRAINING_FAMILIES", "Augmentation", "Family", "Icon", "PairSet",
-    "PictureCacheError", "Pictures", "all_captions", "augment", "caption", "captions", "emoji_name",
-    "held_out_pairs", "held_out_task", "ink", "load_icons", "open_pictures", "picture_ids", "render_svg",
-    "same_pictures", "shared_names", "to_model", "to_pictures", "training_pairs", "validation_task",
-]  # fmt: skip
+    "Augmentation",
+    "FAMILIES",
+    "Family",
+    "HELD_OUT_FAMILIES",
+    "Icon",
+    "NONE",
+    "PairSet",
+    "PictureCacheError",
+    "Pictures",
+    "TRAINING_FAMILIES",
+    "all_captions",
+    "augment",
+    "caption",
+    "captions",
+    "emoji_name",
+    "held_out_pairs",
+    "held_out_task",
+    "ink",
+    "load_icons",
+    "open_pictures",
+    "picture_ids",
+    "render_svg",
+    "same_pictures",
+    "shared_names",
+    "to_model",
+    "to_pictures",
+    "training_pairs",
+    "validation_task",
+]

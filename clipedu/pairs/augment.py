@@ -2,14 +2,16 @@
 
 Notable:
 
-* the paper's only augmentation is a random square crop (§2.4). Ours must do more, because what differs between the
-  families that draw icons is not the crop but the **pen**: line or fill, thick or thin, dark on light or light on dark;
-* everything works on *ink*: 0 where the paper is blank, 1 where it is black. One max-pool on ink thickens every
-  stroke of a batch, one min-pool thins it, their difference leaves the outline.
+* the paper's only augmentation is a random square crop (§2.4). Ours must do more, because what
+  differs between the families that draw icons is not the crop but the **pen**: line or fill, thick
+  or thin, dark on light or light on dark;
+* everything works on *ink*: 0 where the paper is blank, 1 where it is black. One max-pool on ink
+  thickens every stroke of a batch, one min-pool thins it, their difference leaves the outline.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -25,7 +27,8 @@ class Augmentation:
         thicken, thin: share whose strokes grow or shrink by about a pixel on each side.
         outline: share of pictures of which only the outline is left.
         lines: share of colour pictures of which only the dark lines are left.
-        affine: share that is turned, scaled and moved, by at most `degrees`, `scale`, `shift` (share of the width).
+        affine: share that is turned, scaled and moved, by at most `degrees`, `scale`, `shift`
+            (share of the width).
         flip: share mirrored left to right. Zero by default: "arrow left" must stay left.
     """
 
@@ -45,7 +48,8 @@ NONE = Augmentation(invert=0, thicken=0, thin=0, affine=0)
 
 
 def ink(rgba: torch.Tensor) -> torch.Tensor:
-    """(N, S, S, 4) uint8 -> (N, 3, S, S) float: how dark each colour is when the picture lies on white paper."""
+    """(N, S, S, 4) uint8 -> (N, 3, S, S) float: how dark each colour is when the picture lies on
+    white paper."""
     pixels = rgba.permute(0, 3, 1, 2).float() / 255  # (N, 4, S, S)
     return pixels[:, 3:] * (1 - pixels[:, :3])  # (N, 3, S, S)
 
@@ -59,23 +63,40 @@ def augment(ink: torch.Tensor, generator: torch.Generator, how: Augmentation) ->
     Returns:
         (N, 3, S, S) float in 0..1: **pictures** (white is 1), not ink.
     """
-    n = len(ink)
-    draw = torch.rand(n, 8, generator=generator)  # one row of luck for each picture
-    coloured = (ink[:, 0] - ink[:, 2]).abs().amax((1, 2)) + (ink[:, 0] - ink[:, 1]).abs().amax((1, 2)) > 0.1  # (N,)
+    luck = torch.rand(len(ink), 10, generator=generator)  # one row for each picture
+    coloured = (ink[:, :1] - ink[:, 1:]).abs().amax((1, 2, 3)) > 0.05  # (N,)
+    if how.lines:
+        chosen = coloured & (luck[:, 0] < how.lines)
+        ink = torch.where(chosen[:, None, None, None], _dark_lines(ink), ink)
+        coloured = coloured & ~chosen
+    pictures = torch.empty_like(ink)
+    # Black pictures have three equal channels: changing one of them is a third of the work.
+    for rows, channels in ((coloured, 3), (~coloured, 1)):
+        changed = _change(ink[rows, :channels], luck[rows], how)
+        if channels == 1:
+            inverted = luck[rows, 1] < how.invert
+            changed = torch.where(inverted[:, None, None, None], changed, 1 - changed)
+        else:
+            changed = 1 - changed
+        pictures[rows] = changed  # (n, 1 or 3, S, S) fills (n, 3, S, S)
+    return pictures.clamp_(0, 1)
+
+
+def _change(ink: torch.Tensor, luck: torch.Tensor, how: Augmentation) -> torch.Tensor:
+    """(n, C, S, S) ink -> the same, changed; `luck` is (n, 10) in 0..1."""
+    if not len(ink):
+        return ink
     ink = ink.clone()
-    _on(ink, coloured & (draw[:, 5] < how.lines), _dark_lines)
-    _on(ink, draw[:, 6] < how.outline, _outline)
-    _on(ink, draw[:, 0] < how.thicken, _thicken)
-    _on(ink, draw[:, 0] > 1 - how.thin, _thin)  # the other end of the same draw: never both
-    if how.affine:
-        ink = _affine(ink, draw[:, 1:5], draw[:, 7] < how.affine, how)
-    if how.flip:
-        _on(ink, torch.rand(n, generator=generator) < how.flip, lambda x: x.flip(-1))
-    dark_ground = (torch.rand(n, generator=generator) < how.invert) & ~coloured
-    return torch.where(dark_ground[:, None, None, None], ink, 1 - ink).clamp_(0, 1)
+    _on(ink, luck[:, 2] < how.outline, _outline)
+    _on(ink, luck[:, 3] < how.thicken, _thicken)
+    _on(ink, luck[:, 3] > 1 - how.thin, _thin)  # the other end of the same draw: never both
+    _on(ink, luck[:, 4] < how.flip, lambda part: part.flip(-1))
+    return _affine(ink, luck[:, 5:9], luck[:, 9] < how.affine, how) if how.affine else ink
 
 
-def _on(batch: torch.Tensor, chosen: torch.Tensor, change) -> None:
+def _on(
+    batch: torch.Tensor, chosen: torch.Tensor, change: Callable[[torch.Tensor], torch.Tensor]
+) -> None:
     rows = chosen.nonzero().flatten()
     if len(rows):
         batch[rows] = change(batch[rows])
@@ -85,23 +106,29 @@ def _thicken(ink: torch.Tensor) -> torch.Tensor:
     return F.max_pool2d(ink, 3, stride=1, padding=1)
 
 
+def _eroded(ink: torch.Tensor) -> torch.Tensor:
+    return -F.max_pool2d(-ink, 3, stride=1, padding=1)
+
+
 def _thin(ink: torch.Tensor) -> torch.Tensor:
-    # Only half way: at 32 pixels a thin line has a single row of ink, and a full min-pool would erase it.
-    return (ink + -F.max_pool2d(-ink, 3, stride=1, padding=1)) / 2
+    # Only half way: at 32 pixels a thin line has a single row of ink, and all of the erosion would
+    # erase it.
+    return (ink + _eroded(ink)) / 2
 
 
 def _outline(ink: torch.Tensor) -> torch.Tensor:
-    return ((_thicken(ink) + F.max_pool2d(-ink, 3, stride=1, padding=1)) * 1.0).clamp_(0, 1)
+    return (_thicken(ink) - _eroded(ink)).clamp_(0, 1)
 
 
 def _dark_lines(ink: torch.Tensor) -> torch.Tensor:
     # Ink in all three colours at once is black; a yellow face has ink only in blue.
-    dark = ((ink.amin(1, keepdim=True) - 0.5) * 2).clamp_(0, 1)
-    return dark.expand_as(ink)
+    return ((ink.amin(1, keepdim=True) - 0.5) * 2).clamp_(0, 1).expand_as(ink)
 
 
-def _affine(ink: torch.Tensor, draw: torch.Tensor, chosen: torch.Tensor, how: Augmentation) -> torch.Tensor:
-    draw = (draw * 2 - 1) * chosen[:, None]  # (N, 4) in -1..1; all zero: stays as it is
+def _affine(
+    ink: torch.Tensor, luck: torch.Tensor, chosen: torch.Tensor, how: Augmentation
+) -> torch.Tensor:
+    draw = (luck * 2 - 1) * chosen[:, None]  # (n, 4) in -1..1; all zero: stays as it is
     angle = draw[:, 0] * how.degrees * torch.pi / 180
     size = 1 / (1 + draw[:, 1] * how.scale)
     cos, sin = torch.cos(angle) * size, torch.sin(angle) * size

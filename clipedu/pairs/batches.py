@@ -2,10 +2,12 @@
 
 Notable:
 
-* a :class:`PairSet` knows its role. One that holds a training family can't also hold a held-out one;
-* `batch_at(step, n, seed)` needs no state: batch 1,000 is the same whether or not batches 1..999 were drawn, so a
-  resumed run sees exactly what an unbroken one would have seen;
-* no two pictures in a batch share a name, since the second would be a false negative of the first caption.
+* a :class:`PairSet` knows its role. One that holds a training family can't also hold a held-out
+  one;
+* `batch_at(step, n, seed)` needs no state: batch 1,000 is the same whether or not batches 1..999
+  were drawn, so a resumed run sees exactly what an unbroken one would have seen;
+* no two pictures in a batch share a name, since the second would be a false negative of the first
+  caption.
 """
 
 from __future__ import annotations
@@ -47,8 +49,12 @@ class PairSet:
         self.role = roles.pop()
         self.size = pictures.size
         self.icons: list[Icon] = [pictures.icons[i] for i in rows]
-        self.rgba = pictures.rgba[rows]  # a copy in memory: random rows of a map are slow on a cold disk
-        _, self.name_ids = np.unique([icon.name.lower() for icon in self.icons], return_inverse=True)
+        self.rgba = pictures.rgba[
+            rows
+        ]  # a copy in memory: random rows of a map are slow on a cold disk
+        _, self.name_ids = np.unique(
+            [icon.name.lower() for icon in self.icons], return_inverse=True
+        )
 
     def __len__(self) -> int:
         return len(self.icons)
@@ -80,13 +86,19 @@ class PairSet:
         rows = self.rows_at(step, n, seed)
         generator = torch.Generator().manual_seed(_mix(seed, step))
         pictures = augment(ink(torch.from_numpy(self.rgba[rows])), generator, how)
-        return pictures, captions([self.icons[i] for i in rows], np.random.default_rng((seed, step, 1)))
+        return pictures, captions(
+            [self.icons[i] for i in rows], np.random.default_rng((seed, step, 1))
+        )
 
-    def batch(self, n: int, *, seed: int = 0, how: Augmentation = NONE) -> tuple[torch.Tensor, list[str]]:
+    def batch(
+        self, n: int, *, seed: int = 0, how: Augmentation = NONE
+    ) -> tuple[torch.Tensor, list[str]]:
         """A batch to look at: (n, 3, S, S) float pictures in 0..1 and n captions."""
         return self.batch_at(0, n, seed, how)
 
-    def show(self, n: int = 32, *, seed: int = 0, how: Augmentation = NONE, columns: int = 8) -> Figure:
+    def show(
+        self, n: int = 32, *, seed: int = 0, how: Augmentation = NONE, columns: int = 8
+    ) -> Figure:
         """A batch as a grid of pictures with their captions."""
         from clipedu.plots import picture_grid
 
@@ -98,7 +110,9 @@ def _mix(seed: int, step: int) -> int:
     return int(np.random.SeedSequence((seed, step, 2)).generate_state(1, np.uint64)[0] >> 1)
 
 
-def training_pairs(size: int = 32, *, families: Sequence[str] = TRAINING_FAMILIES, progress: bool = True) -> PairSet:
+def training_pairs(
+    size: int = 32, *, families: Sequence[str] = TRAINING_FAMILIES, progress: bool = True
+) -> PairSet:
     """Pairs to learn from. Raises ValueError for a family that is held out."""
     _of_role(families, "train")
     return PairSet(open_pictures(size, progress=progress), families)
@@ -129,7 +143,8 @@ def to_pictures(rgba: np.ndarray | torch.Tensor) -> torch.Tensor:
     pixels = torch.as_tensor(np.array(rgba) if isinstance(rgba, np.ndarray) else rgba)
     if pixels.dtype != torch.uint8 or pixels.ndim != 4 or pixels.shape[-1] != 4:
         raise ValueError(
-            f"Expected RGBA pictures as (N, S, S, 4) uint8, got {tuple(pixels.shape)} {pixels.dtype}."
+            f"Expected RGBA pictures as (N, S, S, 4) uint8, "
+            f"got {tuple(pixels.shape)} {pixels.dtype}."
         )
     return 1 - ink(pixels)
 

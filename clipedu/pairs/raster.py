@@ -3,13 +3,14 @@
 Notable:
 
 * resvg draws; every core works; the whole set takes seconds (`clipedu data` prints how many);
-* the cache is **written whole or not at all**: workers' pixels go to a temporary file beside the final one, which
-  is renamed into place when the last byte is there. Two processes that draw at once each write their own file and
-  the later rename wins, with equal bytes;
-* its name carries a key made of the package versions, the renderer's version, the size and this file's format, so
-  that a new version of a family can never be read under an old picture's index;
+* the cache is **written whole or not at all**: workers' pixels go to a temporary file beside the
+  final one, which is renamed into place when the last byte is there. Two processes that draw at
+  once each write their own file and the later rename wins, with equal bytes;
+* its name carries a key made of the package versions, the renderer's version, the size and this
+  file's format, so that a new version of a family can never be read under an old picture's index;
 * a truncated or damaged file is noticed by size and checksum, and drawn again;
-* pixels are plain RGBA, not composed on a background: what stands behind a picture is decided per batch.
+* pixels are plain RGBA, not composed on a background: what stands behind a picture is decided per
+  batch.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from tqdm.auto import tqdm
@@ -57,7 +59,9 @@ class Pictures:
     def where(self, families: Sequence[str]) -> np.ndarray:
         """(n,) positions of the pictures of these families."""
         wanted = set(families)
-        return np.array([i for i, icon in enumerate(self.icons) if icon.family in wanted], dtype=np.int64)
+        return np.array(
+            [i for i, icon in enumerate(self.icons) if icon.family in wanted], dtype=np.int64
+        )
 
 
 class PictureCacheError(OSError):
@@ -78,7 +82,9 @@ def render_svg(svg: str, size: int) -> np.ndarray:
     try:
         png = resvg_py.svg_to_bytes(svg_string=svg, width=size, height=size, skip_system_fonts=True)
     except Exception as error:  # resvg's own types differ between versions
-        raise ValueError(f"This SVG can't be drawn ({error}). It starts with {svg[:60]!r}.") from error
+        raise ValueError(
+            f"This SVG can't be drawn ({error}). It starts with {svg[:60]!r}."
+        ) from error
     drawn = np.asarray(Image.open(io.BytesIO(bytes(png))).convert("RGBA"))
     height, width = drawn.shape[:2]
     canvas = np.zeros((size, size, 4), np.uint8)
@@ -121,7 +127,9 @@ def cache_files(size: int, folder: Path) -> tuple[Path, Path]:
 
 def check_size(size: int) -> None:
     if not isinstance(size, int) or not SMALLEST <= size <= LARGEST:
-        raise ValueError(f"A picture's size is a whole number from {SMALLEST} to {LARGEST} pixels, not {size!r}.")
+        raise ValueError(
+            f"A picture's size is a whole number from {SMALLEST} to {LARGEST} pixels, not {size!r}."
+        )
 
 
 def _read_index(pixels: Path, index: Path, size: int) -> list[Icon] | None:
@@ -130,9 +138,15 @@ def _read_index(pixels: Path, index: Path, size: int) -> list[Icon] | None:
         facts = json.loads(index.read_text("utf-8"))
         if pixels.stat().st_size != facts["bytes"] or _checksum(pixels) != facts["crc32"]:
             return None
-        return [Icon(**{k: tuple(v) if isinstance(v, list) else v for k, v in row.items()}) for row in facts["icons"]]
+        return [_icon(row) for row in facts["icons"]]
     except (OSError, ValueError, KeyError, TypeError):
         return None
+
+
+def _icon(row: dict[str, Any]) -> Icon:
+    # JSON has no tuples.
+    fields: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in row.items()}
+    return Icon(**fields)
 
 
 def _checksum(path: Path) -> int:
@@ -154,11 +168,17 @@ def _draw_all(size: int, pixels: Path, index: Path, progress: bool) -> None:
     temporary_index = index.with_name(f"{index.name}.{os.getpid()}.partial")
     try:
         pixels.parent.mkdir(parents=True, exist_ok=True)
-        # Plain writes, not a memory map: on a full disk a map ends the process, a write raises an error.
+        # Plain writes, not a memory map: on a full disk a map ends the process, a write raises an
+        # error.
         with temporary.open("wb") as file:
             file.write(header.getvalue())
             crc = zlib.crc32(header.getvalue())
-            with tqdm(total=len(icons), desc=f"drawing {size} px pictures", unit="picture", disable=not progress) as bar:
+            with tqdm(
+                total=len(icons),
+                desc=f"drawing {size} px pictures",
+                unit="picture",
+                disable=not progress,
+            ) as bar:
                 for block in _drawn_blocks(len(icons), size):
                     file.write(block)
                     crc = zlib.crc32(block, crc)
@@ -166,14 +186,17 @@ def _draw_all(size: int, pixels: Path, index: Path, progress: bool) -> None:
             file.flush()
             os.fsync(file.fileno())
         rows = [_slim(icon) for icon in icons]
-        temporary_index.write_text(json.dumps({"bytes": needed, "crc32": crc, "icons": rows}), "utf-8")
+        temporary_index.write_text(
+            json.dumps({"bytes": needed, "crc32": crc, "icons": rows}), "utf-8"
+        )
         os.replace(temporary, pixels)
         os.replace(temporary_index, index)
     except OSError as error:
         reason = "the disk is full" if error.errno == errno.ENOSPC else str(error)
         raise PictureCacheError(
-            f"The pictures can't be kept in {pixels.parent}: {reason}. They need {needed / 1e6:.0f} MB. "
-            "Free some space, or set CLIPEDU_CACHE to another folder. Nothing half-written was left."
+            f"The pictures can't be kept in {pixels.parent}: {reason}. They need "
+            f"{needed / 1e6:.0f} MB. Free some space, or set CLIPEDU_CACHE to another folder. "
+            "Nothing half-written was left."
         ) from error
     finally:
         temporary.unlink(missing_ok=True)
@@ -187,8 +210,9 @@ def _slim(icon: Icon) -> dict:
 def _drawn_blocks(count: int, size: int) -> Iterator[bytes]:
     """Pixels of pictures 0..count in order, drawn by as many processes as there are cores.
 
-    Workers are plain child processes that write raw bytes to a pipe: nothing is pickled, and a student's script
-    needs no ``if __name__ == "__main__"`` guard, which Windows and macOS would ask for with multiprocessing.
+    Workers are plain child processes that write raw bytes to a pipe: nothing is pickled, and a
+    student's script needs no ``if __name__ == "__main__"`` guard, which Windows and macOS would ask
+    for with multiprocessing.
     """
     chunks = [(start, min(start + CHUNK, count)) for start in range(0, count, CHUNK)]
     cores = max(1, min(os.cpu_count() or 1, 8, len(chunks)))
@@ -209,7 +233,9 @@ def _drawn_blocks(count: int, size: int) -> Iterator[bytes]:
             block = worker.stdout.read(wanted)
             if len(block) != wanted:
                 last = worker.stderr.read().decode(errors="replace").strip().splitlines()[-1:]
-                raise PictureCacheError(f"A drawing process stopped early. It said: {''.join(last) or 'nothing'}")
+                raise PictureCacheError(
+                    f"A drawing process stopped early. It said: {''.join(last) or 'nothing'}"
+                )
             yield block
     finally:
         for worker in workers:

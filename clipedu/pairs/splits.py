@@ -1,7 +1,8 @@
-"""Which pictures ask which question: the held-out tasks, and a validation task inside the training families.
+"""Which pictures ask which question: the held-out tasks, and a validation task inside the training
+families.
 
-Recipes are chosen on :func:`validation_task`, which leaves a *training* family out. The held-out families are only
-ever reported.
+Recipes are chosen on :func:`validation_task`, which leaves a *training* family out. The held-out
+families are only ever reported.
 """
 
 from __future__ import annotations
@@ -17,9 +18,11 @@ NamedTask = tuple[np.ndarray, np.ndarray, list[str]]
 
 
 def held_out_task(family: str, size: int = 32) -> NamedTask:
-    """The zero-shot task of a held-out family: its names that occur in at least two training families.
+    """The zero-shot task of a held-out family: its names that occur in at least two training
+    families.
 
-    A name that two families share is a thing that people draw; a name of one family may be its private jargon.
+    A name that two families share is a thing that people draw; a name of one family may be its
+    private jargon.
 
     Returns: rgba (n, S, S, 4) uint8; labels (n,) int64; class names.
     Raises ValueError for a family that is not held out.
@@ -31,7 +34,8 @@ def held_out_task(family: str, size: int = 32) -> NamedTask:
 
 
 def validation_task(family: str, size: int = 32, *, at_least: int = 1) -> NamedTask:
-    """The same question asked of a *training* family, for a model trained on the other training families only.
+    """The same question asked of a *training* family, for a model trained on the other training
+    families only.
 
     Args:
         family: the training family left out.
@@ -39,14 +43,18 @@ def validation_task(family: str, size: int = 32, *, at_least: int = 1) -> NamedT
     """
     others = [key for key in TRAINING_FAMILIES if key != family]
     if len(others) == len(TRAINING_FAMILIES):
-        raise ValueError(f"Family {family!r} is not for training. These are: {', '.join(TRAINING_FAMILIES)}.")
+        raise ValueError(
+            f"Family {family!r} is not for training. These are: {', '.join(TRAINING_FAMILIES)}."
+        )
     return _task(family, shared_names(others, at_least=at_least), size)
 
 
 def shared_names(families: Sequence[str], *, at_least: int) -> set[str]:
     """Names that occur in at least so many of the families, letter for letter."""
     names = [{icon.name for icon in load_icons([key])} for key in families]
-    return {name for name in set().union(*names) if sum(name in known for known in names) >= at_least}
+    return {
+        name for name in set().union(*names) if sum(name in known for known in names) >= at_least
+    }
 
 
 def _task(family: str, names: set[str], size: int) -> NamedTask:
