@@ -1,0 +1,32 @@
+"""Training: a recipe, an optimizer, a loop, and files that can be trusted."""
+
+from clipedu.training.batches import Batch, Feeder, Pairs, TokenTable, same_captions
+from clipedu.training.checkpoint import (
+    Checkpoint,
+    CheckpointError,
+    load_checkpoint,
+    load_model,
+    save_checkpoint,
+    save_model,
+)
+from clipedu.training.optimizer import (
+    is_decayed,
+    learning_rate,
+    make_optimizer,
+    parameter_groups,
+    update_average_,
+)
+from clipedu.training.paper import compare_with_paper, paper_recipe, training_flops
+from clipedu.training.progress import read_history
+from clipedu.training.recipe import RECIPES, Recipe, get_recipe
+from clipedu.training.run import Run, new_run
+from clipedu.training.step import TrainingDiverged, train_step
+from clipedu.training.trainer import TrainingInterrupted, TrainingResult, train
+
+__all__ = [
+    "RECIPES", "Batch", "Checkpoint", "CheckpointError", "Feeder", "Pairs", "Recipe", "Run", "TokenTable",
+    "TrainingDiverged", "TrainingInterrupted", "TrainingResult", "compare_with_paper", "get_recipe", "is_decayed",
+    "learning_rate", "load_checkpoint", "load_model", "make_optimizer", "new_run", "paper_recipe",
+    "parameter_groups", "read_history", "same_captions", "save_checkpoint", "save_model", "train", "train_step",
+    "training_flops", "update_average_",
+]  # fmt: skip

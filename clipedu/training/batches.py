@@ -1,0 +1,115 @@
+"""From a PairSet to what a training step takes: pictures, token rows, and which captions are equal.
+
+Notable:
+
+* batch k depends on (seed, k) alone, so a resumed run needs no place in a stream;
+* a caption is tokenized once; after that its row is looked up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from clipedu.pairs import Augmentation, Icon, to_model
+from clipedu.tokenizer import Tokenizer
+from clipedu.training.recipe import Recipe
+
+
+class Pairs(Protocol):
+    """What training needs of a data set; :class:`clipedu.pairs.PairSet` is one."""
+
+    icons: list[Icon]
+
+    def __len__(self) -> int: ...
+
+    def batch_at(self, step: int, n: int, seed: int, how: Augmentation) -> tuple[Tensor, list[str]]:
+        """(n, 3, S, S) float pictures in 0..1 and n captions: the same for the same arguments."""
+        ...
+
+
+class Batch(NamedTuple):
+    """pictures (B, 3, S, S) as the image tower sees them, tokens (B, L) int64, same (B, B) bool or None."""
+
+    pictures: Tensor
+    tokens: Tensor
+    same: Tensor | None
+
+
+class TokenTable:
+    """Token rows of every caption met so far: (captions, L) in one array.
+
+    Encoding 512 captions takes some 10 ms, looking them up 0.1 ms. Captions come from templates, so most return. The
+    table starts anew when it holds `limit` of them, or an endless stream of captions would fill the memory.
+    """
+
+    def __init__(self, tokenizer: Tokenizer, context_length: int, limit: int = 200_000) -> None:
+        self.tokenizer = tokenizer
+        self.context_length = context_length
+        self.limit = limit
+        self._row: dict[str, int] = {}
+        self._table = np.zeros((1024, context_length), np.int32)
+
+    def __call__(self, captions: Sequence[str]) -> tuple[Tensor, np.ndarray]:
+        """n captions -> tokens (n, L) int64, and (n,) numbers that are equal where captions are."""
+        if len(self._row) + len(captions) > self.limit:
+            self._row.clear()
+        new = list(dict.fromkeys(caption for caption in captions if caption not in self._row))
+        if new:
+            rows = self.tokenizer(new, self.context_length, truncate=True).numpy()
+            start, end = len(self._row), len(self._row) + len(new)
+            while end > len(self._table):
+                self._table = np.concatenate((self._table, np.zeros_like(self._table)))
+            self._table[start:end] = rows
+            self._row.update(zip(new, range(start, end), strict=True))
+        index = np.fromiter((self._row[caption] for caption in captions), np.int64, len(captions))
+        return torch.from_numpy(self._table[index].astype(np.int64)), index
+
+
+class Feeder:
+    """Makes the batch of any step: `feeder(k)`."""
+
+    def __init__(
+        self, pairs: Pairs, tokenizer: Tokenizer, recipe: Recipe, seed: int, device: torch.device
+    ) -> None:
+        self.pairs, self.recipe, self.seed, self.device = pairs, recipe, seed, device
+        self.tokens = TokenTable(tokenizer, recipe.context_length)
+
+    def __call__(self, step: int) -> Batch:
+        recipe = self.recipe
+        pictures, captions = self.pairs.batch_at(
+            step, recipe.batch_size, self.seed, recipe.augmentation
+        )
+        tokens, numbers = self.tokens(captions)
+        pictures = to_model(pictures).contiguous(memory_format=torch.channels_last)
+        same = same_captions(numbers) if recipe.mask_same_captions else None
+        return Batch(
+            pictures.to(self.device, non_blocking=True),
+            tokens.to(self.device, non_blocking=True),
+            None if same is None else same.to(self.device),
+        )
+
+    def batches(self, start: int, stop: int, *, ahead: bool) -> Generator[Batch, None, None]:
+        """The batches of steps start..stop-1; with `ahead`, the next is made while one is in use."""
+        if not ahead:
+            yield from map(self, range(start, stop))
+            return
+        with ThreadPoolExecutor(1, "clipedu-batches") as worker:
+            coming = worker.submit(self, start) if start < stop else None
+            for step in range(start, stop):
+                assert coming is not None
+                batch = coming.result()
+                coming = worker.submit(self, step + 1) if step + 1 < stop else None
+                yield batch
+
+
+def same_captions(numbers: np.ndarray) -> Tensor | None:
+    """(n, n) bool, True where two captions are equal; None where no two are, which is usual and costs nothing."""
+    if len(np.unique(numbers)) == len(numbers):
+        return None
+    return torch.from_numpy(numbers[:, None] == numbers[None, :])

@@ -1,0 +1,222 @@
+"""A recipe: every number that decides what a training run does, in one frozen dataclass.
+
+Notable:
+
+* a recipe and a seed determine a run; the machine only decides how long it takes;
+* it is plain data: `to_dict` and `from_dict` carry it through JSON, and a checkpoint holds its recipe;
+* `dataclasses.replace(RECIPES["laptop"], steps=300)` is how one is changed. What can't work is refused
+  at once, with a sentence, before any data is read;
+* the paper's numbers beside these, and what they would cost, are in :mod:`clipedu.training.paper`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from clipedu.models import PRESETS, CLIPConfig
+from clipedu.pairs import Augmentation
+
+OBJECTIVES = ("infonce", "siglip")
+PRECISIONS = ("auto", "fp32", "bf16", "fp16")
+_SHARES = ("invert", "thicken", "thin", "outline", "lines", "affine", "flip")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What to train and how.
+
+    Attributes:
+        preset: a name of `clipedu.models.PRESETS`.
+        model: fields of that preset to change, such as `{"vision_width": 48}`.
+        vocab_size: how large a vocabulary the tokenizer learns, its 256 bytes and SOT and EOT included.
+        context_length: tokens a caption may have, SOT and EOT included; longer ones lose their end.
+        objective: "infonce" (paper Fig 3) or "siglip" (arXiv 2303.15343).
+        mask_same_captions: with "infonce", let equal captions in a batch not count as wrong answers.
+        batch_size: pairs a step.
+        steps: optimizer steps.
+        learning_rate: at the peak, where warm-up ends.
+        warmup: share of the steps during which the learning rate rises from near 0 to its peak.
+        final_learning_rate: where the cosine ends, as a share of the peak.
+        betas, eps, weight_decay: AdamW's; decay is decoupled and spares gains and biases.
+        max_logit_scale: the scale is clamped to this after each step (paper section 2.5: 100).
+        grad_clip: largest length of the whole gradient; None: not clipped, as in the paper.
+        precision: of the autocast: "fp32", "bf16", "fp16", or "auto": what the device does fast.
+        ema_decay: keep a moving average of the weights with this decay and return that; 0: off.
+        augmentation: how pictures are changed, see :class:`clipedu.pairs.Augmentation`.
+        evaluate_every: steps between evaluations; 0: only at the end.
+        checkpoint_every: steps between checkpoints; 0: only at the end.
+    """
+
+    preset: str = "laptop"
+    model: Mapping[str, Any] = field(default_factory=dict)
+    vocab_size: int = 4096
+    context_length: int = 32
+    objective: Literal["infonce", "siglip"] = "infonce"
+    mask_same_captions: bool = True
+    batch_size: int = 512
+    steps: int = 1000
+    learning_rate: float = 2e-3
+    warmup: float = 0.05
+    final_learning_rate: float = 0.0
+    betas: tuple[float, float] = (0.9, 0.98)
+    eps: float = 1e-6
+    weight_decay: float = 0.2
+    max_logit_scale: float = 100.0
+    grad_clip: float | None = 1.0
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
+    ema_decay: float = 0.0
+    augmentation: Augmentation = field(default_factory=Augmentation)
+    evaluate_every: int = 100
+    checkpoint_every: int = 200
+
+    def __post_init__(self) -> None:
+        if isinstance(self.augmentation, Mapping):  # from JSON
+            object.__setattr__(self, "augmentation", _augmentation(self.augmentation))
+        object.__setattr__(self, "model", dict(self.model))
+        object.__setattr__(self, "betas", tuple(self.betas))
+        _check(self)
+
+    @property
+    def warmup_steps(self) -> int:
+        """Warm-up in steps."""
+        return round(self.warmup * self.steps)
+
+    def config(self, vocab_size: int | None = None) -> CLIPConfig:
+        """The model's config. `vocab_size`: what the tokenizer really has, when it found fewer merges."""
+        sizes = {"vocab_size": vocab_size or self.vocab_size, "context_length": self.context_length}
+        return PRESETS[self.preset].replace(**{**sizes, **self.model})
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data for JSON; :meth:`from_dict` reads it back."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Recipe:
+        """The recipe that :meth:`to_dict` wrote. Raises ValueError for an unknown field or a bad value."""
+        if not isinstance(data, Mapping):
+            raise ValueError(f"A recipe is a set of named values, not a {type(data).__name__}.")
+        known = [f.name for f in dataclasses.fields(cls)]
+        for name in data:
+            if name not in known:
+                close = difflib.get_close_matches(str(name), known, 1)
+                hint = f"Did you mean {close[0]!r}?" if close else f"There are: {', '.join(known)}."
+                raise ValueError(f"A recipe has no field {name!r}. {hint}")
+        return cls(**data)
+
+    def save(self, path: str | Path) -> None:
+        """Writes JSON that people can read."""
+        Path(path).write_text(json.dumps(self.to_dict(), indent=1) + "\n", "utf-8")
+
+    @classmethod
+    def load(cls, path: str | Path) -> Recipe:
+        """Reads what :meth:`save` wrote. Raises FileNotFoundError, or ValueError for a file that is none."""
+        try:
+            return cls.from_dict(json.loads(Path(path).read_text("utf-8")))
+        except FileNotFoundError:
+            raise FileNotFoundError(f"There is no recipe at {path}.") from None
+        except ValueError as error:
+            raise ValueError(f"{path} is not a recipe: {error}") from error
+
+
+def get_recipe(recipe: str | Recipe) -> Recipe:
+    """A recipe by name, or itself. Raises ValueError that lists the names."""
+    if isinstance(recipe, Recipe):
+        return recipe
+    if recipe not in RECIPES:
+        raise ValueError(f"There is no recipe {recipe!r}. The recipes are: {', '.join(RECIPES)}.")
+    return RECIPES[recipe]
+
+
+def differences(one: Recipe, other: Recipe) -> list[str]:
+    """The fields in which two recipes differ, each with both values, for messages."""
+    a, b = one.to_dict(), other.to_dict()
+    return [f"{name} ({a[name]!r} / {b[name]!r})" for name in a if a[name] != b[name]]
+
+
+def _augmentation(data: Mapping[str, Any]) -> Augmentation:
+    known = [f.name for f in dataclasses.fields(Augmentation)]
+    for name in data:
+        if name not in known:
+            raise ValueError(f"augmentation has no field {name!r}. There are: {', '.join(known)}.")
+    return Augmentation(**data)
+
+
+def _whole(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _check(recipe: Recipe) -> None:
+    def require(good: bool, name: str, expected: str) -> None:
+        if not good:
+            raise ValueError(f"{name} must be {expected}, not {getattr(recipe, name)!r}.")
+
+    def between(name: str, low: float, high: float, expected: str) -> None:
+        value = getattr(recipe, name)
+        require(_number(value) and low <= value <= high, name, expected)
+
+    require(recipe.preset in PRESETS, "preset", f"one of {', '.join(PRESETS)}")
+    require(recipe.objective in OBJECTIVES, "objective", f"one of {', '.join(OBJECTIVES)}")
+    require(recipe.precision in PRECISIONS, "precision", f"one of {', '.join(PRECISIONS)}")
+    require(
+        _whole(recipe.batch_size) and recipe.batch_size >= 2,
+        "batch_size",
+        "a whole number from 2 (in a batch of 1 there is no other caption to tell apart: the loss is 0)",
+    )
+    require(_whole(recipe.steps) and recipe.steps >= 1, "steps", "a whole number from 1")
+    require(
+        _whole(recipe.vocab_size) and recipe.vocab_size >= 258,
+        "vocab_size",
+        "a whole number from 258 (256 bytes, SOT, EOT)",
+    )
+    require(
+        _whole(recipe.context_length) and recipe.context_length >= 3,
+        "context_length",
+        "a whole number from 3 (SOT, one token, EOT)",
+    )
+    for name in ("evaluate_every", "checkpoint_every"):
+        value = getattr(recipe, name)
+        require(
+            _whole(value) and value >= 0, name, "a whole number of steps, or 0 for only at the end"
+        )
+    between("learning_rate", 1e-12, 10, "a number above 0, such as 2e-3")
+    between("warmup", 0, 1, "a share of the steps, from 0 to 1")
+    between("final_learning_rate", 0, 1, "a share of the peak, from 0 to 1")
+    between("eps", 1e-30, 1, "a small number above 0, such as 1e-6")
+    between("weight_decay", 0, 10, "0 or a small number, such as 0.2")
+    between("max_logit_scale", 1, 1e6, "1 or more; the paper takes 100")
+    between("ema_decay", 0, 0.999999, "0 (off) or a number below 1, such as 0.999")
+    require(
+        recipe.grad_clip is None or (_number(recipe.grad_clip) and recipe.grad_clip > 0),
+        "grad_clip",
+        "above 0, or None for no clipping",
+    )
+    good = len(recipe.betas) == 2 and all(_number(b) and 0 <= b < 1 for b in recipe.betas)
+    require(good, "betas", "two numbers from 0 to below 1, such as (0.9, 0.98)")
+    for name in _SHARES:
+        value = getattr(recipe.augmentation, name)
+        if not (_number(value) and 0 <= value <= 1):
+            raise ValueError(f"augmentation.{name} must be a share from 0 to 1, not {value!r}.")
+    recipe.config()  # raises ValueError for a field that the preset does not have
+
+
+#: What this course trains. `tiny` takes seconds, for tests; `lesson` about three minutes and `laptop` about ten on two
+#: CPU cores; `shipped` made the checkpoint that the package carries. The paper's is `paper_recipe()`.
+RECIPES: dict[str, Recipe] = {
+    "tiny": Recipe(
+        preset="tiny", vocab_size=512, context_length=16, batch_size=32, steps=20, warmup=0.1,
+        evaluate_every=10, checkpoint_every=5,
+    ),
+    "lesson": Recipe(steps=300, evaluate_every=50),
+    "laptop": Recipe(steps=1000),
+    "shipped": Recipe(steps=8000, ema_decay=0.999, evaluate_every=500),
+}  # fmt: skip

@@ -1,0 +1,162 @@
+"""A run in progress: everything that changes while training, made new, written down, and picked up again."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from clipedu.device import DeviceChoice
+from clipedu.models import CLIP, build
+from clipedu.objectives.contrastive import SIGLIP_LOGIT_SCALE_INIT, siglip_bias_init
+from clipedu.tokenizer import Tokenizer
+from clipedu.training.checkpoint import Checkpoint, CheckpointError, load_weights_
+from clipedu.training.optimizer import make_optimizer, optimizer_tensors, restore_optimizer_
+from clipedu.training.recipe import Recipe, differences, get_recipe
+
+_DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+@dataclass
+class Run:
+    """A training run.
+
+    Attributes:
+        choice: device, and dtype of the autocast (float32: none).
+        scaler: keeps fp16 gradients from vanishing; does nothing at other precisions.
+        bias: SigLIP's, a scalar; None with InfoNCE.
+        average: the moving average of the weights, where the recipe keeps one.
+        step: steps taken; seconds: time they took.
+        facts: what must be the same when the run goes on, such as the number of pairs.
+    """
+
+    recipe: Recipe
+    seed: int
+    choice: DeviceChoice
+    tokenizer: Tokenizer
+    model: CLIP
+    optimizer: torch.optim.AdamW
+    scaler: torch.amp.GradScaler
+    bias: nn.Parameter | None = None
+    average: CLIP | None = None
+    step: int = 0
+    seconds: float = 0.0
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def parameters(self) -> list[nn.Parameter]:
+        """Everything that is learned."""
+        return [p for group in self.optimizer.param_groups for p in group["params"]]
+
+    @property
+    def best_model(self) -> CLIP:
+        """What to evaluate and keep: the average where there is one."""
+        return self.model if self.average is None else self.average
+
+
+def new_run(
+    recipe: Recipe,
+    seed: int,
+    choice: DeviceChoice,
+    tokenizer: Tokenizer,
+    facts: dict[str, Any] | None = None,
+) -> Run:
+    """A run before its first step, with weights from the seed."""
+    dtype = _DTYPES.get(recipe.precision, choice.dtype)  # "auto" is not among them
+    choice = DeviceChoice(choice.device, dtype, choice.reason)
+    model = build(recipe.config(tokenizer.vocab_size), seed=seed)
+    bias = None
+    if recipe.objective == "siglip":
+        model.logit_scale.data.fill_(SIGLIP_LOGIT_SCALE_INIT)
+        start = torch.tensor(siglip_bias_init(recipe.batch_size), device=choice.device)
+        bias = nn.Parameter(start)
+    model = nn.Module.to(model, choice.device, memory_format=torch.channels_last)
+    named = [*model.named_parameters(), *([] if bias is None else [("logit_bias", bias)])]
+    return Run(
+        recipe=recipe,
+        seed=seed,
+        choice=choice,
+        tokenizer=tokenizer,
+        model=model,
+        optimizer=make_optimizer(named, recipe),
+        scaler=torch.amp.GradScaler(choice.device.type, enabled=dtype == torch.float16),
+        bias=bias,
+        average=copy.deepcopy(model).eval().requires_grad_(False) if recipe.ema_decay else None,
+        facts=facts or {},
+    )
+
+
+def to_checkpoint(run: Run) -> Checkpoint:
+    """What :func:`restore_` needs. The tensors are the run's own, not copies: write them before the next step."""
+    extra: dict[str, Tensor] = {"random.cpu": torch.get_rng_state()}
+    if run.choice.device.type == "cuda":
+        extra["random.cuda"] = torch.cuda.get_rng_state(run.choice.device)
+    if run.bias is not None:
+        extra["logit_bias"] = run.bias.data
+    return Checkpoint(
+        recipe=run.recipe,
+        seed=run.seed,
+        step=run.step,
+        config=run.model.config,
+        tokenizer=run.tokenizer,
+        model=run.model.state_dict(),
+        optimizer=optimizer_tensors(run.optimizer),
+        average={} if run.average is None else run.average.state_dict(),
+        extra=extra,
+        facts={**run.facts, "seconds": run.seconds, "scaler": run.scaler.state_dict()},
+    )
+
+
+def restore_(run: Run, saved: Checkpoint, where: str) -> None:
+    """Puts a new run where `saved` was, torch's random state included.
+
+    Raises CheckpointError when the data is not what it was, or weights don't fit.
+    """
+    for name, value in run.facts.items():
+        if saved.facts.get(name) != value:
+            raise CheckpointError(
+                f"The run in {where} was trained on other data ({name}: {saved.facts.get(name)}, now {value}). "
+                "Give it the same pairs, or start a new run."
+            )
+    load_weights_(run.model, saved.model, where)
+    if run.average is not None:
+        load_weights_(run.average, saved.average, where)
+    try:
+        restore_optimizer_(run.optimizer, saved.optimizer)
+    except ValueError as error:
+        raise CheckpointError(f"{where} can't be resumed: {error}") from error
+    if run.bias is not None:
+        run.bias.data.copy_(saved.extra["logit_bias"])
+    run.scaler.load_state_dict(saved.facts["scaler"])
+    torch.set_rng_state(saved.extra["random.cpu"])
+    if run.choice.device.type == "cuda" and "random.cuda" in saved.extra:
+        torch.cuda.set_rng_state(saved.extra["random.cuda"], run.choice.device)
+    run.step = saved.step
+    run.seconds = saved.facts["seconds"]
+
+
+def check_same_run(
+    saved: Checkpoint,
+    where: str | Path,
+    recipe: str | Recipe | None,
+    seed: int | None,
+    tokenizer: Tokenizer | None,
+) -> None:
+    """Raises CheckpointError when recipe, seed or tokenizer were given and are not the saved run's."""
+    if recipe is not None and (changed := differences(saved.recipe, get_recipe(recipe))):
+        raise CheckpointError(
+            f"The run in {where} has another recipe. Different (saved / given): {', '.join(changed)}. Leave the "
+            "recipe out to go on as it was begun, or start a new run in another folder."
+        )
+    if seed is not None and seed != saved.seed:
+        raise CheckpointError(
+            f"The run in {where} has seed {saved.seed}, not {seed}. Leave the seed out to go on."
+        )
+    if tokenizer is not None and tokenizer != saved.tokenizer:
+        raise CheckpointError(
+            f"The run in {where} has another tokenizer: its ids would mean other words. Leave the tokenizer out."
+        )

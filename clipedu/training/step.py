@@ -1,0 +1,102 @@
+"""One training step, which reads like the paper's Fig 3, and the words for when it goes wrong."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from typing import Any
+
+import torch
+from torch import nn
+
+from clipedu.objectives.contrastive import clamp_logit_scale_, info_nce, siglip
+from clipedu.training.batches import Batch
+from clipedu.training.optimizer import learning_rate_of, set_learning_rate, update_average_
+from clipedu.training.run import Run
+
+
+class TrainingDiverged(RuntimeError):
+    """Loss or gradient is no longer a number. The weights are still those from before the step."""
+
+
+def train_step(run: Run, batch: Batch) -> dict[str, Any]:
+    """One step: loss, gradient, weights, clamp. Returns step, loss, logit_scale, learning_rate, gradient.
+
+    Raises TrainingDiverged, before any weight has changed, when loss or gradient is not finite.
+    """
+    recipe, model = run.recipe, run.model
+    rate = learning_rate_of(recipe, run.step)
+    set_learning_rate(run.optimizer, rate)
+
+    with _autocast(run):
+        image, text, scale = model(batch.pictures, batch.tokens)  # (B, E), (B, E), ()
+    if not (image.sum() + text.sum() + scale).isfinite():
+        raise TrainingDiverged(explain_divergence("The embeddings hold NaN", run, batch, rate))
+    # Outside autocast: logits go up to 100, where bf16 has steps of 0.5.
+    if run.bias is None:
+        loss = info_nce(image, text, scale, same=batch.same)
+    else:
+        loss = siglip(image, text, scale, run.bias)
+    if not math.isfinite(loss.item()):
+        raise TrainingDiverged(explain_divergence(f"The loss is {loss.item()}", run, batch, rate))
+
+    run.optimizer.zero_grad(set_to_none=True)
+    run.scaler.scale(loss).backward()
+    run.scaler.unscale_(run.optimizer)
+    length = nn.utils.clip_grad_norm_(run.parameters, recipe.grad_clip or math.inf).item()
+    if (
+        not math.isfinite(length) and not run.scaler.is_enabled()
+    ):  # fp16's scaler meets some, and skips the step
+        raise TrainingDiverged(explain_divergence(f"The gradient is {length}", run, batch, rate))
+
+    run.scaler.step(run.optimizer)
+    run.scaler.update()
+    clamp_logit_scale_(
+        model.logit_scale, recipe.max_logit_scale
+    )  # after the step, so that its gradient lives
+    if run.average is not None:
+        update_average_(run.average, model, recipe.ema_decay, run.step)
+    run.step += 1
+    return {
+        "step": run.step,
+        "loss": loss.item(),
+        "logit_scale": scale.item(),
+        "learning_rate": rate,
+        "gradient": length,
+    }
+
+
+def explain_divergence(what: str, run: Run, batch: Batch, rate: float) -> str:
+    """Where to look, in the order in which it usually is."""
+    wrong = (~batch.pictures.isfinite()).flatten(1).any(1).nonzero().flatten().tolist()
+    broken = [name for name, p in run.model.named_parameters() if not p.isfinite().all()]
+    scale = run.model.logit_scale.exp().item()
+    lines = [
+        f"{what} at step {run.step + 1} of {run.recipe.steps}. No weight was changed by this step. Look at"
+    ]
+    if wrong:
+        lines.append(
+            f"* the pictures: {len(wrong)} of {len(batch.pictures)} in this batch hold NaN or infinity, the first at "
+            f"row {wrong[0]}. That is the cause: mend the data."
+        )
+    elif broken:
+        lines.append(
+            f"* the weights: {broken[0]} was not finite before this step, so the cause lies earlier."
+        )
+    else:
+        lines.append("* the pictures: all finite in this batch, so not the cause.")
+    lines += [
+        f"* the learning rate: {rate:.2g} here, {run.recipe.learning_rate:.2g} at its peak. Most often this is it: "
+        "try a third, or a longer warm-up.",
+        f"* the logit scale: {scale:.1f} (largest allowed {run.recipe.max_logit_scale:g}). If it ran up to the limit, "
+        "the learning rate was too high; if the limit is far above 100, lower it.",
+    ]
+    if run.choice.dtype == torch.float16:
+        lines.append("* the precision: fp16 overflows above 65,504. Try bf16 or fp32.")
+    return "\n".join(lines)
+
+
+def _autocast(run: Run) -> contextlib.AbstractContextManager[Any]:
+    if run.choice.dtype == torch.float32:
+        return contextlib.nullcontext()
+    return torch.autocast(run.choice.device.type, run.choice.dtype)

@@ -1,0 +1,299 @@
+"""The training loop: pairs in, a CLIP out.
+
+Notable:
+
+* a run is repeatable: on a CPU, recipe, seed and number of threads decide every bit of the weights, and a run that was
+  broken off and resumed ends with the same bits as one that was not;
+* it stops before it spoils anything: a loss that is not finite never reaches the weights, and Ctrl-C ends the step and
+  leaves a checkpoint;
+* the step itself is in :mod:`clipedu.training.step`: this file is what stands around it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from clipedu.device import pick_device
+from clipedu.models import CLIP
+from clipedu.pairs import all_captions, training_pairs
+from clipedu.tokenizer import Tokenizer
+from clipedu.training.batches import Feeder, Pairs
+from clipedu.training.checkpoint import (
+    CHECKPOINT_NAME,
+    MODEL_NAME,
+    load_checkpoint,
+    save_checkpoint,
+    save_model,
+)
+from clipedu.training.paper import refuse_unaffordable
+from clipedu.training.progress import History, ProgressLine, catch_interrupt
+from clipedu.training.recipe import Recipe, get_recipe
+from clipedu.training.run import Run, check_same_run, new_run, restore_, to_checkpoint
+from clipedu.training.step import TrainingDiverged, train_step
+
+Evaluate = Callable[[CLIP, Tokenizer], dict[str, float]]
+Callback = Callable[[dict[str, Any], CLIP], None]
+
+
+@dataclass(frozen=True)
+class TrainingResult:
+    """What a run leaves.
+
+    Attributes:
+        model: in eval mode; the averaged weights where the recipe keeps an average.
+        step: steps taken; `recipe.steps` unless the run was broken off.
+        history: one row a step: step, loss, logit_scale, learning_rate, gradient (its length), pairs_per_second,
+            seconds (so far), and zero_shot (accuracy by task) where it was evaluated.
+        seconds: of training, without evaluation, with the earlier parts of a resumed run.
+        pairs_per_second: over all of it.
+        zero_shot: the last evaluation.
+        folder: where the files are, if any were asked for.
+    """
+
+    model: CLIP
+    tokenizer: Tokenizer
+    recipe: Recipe
+    seed: int
+    step: int
+    history: list[dict[str, Any]]
+    seconds: float
+    pairs_per_second: float
+    zero_shot: dict[str, float]
+    folder: Path | None
+
+
+class TrainingInterrupted(KeyboardInterrupt):
+    """Ctrl-C, after the step was finished and a checkpoint left. `result` is the run so far."""
+
+    def __init__(self, message: str, result: TrainingResult) -> None:
+        super().__init__(message)
+        self.result = result
+
+
+def train(
+    recipe: str | Recipe | None = None,
+    *,
+    seed: int | None = None,
+    out: str | Path | None = None,
+    pairs: Pairs | None = None,
+    tokenizer: Tokenizer | None = None,
+    resume: str | Path | None = None,
+    evaluate: Evaluate | str | Sequence[str] | None = None,
+    progress: bool = True,
+    callbacks: Sequence[Callback] = (),
+    device: str | None = None,
+    overwrite: bool = False,
+) -> TrainingResult:
+    """Trains a CLIP from scratch, or goes on with a run that was broken off.
+
+    Args:
+        recipe: a name of RECIPES or a Recipe, by default "laptop"; with `resume` it is known, leave it out.
+        seed: decides the first weights and the batches; 0 unless given.
+        out: folder for checkpoint.safetensors, model.safetensors, recipe.json, history.jsonl. None: no files.
+        pairs: by default `training_pairs()` at the model's resolution.
+        tokenizer: by default one that is trained on the captions of `pairs`.
+        resume: a run's folder or checkpoint. The files go on in its folder, unless `out` names another.
+        evaluate: names of tasks, or a function (model, tokenizer) -> {name: accuracy from 0 to 1}.
+        progress: show a line with loss against ln N, pairs/s, logit scale and zero-shot accuracy.
+        callbacks: each is called after each step with the history row and the model.
+        device: see :func:`clipedu.device.pick_device`.
+        overwrite: let a new run replace the one in `out`.
+    Raises:
+        ValueError: a recipe that can't work here: more pairs a batch than there are, the paper's compute, ...
+        FileExistsError: `out` holds a run already.
+        FileNotFoundError, CheckpointError: there is nothing to resume, or it is another run.
+        TrainingDiverged: loss or gradient is not finite; says where to look. The last checkpoint stays.
+        TrainingInterrupted: Ctrl-C. A KeyboardInterrupt, with the run so far in `result`.
+    """
+    choice = pick_device(device)
+    saved = None
+    if resume is not None:
+        saved = load_checkpoint(resume)
+        check_same_run(saved, resume, recipe, seed, tokenizer)
+        recipe, seed, tokenizer = saved.recipe, saved.seed, saved.tokenizer
+        resume = Path(resume) if Path(resume).is_dir() else Path(resume).parent
+    recipe = get_recipe("laptop" if recipe is None else recipe)
+    seed = 0 if seed is None else seed
+    refuse_unaffordable(recipe, choice.device.type)
+    folder = _open_folder(out if out is not None else resume, resume, overwrite)
+    if pairs is None:
+        pairs = training_pairs(recipe.config().vision.resolution, progress=progress)
+    _check_pairs(recipe, pairs)
+    if tokenizer is None:
+        tokenizer = Tokenizer.train(all_captions(pairs.icons), recipe.vocab_size, progress=progress)
+    measure = _evaluator(evaluate, recipe)  # now: a wrong name must not wait until step 100
+    run = new_run(recipe, seed, choice, tokenizer, {"pairs": len(pairs)})
+    # The random state is the run's own: what the caller draws afterwards does not depend on it.
+    with torch.random.fork_rng([choice.device] if choice.device.type == "cuda" else []):
+        torch.manual_seed(seed)
+        if saved is not None:
+            restore_(run, saved, str(resume))
+        history = History(folder, upto=run.step, before=resume)
+        if folder is not None:
+            recipe.save(folder / "recipe.json")
+        return _loop(run, pairs, history, folder, measure, progress, callbacks)
+
+
+def _loop(
+    run: Run,
+    pairs: Pairs,
+    history: History,
+    folder: Path | None,
+    measure: Evaluate | None,
+    progress: bool,
+    callbacks: Sequence[Callback],
+) -> TrainingResult:
+    recipe = run.recipe
+    feeder = Feeder(pairs, run.tokenizer, recipe, run.seed, run.choice.device)
+    batches = feeder.batches(run.step, recipe.steps, ahead=run.choice.device.type == "cuda")
+    run.model.train()
+    with (
+        contextlib.closing(batches),
+        ProgressLine(recipe, run.step, progress) as line,
+        catch_interrupt() as interrupted,
+    ):
+        clock = time.perf_counter()
+        for batch in batches:
+            try:
+                row = train_step(run, batch)
+            except TrainingDiverged as error:
+                raise TrainingDiverged(f"{error}\n{_last_checkpoint(folder)}") from None
+            finished = run.step == recipe.steps
+            took = time.perf_counter() - clock
+            run.seconds += took
+            row |= {"pairs_per_second": recipe.batch_size / took, "seconds": run.seconds}
+            if measure is not None and (finished or _due(run.step, recipe.evaluate_every)):
+                row["zero_shot"] = _evaluated(run, measure)
+            clock = time.perf_counter()  # evaluation is not training; what follows is
+            history.append(row)
+            line.update(row)
+            for callback in callbacks:
+                callback(row, run.model)
+            stop = interrupted() and not finished
+            if folder is not None and (finished or stop or _due(run.step, recipe.checkpoint_every)):
+                _save(run, folder)
+            if stop:
+                result = _result(run, history, folder)
+                raise TrainingInterrupted(
+                    f"Stopped after step {run.step} of {recipe.steps}. {_last_checkpoint(folder)}",
+                    result,
+                )
+    result = _result(run, history, folder)
+    if folder is not None:
+        _keep(result, folder)
+    return result
+
+
+def _due(step: int, every: int) -> bool:
+    return every > 0 and step % every == 0
+
+
+def _check_pairs(recipe: Recipe, pairs: Pairs) -> None:
+    n, has = recipe.batch_size, len(pairs)
+    if n > has:
+        raise ValueError(
+            f"A batch of {n} pairs can't be filled from {has}. Take a batch_size of at most {has}, or more data."
+        )
+
+
+def _open_folder(out: str | Path | None, resume: Path | None, overwrite: bool) -> Path | None:
+    if out is None:
+        return None
+    folder = Path(out)
+    there = folder / CHECKPOINT_NAME
+    if (
+        there.exists()
+        and not overwrite
+        and (resume is None or folder.resolve() != resume.resolve())
+    ):
+        raise FileExistsError(
+            f"{folder} holds a run already. Go on with it (resume={str(folder)!r}), choose another folder, or pass "
+            "overwrite=True to lose it."
+        )
+    if folder.exists() and not folder.is_dir():
+        raise FileExistsError(f"{folder} is a file; out must be a folder.")
+    folder.mkdir(parents=True, exist_ok=True)
+    if overwrite and resume is None:
+        for name in (
+            CHECKPOINT_NAME,
+            MODEL_NAME,
+        ):  # or a crash would leave the old run's under the new run's name
+            (folder / name).unlink(missing_ok=True)
+    return folder
+
+
+def _evaluator(evaluate: Evaluate | str | Sequence[str] | None, recipe: Recipe) -> Evaluate | None:
+    if evaluate is None or callable(evaluate):
+        return evaluate
+    from clipedu.evaluation import load_task, zero_shot
+
+    names = [evaluate] if isinstance(evaluate, str) else list(evaluate)
+    tasks = {name: load_task(name, size=recipe.config().vision.resolution) for name in names}
+
+    def measure(model: CLIP, tokenizer: Tokenizer) -> dict[str, float]:
+        return {name: zero_shot(model, tokenizer, task).top1 for name, task in tasks.items()}
+
+    return measure
+
+
+def _evaluated(run: Run, measure: Evaluate) -> dict[str, float]:
+    run.best_model.eval()
+    with torch.no_grad():
+        accuracy = measure(run.best_model, run.tokenizer)
+    run.model.train()
+    return {name: float(value) for name, value in accuracy.items()}
+
+
+def _last_checkpoint(folder: Path | None) -> str:
+    if folder is None:
+        return "No checkpoint was kept: train(..., out=FOLDER) keeps one."
+    if not (folder / CHECKPOINT_NAME).exists():
+        return f"There is no checkpoint in {folder} yet."
+    return (
+        f"The last checkpoint is in {folder}. Go on from it with train(resume={str(folder)!r}), "
+        f"or `clipedu train --resume {folder}`."
+    )
+
+
+def _save(run: Run, folder: Path) -> None:
+    try:
+        save_checkpoint(folder / CHECKPOINT_NAME, to_checkpoint(run))
+    except OSError as error:
+        warnings.warn(f"{error} Training goes on.", stacklevel=2)
+
+
+def _keep(result: TrainingResult, folder: Path) -> None:
+    facts = {name: getattr(result, name) for name in ("seed", "step", "seconds", "zero_shot")}
+    try:
+        save_model(
+            folder / MODEL_NAME,
+            result.model,
+            result.tokenizer,
+            about={"recipe": result.recipe.to_dict(), **facts},
+        )
+    except OSError as error:
+        warnings.warn(f"{error} The model is in the result, in memory.", stacklevel=2)
+
+
+def _result(run: Run, history: History, folder: Path | None) -> TrainingResult:
+    rows = history.rows
+    return TrainingResult(
+        model=run.best_model.eval(),
+        tokenizer=run.tokenizer,
+        recipe=run.recipe,
+        seed=run.seed,
+        step=run.step,
+        history=rows,
+        seconds=run.seconds,
+        pairs_per_second=run.step * run.recipe.batch_size / run.seconds if run.seconds else 0.0,
+        zero_shot=next((row["zero_shot"] for row in reversed(rows) if "zero_shot" in row), {}),
+        folder=folder,
+    )
