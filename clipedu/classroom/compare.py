@@ -1,0 +1,151 @@
+"""Are two results the same, and if not, in which way do they differ? Works on trees of tensors,
+numbers, strings and lists.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+KINDS = ("type", "shape", "dtype", "value")
+
+
+def difference(
+    got: Any, want: Any, tolerance: float, *, unordered: bool = False, absolute: float | None = None
+) -> str:
+    """ "" when equal, else the first way in which they differ: "type", "shape" or "value".
+
+    Legitimate variants are equal: a Python or NumPy number for a () tensor, an array for a tensor,
+    a list for a tuple, any dtype of the same sort (integers, booleans and floats are told apart
+    from words only). nan equals nan, inf equals inf. `tolerance` is relative and absolute;
+    `absolute` gives the absolute one its own value.
+    """
+    if unordered and isinstance(got, (list, tuple)) and isinstance(want, (list, tuple)):
+        return _unordered(list(got), list(want), tolerance)
+    absolute = tolerance if absolute is None else absolute
+    if _numeric(want):
+        if not _numeric(got):
+            got = _as_numbers(got)
+            if got is None:
+                return "type"
+        return _numbers(got, want, tolerance, absolute)
+    if isinstance(want, (list, tuple)):
+        if isinstance(got, Tensor):
+            got = got.tolist()
+        if not isinstance(got, (list, tuple)):
+            return "type"
+        if len(got) != len(want):
+            return "shape"
+        return _worst(
+            difference(g, w, tolerance, absolute=absolute) for g, w in zip(got, want, strict=True)
+        )
+    if isinstance(want, dict):
+        if not isinstance(got, dict):
+            return "type"
+        if set(got) != set(want):
+            return "value"
+        return _worst(difference(got[key], want[key], tolerance, absolute=absolute) for key in want)
+    if isinstance(want, (set, frozenset)):
+        return "type" if not isinstance(got, (set, frozenset)) else "" if got == want else "value"
+    if type(got) is not type(want):
+        return "type"
+    return "" if got == want else "value"
+
+
+def finite(value: Any) -> bool:
+    """No nan and no inf anywhere in the tree."""
+    if isinstance(value, (Tensor, np.ndarray)):
+        return bool(torch.as_tensor(value).isfinite().all()) if _numeric(value) else True
+    if isinstance(value, float):
+        return math.isfinite(value)
+    if isinstance(value, dict):
+        return all(finite(item) for item in value.values())
+    if isinstance(value, (list, tuple)):
+        return all(finite(item) for item in value)
+    return True
+
+
+def describe_result(value: Any) -> str:
+    """A result in words, without its numbers: "a float64 tensor of shape (3, 4)"."""
+    if value is None:
+        return "nothing (None)"
+    if isinstance(value, Tensor):
+        return f"a {str(value.dtype).removeprefix('torch.')} tensor of shape {tuple(value.shape)}"
+    if isinstance(value, np.ndarray):
+        return f"a {value.dtype} NumPy array of shape {value.shape}"
+    if isinstance(value, (list, tuple, dict, set)):
+        kind = type(value).__name__
+        return f"a {kind} of {len(value)} " + ("entry" if len(value) == 1 else "entries")
+    if isinstance(value, (bool, int, float, str)):
+        return {"bool": "True or False", "int": "an int", "float": "a float", "str": "a string"}[
+            type(value).__name__
+        ]
+    return f"an object of type {getattr(value, 'type_name', type(value).__name__)}"
+
+
+def same_sort(value: Any, dtype: torch.dtype) -> bool:
+    """Every floating tensor in the tree has this dtype."""
+    if isinstance(value, Tensor):
+        return not value.is_floating_point() or value.dtype == dtype
+    if isinstance(value, dict):
+        return all(same_sort(item, dtype) for item in value.values())
+    if isinstance(value, (list, tuple)):
+        return all(same_sort(item, dtype) for item in value)
+    return True
+
+
+def as_tensor(value: Any) -> Tensor | None:
+    """A float64 tensor of a numeric value, or None."""
+    if not _numeric(value):
+        return None
+    tensor = torch.as_tensor(value)
+    return None if tensor.is_complex() else tensor.detach().to(torch.float64)
+
+
+def _numeric(value: Any) -> bool:
+    if isinstance(value, np.ndarray):
+        return value.dtype.kind in "biuf"
+    return isinstance(value, (Tensor, bool, int, float))
+
+
+def _as_numbers(value: Any) -> Tensor | None:
+    """A (nested) list of numbers where a tensor is expected."""
+    if not isinstance(value, (list, tuple)):
+        return None
+    try:
+        return torch.as_tensor(np.asarray(value, dtype=np.float64))
+    except (TypeError, ValueError):
+        return None
+
+
+def _numbers(got: Any, want: Any, tolerance: float, absolute: float) -> str:
+    left, right = as_tensor(got), as_tensor(want)
+    if left is None or right is None:
+        return "type"
+    if left.shape != right.shape:
+        return "shape"
+    close = torch.isclose(left, right, rtol=tolerance, atol=absolute, equal_nan=True)
+    return "" if bool(close.all()) else "value"
+
+
+def _unordered(got: list[Any], want: list[Any], tolerance: float) -> str:
+    if len(got) != len(want):
+        return "shape"
+    left = list(got)
+    for item in want:
+        found = next(
+            (i for i, other in enumerate(left) if not difference(other, item, tolerance)), None
+        )
+        if found is None:
+            return "value"
+        left.pop(found)
+    return ""
+
+
+def _worst(kinds: Any) -> str:
+    found = set(kinds) - {""}
+    return next((kind for kind in KINDS if kind in found), "")

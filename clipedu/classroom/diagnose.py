@@ -1,0 +1,106 @@
+"""Name what is wrong: first the exercise's own misconceptions, then readings that fit any numeric
+answer.
+
+A misconception is a wrong answer that can be run. It fits when it does, on every trial, what the
+student's answer did: the same value, the same gradient, the same changes to the inputs, or the same
+exception.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from clipedu.classroom.calling import Outcome, Trial, run
+from clipedu.classroom.compare import difference
+from clipedu.classroom.spec import FunctionExercise, Misconception, ModuleExercise
+
+# Diagnoses that any exercise can get; a wrong variant in a lesson may be titled with one of these.
+GENERAL_DIAGNOSES = (
+    "the answer is missing",
+    "the answer is still the stub",
+    "the answer is not a function",
+    "the answer is not a subclass of nn.Module",
+    "the arguments are not those of the stub",
+    "the parameters have other names or shapes",
+    "nothing is returned",
+    "the result has the wrong type",
+    "the result has the wrong shape",
+    "the result has the wrong dtype",
+    "an input is changed in place",
+    "the gradient does not flow",
+    "the gradient is wrong",
+    "the result is not finite for extreme inputs",
+    "the value is wrong",
+    "the value is of the wrong kind",
+    "the sign is flipped",
+    "rows and columns are swapped",
+    "an exponential is left in",
+    "a logarithm is left in",
+    "the mean is not taken",
+    "the sum is not taken",
+    "the result does not depend on the inputs",
+    "it is summed where it should be averaged",
+    "it is averaged where it should be summed",
+    "the result is off by a constant factor",
+    "the order is reversed",
+    "the order is wrong",
+    "the result changes from call to call",
+)
+
+
+@dataclass
+class Record:
+    """One trial: what the answer and the reference did; `extreme` names extreme inputs, else ""."""
+
+    trial: Trial
+    got: Outcome
+    want: Outcome
+    extreme: str = ""
+
+
+def known(
+    exercise: FunctionExercise | ModuleExercise, records: list[Record], tolerance: float
+) -> Misconception | None:
+    """The first misconception that explains all records, else the first to explain all values."""
+    candidates = []
+    for misconception in exercise.misconceptions:
+        outcomes = [run(misconception.wrong, record.trial) for record in records]
+        candidates.append((misconception, outcomes))
+    for same in (_same_everything, _same_value):
+        for misconception, outcomes in candidates:
+            pairs = list(zip(records, outcomes, strict=True))
+            unlike_right = any(not same(o, r.want, tolerance, exercise.unordered) for r, o in pairs)
+            if unlike_right and all(
+                same(r.got, o, tolerance, exercise.unordered) for r, o in pairs
+            ):
+                return misconception
+    return None
+
+
+def _same_everything(left: Outcome, right: Outcome, tolerance: float, unordered: bool) -> bool:
+    if not _same_value(left, right, tolerance, unordered):
+        return False
+    if left.error:
+        return True
+    for name, after in right.after.items():
+        if not callable(after) and difference(left.after.get(name), after, tolerance):
+            return False
+    for name, grad in (right.grads or {}).items():
+        other = (left.grads or {}).get(name)
+        if (grad is None) != (other is None) or (
+            grad is not None and difference(other, grad, 10 * tolerance)
+        ):
+            return False
+    return True
+
+
+def _same_value(left: Outcome, right: Outcome, tolerance: float, unordered: bool) -> bool:
+    if left.error or right.error:
+        return bool(
+            left.error
+            and right.error
+            and (left.error.kind, left.error.message) == (right.error.kind, right.error.message)
+        )
+    if left.value is None or right.value is None:
+        return left.value is None and right.value is None
+    return not difference(left.value, right.value, tolerance, unordered=unordered)

@@ -1,0 +1,179 @@
+"""Readings of a wrong answer that need no list of misconceptions: a flipped sign, a transpose, a
+sum for a mean, an input that is not used.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from clipedu.classroom.calling import tensors
+from clipedu.classroom.compare import as_tensor, difference
+from clipedu.classroom.diagnose import Record
+from clipedu.classroom.spec import FunctionExercise, ModuleExercise
+from clipedu.classroom.subject import Subject
+
+
+def reading(
+    exercise: FunctionExercise | ModuleExercise,
+    subject: Subject,
+    records: list[Record],
+    tolerance: float,
+) -> tuple[str, str] | None:
+    """(diagnosis, message) when the answers relate to the right ones in a simple way; None when
+    nothing fits.
+    """
+    usable = [r for r in records if not r.extreme and not r.got.error and not r.want.error]
+    if not usable:
+        return None
+    if not any(
+        difference(r.got.value, r.want.value, tolerance, unordered=exercise.unordered)
+        for r in usable
+    ):
+        return None
+    pairs = [(as_tensor(r.got.value), as_tensor(r.want.value)) for r in usable]
+    numeric = [(got, want) for got, want in pairs if got is not None and want is not None]
+    found = (
+        _relation(numeric, usable, tolerance)
+        if len(numeric) == len(pairs)
+        else _sequences(usable, tolerance)
+    )
+    return (
+        found
+        or _unused_input(subject, usable, tolerance)
+        or _unstable(subject, usable[0], tolerance)
+    )
+
+
+def _relation(
+    pairs: list[tuple[Tensor, Tensor]], records: list[Record], tolerance: float
+) -> tuple[str, str] | None:
+    def every(relation: Any) -> bool:
+        return all(_close(relation(got), want, tolerance) for got, want in pairs)
+
+    if every(lambda got: -got):
+        return "the sign is flipped", "Every number is right except for its sign."
+    if all(got.ndim >= 2 for got, _ in pairs) and every(lambda got: got.transpose(-1, -2)):
+        return "rows and columns are swapped", "The result is the transpose of the right one."
+    if every(torch.log):
+        return "an exponential is left in", "The result is the exponential of the right one."
+    if every(torch.exp):
+        return "a logarithm is left in", "The result is the logarithm of the right one."
+    if all(got.numel() != want.numel() and want.numel() == 1 for got, want in pairs):
+        if every(torch.mean):
+            return (
+                "the mean is not taken",
+                "The result holds the parts; their mean is the right answer.",
+            )
+        if every(torch.sum):
+            return (
+                "the sum is not taken",
+                "The result holds the parts; their sum is the right answer.",
+            )
+    if any(got.shape != want.shape for got, want in pairs):
+        return None
+    if (
+        all(difference(got, pairs[0][0], tolerance) == "" for got, _ in pairs[1:])
+        and len(pairs) > 1
+    ):
+        if any(difference(want, pairs[0][1], tolerance) for _, want in pairs[1:]):
+            return (
+                "the result does not depend on the inputs",
+                "For different inputs the result is always the same.",
+            )
+    return _multiple(pairs, records, tolerance)
+
+
+def _multiple(
+    pairs: list[tuple[Tensor, Tensor]], records: list[Record], tolerance: float
+) -> tuple[str, str] | None:
+    """One factor in each trial: the same everywhere, or a size of the inputs (a sum in place of a
+    mean, or the reverse).
+    """
+    factors = []
+    for got, want in pairs:
+        use = want.abs() > 1e-9
+        if not bool(use.any()) or not bool(torch.isfinite(got).all()):
+            return None
+        factor = float((got[use] / want[use]).median())
+        if (
+            not math.isfinite(factor)
+            or factor == 0
+            or not _close(got, factor * want, 10 * tolerance)
+        ):
+            return None
+        factors.append(factor)
+    sizes = [{s for t in tensors(r.trial.inputs) for s in t.shape if s > 1} for r in records]
+    if all(
+        any(math.isclose(f, s, rel_tol=1e-3) for s in options)
+        for f, options in zip(factors, sizes, strict=True)
+    ):
+        return (
+            "it is summed where it should be averaged",
+            "The result is too large by a size of the inputs.",
+        )
+    if all(
+        any(math.isclose(f * s, 1, rel_tol=1e-3) for s in options)
+        for f, options in zip(factors, sizes, strict=True)
+    ):
+        return (
+            "it is averaged where it should be summed",
+            "The result is too small by a size of the inputs.",
+        )
+    if all(math.isclose(f, factors[0], rel_tol=1e-3) for f in factors):
+        return (
+            "the result is off by a constant factor",
+            f"The result is {factors[0]:.3g} times what it should be, whatever the inputs.",
+        )
+    return None
+
+
+def _sequences(records: list[Record], tolerance: float) -> tuple[str, str] | None:
+    for record in records:
+        if not isinstance(record.got.value, (list, tuple)) or not isinstance(
+            record.want.value, (list, tuple)
+        ):
+            return None
+    if all(not difference(list(r.got.value)[::-1], list(r.want.value), tolerance) for r in records):
+        return "the order is reversed", "The entries are right, in the reverse order."
+    if all(
+        not difference(list(r.got.value), list(r.want.value), tolerance, unordered=True)
+        for r in records
+    ):
+        return "the order is wrong", "The entries are right, their order is not."
+    return None
+
+
+def _unused_input(
+    subject: Subject, records: list[Record], tolerance: float
+) -> tuple[str, str] | None:
+    """An input that can be changed without any effect on the answer."""
+    record = records[0]
+    for name, value in record.trial.inputs.items():
+        if isinstance(value, Tensor) and value.is_floating_point():
+            other: Any = value.detach() * 1.5 + 0.1
+        elif isinstance(value, float):
+            other = value * 1.5 + 0.1
+        else:
+            continue
+        outcome = subject.run(
+            replace(record.trial, inputs={**record.trial.inputs, name: other}, grad=())
+        )
+        if outcome.error is None and not difference(outcome.value, record.got.value, tolerance):
+            return f"`{name}` is not used", f"The result stays the same when `{name}` changes."
+    return None
+
+
+def _unstable(subject: Subject, record: Record, tolerance: float) -> tuple[str, str] | None:
+    again = subject.run(replace(record.trial, grad=()))
+    if again.error is None and difference(again.value, record.got.value, tolerance):
+        return "the result changes from call to call", "The same inputs gave two different results."
+    return None
+
+
+def _close(got: Tensor, want: Tensor, tolerance: float) -> bool:
+    return not difference(got, want, 10 * tolerance)

@@ -1,0 +1,46 @@
+"""Where an answer lives. The checks talk to a `Subject` and do not know whether the answer sits in
+this notebook or in a sandboxed process at the other end of a pipe."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from clipedu.classroom.calling import Description, Outcome, Trial, describe, run, snapshot
+
+MISSING: Any = type("Missing", (), {"__repr__": lambda self: "<missing>"})()
+
+
+class Subject(Protocol):
+    """An answer that can be looked at and called. Methods may raise SubjectLost."""
+
+    def describe(self) -> Description: ...
+
+    def run(self, trial: Trial) -> Outcome: ...
+
+    def value(self) -> Any:
+        """The answer itself, as plain data (for predicted values)."""
+        ...
+
+
+class SubjectLost(Exception):
+    """The answer cannot be asked any more. `reason` is "timeout" or "crashed"."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class LocalSubject:
+    """An object of this process: the student's in a notebook, or a wrong variant in a test."""
+
+    def __init__(self, answer: Any) -> None:
+        self.answer = answer
+
+    def describe(self) -> Description:
+        return Description("missing") if self.answer is MISSING else describe(self.answer)
+
+    def run(self, trial: Trial) -> Outcome:
+        return run(self.answer, trial)
+
+    def value(self) -> Any:
+        return snapshot(self.answer)
