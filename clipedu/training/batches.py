@@ -34,7 +34,7 @@ class Pairs(Protocol):
 
 
 class Batch(NamedTuple):
-    """pictures (B, 3, S, S) as the image tower sees them, tokens (B, L) int64, same (B, B) bool or None."""
+    """pictures (B, 3, S, S) for the image tower, tokens (B, L) int64, same (B, B) bool or None."""
 
     pictures: Tensor
     tokens: Tensor
@@ -44,8 +44,9 @@ class Batch(NamedTuple):
 class TokenTable:
     """Token rows of every caption met so far: (captions, L) in one array.
 
-    Encoding 512 captions takes some 10 ms, looking them up 0.1 ms. Captions come from templates, so most return. The
-    table starts anew when it holds `limit` of them, or an endless stream of captions would fill the memory.
+    Encoding 512 captions takes some 10 ms, looking them up 0.1 ms. Captions come from templates, so
+    most return. The table starts anew when it holds `limit` of them, or an endless stream of
+    captions would fill the memory.
     """
 
     def __init__(self, tokenizer: Tokenizer, context_length: int, limit: int = 200_000) -> None:
@@ -95,7 +96,7 @@ class Feeder:
         )
 
     def batches(self, start: int, stop: int, *, ahead: bool) -> Generator[Batch, None, None]:
-        """The batches of steps start..stop-1; with `ahead`, the next is made while one is in use."""
+        """The batches of steps start..stop-1; `ahead`: the next is made while one is in use."""
         if not ahead:
             yield from map(self, range(start, stop))
             return
@@ -109,7 +110,7 @@ class Feeder:
 
 
 def same_captions(numbers: np.ndarray) -> Tensor | None:
-    """(n, n) bool, True where two captions are equal; None where no two are, which is usual and costs nothing."""
+    """(n, n) bool, True where two captions are equal; None where no two are, as is usual."""
     if len(np.unique(numbers)) == len(numbers):
         return None
     return torch.from_numpy(numbers[:, None] == numbers[None, :])

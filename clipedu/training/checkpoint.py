@@ -2,10 +2,11 @@
 
 Notable:
 
-* one file holds everything, so that weights can't be paired with the wrong tokenizer: tensors, and in the header the
-  model's config, the tokenizer, the recipe and a checksum of the tensors;
-* two kinds: a **model** (weights under openai/CLIP's names, for use) and a **checkpoint** (also the optimizer's
-  memory, the averaged weights and the random state, for going on); :func:`load_model` reads both;
+* one file holds everything, so that weights can't be paired with the wrong tokenizer: tensors, and
+  in the header the model's config, the tokenizer, the recipe and a checksum of the tensors;
+* two kinds: a **model** (weights under openai/CLIP's names, for use) and a **checkpoint** (also the
+  optimizer's memory, the averaged weights and the random state, for going on); :func:`load_model`
+  reads both;
 * loading a pickle runs what it contains; loading this runs nothing.
 """
 
@@ -42,7 +43,8 @@ class Checkpoint:
     """A training run after `step` steps.
 
     Attributes:
-        model: weights by openai/CLIP's names; `average`: the moving average of them, empty where there is none.
+        model: weights by openai/CLIP's names; `average`: the moving average of them, empty where
+            there is none.
         optimizer: AdamW's memory, see `optimizer_tensors`.
         extra: what else is learned or remembered: SigLIP's bias, torch's random state.
         facts: plain values: seconds so far, what the data was.
@@ -64,7 +66,7 @@ _PARTS = ("model", "optimizer", "average", "extra")
 
 
 def save_checkpoint(path: str | Path, checkpoint: Checkpoint) -> Path:
-    """Writes a checkpoint. A failure (a full disk) raises OSError and leaves what was at `path` before."""
+    """Writes a checkpoint. Raises OSError (a full disk), and then leaves what was at `path`."""
     tensors = {
         f"{part}/{name}": value
         for part in _PARTS
@@ -87,13 +89,15 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
 
     Raises:
         FileNotFoundError: nothing there.
-        CheckpointError: truncated, damaged, no safetensors file, or a model without the means to go on.
+        CheckpointError: truncated, damaged, no safetensors file, or a model without the means to
+            go on.
     """
     file = _find(path, (CHECKPOINT_NAME,))
     tensors, header = _read(file)
     if header["kind"] != "checkpoint":
         raise CheckpointError(
-            f"{file} holds a model to use, not a run to go on with: the optimizer's memory is not in it. "
+            f"{file} holds a model to use, not a run to go on with: the optimizer's memory is not "
+            "in it. "
             f"Resume from a {CHECKPOINT_NAME}."
         )
     try:
@@ -127,8 +131,8 @@ def save_model(
     """Writes a model for use: weights, config, tokenizer.
 
     Args:
-        half: keep matrices in fp16, half the size. Gains, biases and batch-norm statistics stay in fp32: they are few,
-            and a variance may be too large for fp16.
+        half: keep matrices in fp16, half the size. Gains, biases and batch-norm statistics stay in
+            fp32: they are few, and a variance may be too large for fp16.
         about: JSON-able facts to keep with it.
     Raises: OSError where it can't be written; what was at `path` before stays.
     """
@@ -151,7 +155,7 @@ def save_model(
 def load_model(
     path: str | Path, *, device: str | torch.device = "cpu"
 ) -> tuple[CLIP, Tokenizer, dict[str, Any]]:
-    """A model in eval mode, its tokenizer, and what is known about it, from either kind of file or a run's folder.
+    """A model in eval mode, its tokenizer and the facts about it, from a file or a run's folder.
 
     From a checkpoint come the averaged weights where the recipe keeps an average.
     Raises FileNotFoundError or :class:`CheckpointError`, as :func:`load_checkpoint`.
@@ -184,9 +188,11 @@ def load_weights_(model: CLIP, tensors: dict[str, Tensor], where: str) -> None:
     if wanted != found:
         names = [n for n in {**wanted, **found} if wanted.get(n) != found.get(n)]
         raise CheckpointError(
-            f"The weights in {where} belong to another model. {len(names)} of {len({**wanted, **found})} tensors do "
+            f"The weights in {where} belong to another model. {len(names)} of "
+            f"{len({**wanted, **found})} tensors do "
             f"not fit; first {names[0]!r}: the model has {wanted.get(names[0], 'none')}, the file "
-            f"{found.get(names[0], 'none')}. Build the model with the preset that the file was trained with."
+            f"{found.get(names[0], 'none')}. Build the model with the preset that the file was "
+            "trained with."
         )
     model.load_state_dict(tensors)
 
@@ -194,7 +200,8 @@ def load_weights_(model: CLIP, tensors: dict[str, Tensor], where: str) -> None:
 def _check_vocabulary(config: CLIPConfig, tokenizer: Tokenizer, where: str) -> None:
     if config.text.vocab_size != tokenizer.vocab_size:
         raise CheckpointError(
-            f"{where} has {config.text.vocab_size} token embeddings, and the tokenizer {tokenizer.vocab_size} tokens: "
+            f"{where} has {config.text.vocab_size} token embeddings, and the tokenizer "
+            f"{tokenizer.vocab_size} tokens: "
             "it is another model's tokenizer. Take the one that the model was trained with."
         )
 
@@ -209,13 +216,15 @@ def _find(path: str | Path, names: tuple[str, ...]) -> Path:
     if not path.exists():
         raise FileNotFoundError(f"There is no {path}. Give a .safetensors file or a run's folder.")
     raise FileNotFoundError(
-        f"There is no {' or '.join(names)} in {path}. Was a run started there, and did it get as far as a checkpoint?"
+        f"There is no {' or '.join(names)} in {path}. Was a run started there, and did it get as "
+        "far as a checkpoint?"
     )
 
 
 def _write(path: Path, tensors: dict[str, Tensor], header: dict[str, Any]) -> Path:
     plain = {k: v.detach().to("cpu").contiguous() for k, v in tensors.items()}
-    # Two names may stand for one tensor (safetensors would refuse), and .contiguous() may have copied nothing.
+    # Two names may stand for one tensor (safetensors would refuse), and .contiguous() may have
+    # copied nothing.
     seen: set[int] = set()
     for key, value in plain.items():
         if value.data_ptr() in seen and value.numel():
@@ -238,7 +247,8 @@ def _write(path: Path, tensors: dict[str, Tensor], header: dict[str, Any]) -> Pa
         os.replace(draft, path)
     except OSError as error:
         raise OSError(
-            f"The checkpoint could not be written to {path} ({error}). What was there before is untouched. "
+            f"The checkpoint could not be written to {path} ({error}). What was there before is "
+            "untouched. "
             "Is the disk full, or the folder read-only?"
         ) from error
     finally:
@@ -251,12 +261,13 @@ def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
-            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - not a dict
+            tensors = {key: file.get_tensor(key) for key in file.keys()}
     except (SafetensorError, OSError, ValueError) as error:
         raise CheckpointError(f"{broken} ({error}). Take another copy, or train again.") from error
     if "clipedu" not in metadata:
         raise CheckpointError(
-            f"{path} is a safetensors file, but not one of clipedu's: it doesn't say which model it holds."
+            f"{path} is a safetensors file, but not one of clipedu's: it doesn't say which model "
+            "it holds."
         )
     try:
         header = json.loads(metadata["clipedu"])
@@ -279,5 +290,5 @@ def _checksum(tensors: dict[str, Tensor]) -> str:
     for name in sorted(tensors):
         value = tensors[name]
         sha.update(f"{name} {tuple(value.shape)} {value.dtype};".encode())
-        sha.update(memoryview(value.reshape(-1).view(torch.uint8).numpy()))
+        sha.update(value.reshape(-1).view(torch.uint8).numpy().data)
     return sha.hexdigest()

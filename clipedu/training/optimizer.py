@@ -1,39 +1,44 @@
-"""AdamW as CLIP uses it: who is decayed, how the learning rate moves, and an average of the weights.
+"""AdamW as CLIP uses it: who is decayed, how the rate moves, and an average of the weights.
 
 Notable:
 
-* weight decay pulls weights towards 0, which makes sense for a matrix and none for a gain whose neutral value is 1;
-* the learning rate is a pure function of the step: nothing to keep, nothing to restore when a run goes on.
+* weight decay pulls weights towards 0, which makes sense for a matrix and none for a gain whose
+  neutral value is 1;
+* the learning rate is a pure function of the step: nothing to keep, nothing to restore when a run
+  goes on.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from clipedu.training.recipe import Recipe
 
-#: Tables of vectors that are added to activations, like biases; neither is a map from one space to another.
+#: Tables of vectors that are added to activations, like biases; neither is a map from one space to
+#: another.
 UNDECAYED = ("class_embedding", "positional_embedding")
 
 
 def is_decayed(name: str, parameter: Tensor) -> bool:
     """Whether weight decay applies (paper section 2.5: "all weights that are not gains or biases").
 
-    Everything of fewer than two dimensions is a gain, a bias or the logit scale. Positional and class embeddings are
-    spared too; token embeddings are decayed, as in OpenAI's and open_clip's code.
+    Everything of fewer than two dimensions is a gain, a bias or the logit scale. Positional and
+    class embeddings are spared too; token embeddings are decayed, as in OpenAI's and open_clip's
+    code.
     """
     return parameter.ndim >= 2 and name.rpartition(".")[2] not in UNDECAYED
 
 
 def parameter_groups(
     named: Iterable[tuple[str, nn.Parameter]], weight_decay: float
-) -> list[dict[str, object]]:
+) -> list[dict[str, Any]]:
     """Two groups for AdamW, decayed and not, each with its parameters' names under "names"."""
-    groups: list[dict[str, object]] = []
+    groups: list[dict[str, Any]] = []
     pairs = [(name, p) for name, p in named if p.requires_grad]
     for decayed in (True, False):
         chosen = [(name, p) for name, p in pairs if is_decayed(name, p) == decayed]
@@ -49,9 +54,9 @@ def parameter_groups(
 
 
 def make_optimizer(named: Iterable[tuple[str, nn.Parameter]], recipe: Recipe) -> torch.optim.AdamW:
-    """AdamW over the groups, fused into one kernel where torch has it (3.6 ms a step on two cores instead of 17)."""
+    """AdamW over the groups, fused into one kernel where torch has it (3.6 ms a step, not 17)."""
     groups = parameter_groups(named, recipe.weight_decay)
-    devices = {p.device.type for group in groups for p in group["params"]}  # type: ignore[attr-defined]
+    devices = {p.device.type for group in groups for p in group["params"]}
     return torch.optim.AdamW(
         groups,
         lr=recipe.learning_rate,
@@ -98,8 +103,8 @@ def set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
 def update_average_(average: nn.Module, model: nn.Module, decay: float, step: int) -> None:
     """Moves `average` towards `model`: average <- d * average + (1 - d) * model.
 
-    Early on d is smaller, (1 + step) / (10 + step), or the random initial weights would stay in it for long.
-    Running statistics of batch norms are averaged like weights; counters are copied.
+    Early on d is smaller, (1 + step) / (10 + step), or the random initial weights would stay in it
+    for long. Running statistics of batch norms are averaged like weights; counters are copied.
     """
     weight = 1 - min(decay, (1 + step) / (10 + step))
     kept, new = list(average.state_dict().values()), list(model.state_dict().values())
@@ -132,8 +137,9 @@ def restore_optimizer_(optimizer: torch.optim.Optimizer, tensors: dict[str, Tens
             if saved is None or (key != "step" and saved.shape != parameter.shape):
                 found = "is missing" if saved is None else f"has shape {tuple(saved.shape)}"
                 raise ValueError(f"The optimizer's {key} of {name} {found}; it is another model's.")
-            # The fused kernel walks through memory in order, so the memory format must be the parameter's own
-            # (channels_last for convolutions). A contiguous copy would update the wrong entries, and say nothing.
+            # The fused kernel walks through memory in order, so the memory format must be the
+            # parameter's own (channels_last for convolutions). A contiguous copy would update the
+            # wrong entries, and say nothing.
             like = torch.empty((), device=_step_device(parameter)) if key == "step" else parameter
             state[key] = torch.empty_like(like, dtype=saved.dtype).copy_(saved)
         optimizer.state[parameter] = state

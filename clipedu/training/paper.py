@@ -1,14 +1,14 @@
 """The paper's recipe beside ours, and what it would cost to run (paper section 2.5, Tables 18-20).
 
-Notable: the cost is counted, not guessed. The model is built on torch's "meta" device, which computes shapes only,
-and torch's own counter adds up the multiplications of one pair.
+Notable: the cost is counted, not guessed. The model is built on torch's "meta" device, which
+computes shapes only, and torch's own counter adds up the multiplications of one pair.
 """
 
 from __future__ import annotations
 
 import dataclasses
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch.utils.flop_counter import FlopCounterMode
@@ -25,12 +25,13 @@ PAPER_MODELS = tuple(name for name in PRESETS if name.startswith(("RN", "ViT-"))
 PAPER_RATES = {"RN50x16": 4e-4, "RN50x64": 3.6e-4, "ViT-L/14": 4e-4, "ViT-L/14@336px": 2e-5}
 #: More than this is refused: about ten days for two laptop cores, and about ten for one large GPU.
 AFFORDABLE_FLOPS = {"cpu": 3e17, "cuda": 1e20}
-#: Sustained in training, for words such as "37 years": what we measured on two cores, and a large GPU's order.
+#: Sustained in training, for words such as "37 years": what we measured on two cores, and a large
+#: GPU's order.
 FLOPS_PER_SECOND = {"cpu": 3e11, "cuda": 1e14}
 
 
 class Row(NamedTuple):
-    """One line of the comparison: a hyperparameter, the paper's value, ours, and why they differ."""
+    """A hyperparameter, the paper's value, ours, and why they differ."""
 
     what: str
     paper: str
@@ -39,7 +40,7 @@ class Row(NamedTuple):
 
 
 def paper_recipe(model: str = "ViT-B/32") -> Recipe:
-    """The recipe of one of the paper's nine models (Table 18): for reading; :func:`refuse_unaffordable` stops it.
+    """The recipe of one of the paper's nine models (Tables 18-20), for reading.
 
     Raises ValueError for a name that is none of the nine.
     """
@@ -74,40 +75,58 @@ RECIPES["paper"] = paper_recipe()
 def compare_with_paper(recipe: str | Recipe = "laptop", model: str = "ViT-B/32") -> list[Row]:
     """The paper's hyperparameters beside a recipe's, with the reason where they differ."""
     ours, paper = get_recipe(recipe), paper_recipe(model)
-    a, b = paper.config(), ours.config()
+    theirs, own = paper.config(), ours.config()
+    objectives = {"infonce": "InfoNCE", "siglip": "SigLIP"}
+    flops = [f"{training_flops(recipe):.1e}" for recipe in (paper, ours)]
+    seen = [f"{_seen(recipe):,}" for recipe in (paper, ours)]
+    sizes = [f"{config.vision.resolution} px" for config in (theirs, own)]
+    rates = [f"{recipe.learning_rate:g}" for recipe in (paper, ours)]
     rows = [
-        Row("pictures", f"{_pixels(a)} photographs", f"{_pixels(b)} icons", "an icon is legible when it is small"),
-        Row("pairs", f"{PAPER_PAIRS:,} from the web", "about 27,000 drawn by people", "all that pip can install"),
-        Row("parameters", _count(a), _count(b), "what two cores can train in minutes"),
+        Row(
+            "pictures",
+            f"{sizes[0]} photographs",
+            f"{sizes[1]} icons",
+            "icons are legible when small",
+        ),
+        Row("pairs", f"{PAPER_PAIRS:,} from the web", "some 24,000, drawn", "what pip can install"),
+        Row("parameters", _count(theirs), _count(own), "what two cores can train in minutes"),
         Row("vocabulary", f"{paper.vocab_size:,}", f"{ours.vocab_size:,}", "names use few words"),
-        Row("context length", f"{paper.context_length}", f"{ours.context_length}", "captions are short"),
-        Row("objective", "InfoNCE", {"infonce": "InfoNCE", "siglip": "SigLIP"}[ours.objective], ""),
-        Row("batch size", f"{paper.batch_size:,}", f"{ours.batch_size:,}", "a laptop's memory and patience"),
-        Row("steps", f"{paper.steps:,} ({PAPER_EPOCHS} epochs)", f"{ours.steps:,}", "minutes instead of days"),
-        Row("pairs seen", f"{_seen(paper):,}", f"{_seen(ours):,}", ""),
-        Row("peak learning rate", f"{paper.learning_rate:g}", f"{ours.learning_rate:g}", "small models take more"),
+        Row(
+            "context length", f"{paper.context_length}", f"{ours.context_length}", "short captions"
+        ),
+        Row("objective", "InfoNCE", objectives[ours.objective], "no softmax over the batch"),
+        Row("batch size", f"{paper.batch_size:,}", f"{ours.batch_size:,}", "memory and patience"),
+        Row("steps", f"{paper.steps:,}", f"{ours.steps:,}", "minutes instead of days"),
+        Row("pairs seen", seen[0], seen[1], "steps times batch size"),
+        Row("peak learning rate", rates[0], rates[1], "small models take more"),
         Row("warm-up", "2,000 steps", f"{ours.warmup_steps:,} steps", "a share of a shorter run"),
-        Row("schedule", "cosine to 0", f"cosine to {ours.final_learning_rate:g} of the peak", ""),
-        Row("Adam betas", _pair(paper.betas), _pair(ours.betas), "quick to forget: gradients change fast"),
-        Row("Adam epsilon", f"{paper.eps:g}", f"{ours.eps:g}", ""),
-        Row("weight decay", f"{paper.weight_decay:g}", f"{ours.weight_decay:g}", ""),
-        Row("largest logit scale", f"{paper.max_logit_scale:g}", f"{ours.max_logit_scale:g}", ""),
-        Row("gradient clipping", _or_none(paper.grad_clip), _or_none(ours.grad_clip), "steadier at a high rate"),
-        Row("precision", "fp16, mixed", ours.precision, "auto: bf16 where the device does it fast, else fp32"),
-        Row("augmentation", "random square crop", _changes(ours), "families differ in their pen, not their crop"),
-        Row("compute (FLOPs)", f"{training_flops(paper):.1e}", f"{training_flops(ours):.1e}", ""),
-    ]  # fmt: skip
-    return [row if row.paper != row.ours else row._replace(why="") for row in rows]
+        Row(
+            "cosine down to",
+            "0",
+            f"{ours.final_learning_rate:g} of the peak",
+            "no reason to stop at 0",
+        ),
+        Row("Adam betas", _pair(paper.betas), _pair(ours.betas), "a shorter run, a shorter memory"),
+        Row("Adam epsilon", f"{paper.eps:g}", f"{ours.eps:g}", "Table 20's is for a ViT"),
+        Row("weight decay", f"{paper.weight_decay:g}", f"{ours.weight_decay:g}", "a shorter run"),
+        Row("logit scale up to", _plain(paper.max_logit_scale), _plain(ours.max_logit_scale), ""),
+        Row("gradient clipping", _plain(paper.grad_clip), _plain(ours.grad_clip), "a high rate"),
+        Row("precision", "fp16, mixed", ours.precision, "auto: bf16 where it is fast, else fp32"),
+        Row("averaged weights", "none", _plain(ours.ema_decay or None), "smooths the last steps"),
+        Row("augmentation", "random square crop", _changes(ours), "families differ by their pen"),
+        Row("compute, FLOPs", flops[0], flops[1], "counted: three times the forward pass"),
+    ]
+    return [row if row.paper != row.ours else row._replace(why="the same") for row in rows]
 
 
 def training_flops(recipe: str | Recipe) -> float:
-    """Floating-point operations of the whole run: forward, and twice that for backward, for each pair."""
+    """Floating-point operations of the whole run: each pair forward, and backward at twice that."""
     recipe = get_recipe(recipe)
     return 3 * _forward_flops(recipe.config()) * recipe.batch_size * recipe.steps
 
 
 def refuse_unaffordable(recipe: Recipe, device: str) -> None:
-    """Raises ValueError, with the compute it needs, for a run that this kind of device would not finish in days."""
+    """Raises ValueError, with its compute in years, for a run that would not finish in days."""
     kind = device if device in AFFORDABLE_FLOPS else "cuda"
     flops = training_flops(recipe)
     if flops <= AFFORDABLE_FLOPS[kind]:
@@ -116,8 +135,9 @@ def refuse_unaffordable(recipe: Recipe, device: str) -> None:
     span = f"{days / 365:,.0f} years" if days > 730 else f"{days:,.0f} days"
     machine = "two laptop cores" if kind == "cpu" else "one large GPU"
     raise ValueError(
-        f"This recipe is for reading, not for this machine: {recipe.preset} on {_seen(recipe):,} pairs needs about "
-        f"{flops:.1e} floating-point operations, about {span} for {machine}. The paper trained its largest ViT on "
+        f"This recipe is for reading, not for this machine: {recipe.preset} on {_seen(recipe):,} "
+        f"pairs needs about {flops:.1e} floating-point operations, about {span} for {machine}. "
+        "The paper trained its largest ViT on "
         "256 V100 GPUs for 12 days, on 400 million pairs that were never published. "
         'Train RECIPES["laptop"] instead; compare_with_paper() shows both side by side.'
     )
@@ -140,10 +160,6 @@ def _count(config: CLIPConfig) -> str:
         return f"{sum(p.numel() for p in CLIP(config).parameters()) / 1e6:.1f} million"
 
 
-def _pixels(config: CLIPConfig) -> str:
-    return f"{config.vision.resolution} px"
-
-
 def _seen(recipe: Recipe) -> int:
     return recipe.batch_size * recipe.steps
 
@@ -152,15 +168,16 @@ def _pair(values: tuple[float, float]) -> str:
     return f"{values[0]:g}, {values[1]:g}"
 
 
-def _or_none(value: Any) -> str:
+def _floor(share: float) -> str:
+    return f"{share:g} of the peak" if share else "0"
+
+
+def _plain(value: float | None) -> str:
     return "none" if value is None else f"{value:g}"
 
 
 def _changes(recipe: Recipe) -> str:
-    on = [f.name for f in dataclasses.fields(NONE) if f.name not in ("degrees", "scale", "shift")]
-    used = [
-        f"{name} {getattr(recipe.augmentation, name):.0%}"
-        for name in on
-        if getattr(recipe.augmentation, name)
-    ]
+    how = dataclasses.asdict(recipe.augmentation)
+    strengths = ("degrees", "scale", "shift")  # of the affine change; the others are shares
+    used = [f"{name} {share:.0%}" for name, share in how.items() if share and name not in strengths]
     return ", ".join(used) or "none"

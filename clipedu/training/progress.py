@@ -1,4 +1,4 @@
-"""What a run tells while it runs: a line for people, a file for programs; and Ctrl-C, heard politely."""
+"""What a run tells: a line for people, a file for programs; and Ctrl-C, heard politely."""
 
 from __future__ import annotations
 
@@ -97,22 +97,24 @@ class ProgressLine:
 
 
 def describe_row(row: dict[str, Any], recipe: Recipe, speed: float, accuracy: str = "") -> str:
-    """The line's words: "loss 3.12 (ln 512 = 6.24), 1,012 pairs/s, logit scale 23.1, lucide 41.2%"."""
-    chance = (
-        f" (ln {recipe.batch_size} = {math.log(recipe.batch_size):.2f})"
-        if recipe.objective == "infonce"
-        else ""
-    )
-    words = f"loss {row['loss']:.2f}{chance}, {speed:,.0f} pairs/s, logit scale {row['logit_scale']:.1f}"
-    return f"{words}, {accuracy}" if accuracy else words
+    """The line: loss 3.12 (ln 512 = 6.24), 1,012 pairs/s, logit scale 23.1, lucide 41.2%."""
+    n = recipe.batch_size
+    words = [
+        f"loss {row['loss']:.2f}",
+        f"{speed:,.0f} pairs/s",
+        f"logit scale {row['logit_scale']:.1f}",
+    ]
+    if recipe.objective == "infonce":  # SigLIP's loss has no such landmark
+        words[0] += f" (ln {n} = {math.log(n):.2f})"
+    return ", ".join([*words, accuracy] if accuracy else words)
 
 
 @contextlib.contextmanager
 def catch_interrupt() -> Iterator[Callable[[], bool]]:
-    """Within this block Ctrl-C only raises a flag, so that a step can end; a second one breaks off at once.
+    """Within this block Ctrl-C raises a flag, so that a step can end; a second one breaks off.
 
-    Yields a function that tells whether Ctrl-C was pressed. Outside the main thread signals can't be caught, and
-    Ctrl-C does what it always does.
+    Yields a function that tells whether Ctrl-C was pressed. Outside the main thread signals can't
+    be caught, and Ctrl-C does what it always does.
     """
     pressed = threading.Event()
     if threading.current_thread() is not threading.main_thread():

@@ -3,9 +3,10 @@
 Notable:
 
 * a recipe and a seed determine a run; the machine only decides how long it takes;
-* it is plain data: `to_dict` and `from_dict` carry it through JSON, and a checkpoint holds its recipe;
-* `dataclasses.replace(RECIPES["laptop"], steps=300)` is how one is changed. What can't work is refused
-  at once, with a sentence, before any data is read;
+* it is plain data: `to_dict` and `from_dict` carry it through JSON, and a checkpoint holds its
+  recipe;
+* `dataclasses.replace(RECIPES["laptop"], steps=300)` is how one is changed. What can't work is
+  refused at once, with a sentence, before any data is read;
 * the paper's numbers beside these, and what they would cost, are in :mod:`clipedu.training.paper`.
 """
 
@@ -34,10 +35,12 @@ class Recipe:
     Attributes:
         preset: a name of `clipedu.models.PRESETS`.
         model: fields of that preset to change, such as `{"vision_width": 48}`.
-        vocab_size: how large a vocabulary the tokenizer learns, its 256 bytes and SOT and EOT included.
+        vocab_size: how large a vocabulary the tokenizer learns, its 256 bytes and SOT and EOT
+            included.
         context_length: tokens a caption may have, SOT and EOT included; longer ones lose their end.
         objective: "infonce" (paper Fig 3) or "siglip" (arXiv 2303.15343).
-        mask_same_captions: with "infonce", let equal captions in a batch not count as wrong answers.
+        mask_same_captions: with "infonce", let equal captions in a batch not count as wrong
+            answers.
         batch_size: pairs a step.
         steps: optimizer steps.
         learning_rate: at the peak, where warm-up ends.
@@ -88,7 +91,7 @@ class Recipe:
         return round(self.warmup * self.steps)
 
     def config(self, vocab_size: int | None = None) -> CLIPConfig:
-        """The model's config. `vocab_size`: what the tokenizer really has, when it found fewer merges."""
+        """The model's config; `vocab_size`: what the tokenizer has, if it found fewer merges."""
         sizes = {"vocab_size": vocab_size or self.vocab_size, "context_length": self.context_length}
         return PRESETS[self.preset].replace(**{**sizes, **self.model})
 
@@ -98,7 +101,7 @@ class Recipe:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Recipe:
-        """The recipe that :meth:`to_dict` wrote. Raises ValueError for an unknown field or a bad value."""
+        """What :meth:`to_dict` wrote. Raises ValueError for an unknown field or a bad value."""
         if not isinstance(data, Mapping):
             raise ValueError(f"A recipe is a set of named values, not a {type(data).__name__}.")
         known = [f.name for f in dataclasses.fields(cls)]
@@ -115,7 +118,7 @@ class Recipe:
 
     @classmethod
     def load(cls, path: str | Path) -> Recipe:
-        """Reads what :meth:`save` wrote. Raises FileNotFoundError, or ValueError for a file that is none."""
+        """Reads what :meth:`save` wrote. Raises FileNotFoundError, or ValueError for no recipe."""
         try:
             return cls.from_dict(json.loads(Path(path).read_text("utf-8")))
         except FileNotFoundError:
@@ -170,7 +173,7 @@ def _check(recipe: Recipe) -> None:
     require(
         _whole(recipe.batch_size) and recipe.batch_size >= 2,
         "batch_size",
-        "a whole number from 2 (in a batch of 1 there is no other caption to tell apart: the loss is 0)",
+        "a whole number from 2 (a batch of 1 has no other caption to tell apart: its loss is 0)",
     )
     require(_whole(recipe.steps) and recipe.steps >= 1, "steps", "a whole number from 1")
     require(
@@ -209,8 +212,9 @@ def _check(recipe: Recipe) -> None:
     recipe.config()  # raises ValueError for a field that the preset does not have
 
 
-#: What this course trains. `tiny` takes seconds, for tests; `lesson` about three minutes and `laptop` about ten on two
-#: CPU cores; `shipped` made the checkpoint that the package carries. The paper's is `paper_recipe()`.
+#: What this course trains. `tiny` takes seconds, for tests; `lesson` about three minutes and
+#: `laptop` about ten on two CPU cores; `shipped` made the checkpoint that the package carries. The
+#: paper's is `paper_recipe()`.
 RECIPES: dict[str, Recipe] = {
     "tiny": Recipe(
         preset="tiny", vocab_size=512, context_length=16, batch_size=32, steps=20, warmup=0.1,

@@ -1,4 +1,4 @@
-"""A run in progress: everything that changes while training, made new, written down, and picked up again."""
+"""A run in progress: all that changes in training, made new, written down and picked up again."""
 
 from __future__ import annotations
 
@@ -74,7 +74,10 @@ def new_run(
         model.logit_scale.data.fill_(SIGLIP_LOGIT_SCALE_INIT)
         start = torch.tensor(siglip_bias_init(recipe.batch_size), device=choice.device)
         bias = nn.Parameter(start)
-    model = nn.Module.to(model, choice.device, memory_format=torch.channels_last)
+    model.to(choice.device)
+    for parameter in model.parameters():
+        if parameter.ndim == 4:  # convolutions on a CPU are faster with the channels last
+            parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
     named = [*model.named_parameters(), *([] if bias is None else [("logit_bias", bias)])]
     return Run(
         recipe=recipe,
@@ -91,7 +94,7 @@ def new_run(
 
 
 def to_checkpoint(run: Run) -> Checkpoint:
-    """What :func:`restore_` needs. The tensors are the run's own, not copies: write them before the next step."""
+    """What :func:`restore_` needs; the run's own tensors, so write them before the next step."""
     extra: dict[str, Tensor] = {"random.cpu": torch.get_rng_state()}
     if run.choice.device.type == "cuda":
         extra["random.cuda"] = torch.cuda.get_rng_state(run.choice.device)
@@ -119,7 +122,8 @@ def restore_(run: Run, saved: Checkpoint, where: str) -> None:
     for name, value in run.facts.items():
         if saved.facts.get(name) != value:
             raise CheckpointError(
-                f"The run in {where} was trained on other data ({name}: {saved.facts.get(name)}, now {value}). "
+                f"The run in {where} was trained on other data ({name}: {saved.facts.get(name)}, "
+                f"now {value}). "
                 "Give it the same pairs, or start a new run."
             )
     load_weights_(run.model, saved.model, where)
@@ -146,10 +150,11 @@ def check_same_run(
     seed: int | None,
     tokenizer: Tokenizer | None,
 ) -> None:
-    """Raises CheckpointError when recipe, seed or tokenizer were given and are not the saved run's."""
+    """Raises CheckpointError when a recipe, seed or tokenizer is given and not the saved run's."""
     if recipe is not None and (changed := differences(saved.recipe, get_recipe(recipe))):
         raise CheckpointError(
-            f"The run in {where} has another recipe. Different (saved / given): {', '.join(changed)}. Leave the "
+            f"The run in {where} has another recipe. Different (saved / given): "
+            f"{', '.join(changed)}. Leave the "
             "recipe out to go on as it was begun, or start a new run in another folder."
         )
     if seed is not None and seed != saved.seed:
@@ -158,5 +163,6 @@ def check_same_run(
         )
     if tokenizer is not None and tokenizer != saved.tokenizer:
         raise CheckpointError(
-            f"The run in {where} has another tokenizer: its ids would mean other words. Leave the tokenizer out."
+            f"The run in {where} has another tokenizer: its ids would mean other words. Leave the "
+            "tokenizer out."
         )

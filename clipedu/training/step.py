@@ -20,7 +20,7 @@ class TrainingDiverged(RuntimeError):
 
 
 def train_step(run: Run, batch: Batch) -> dict[str, Any]:
-    """One step: loss, gradient, weights, clamp. Returns step, loss, logit_scale, learning_rate, gradient.
+    """One step: loss, gradient, weights, clamp. Returns the numbers of its history row.
 
     Raises TrainingDiverged, before any weight has changed, when loss or gradient is not finite.
     """
@@ -72,23 +72,28 @@ def explain_divergence(what: str, run: Run, batch: Batch, rate: float) -> str:
     broken = [name for name, p in run.model.named_parameters() if not p.isfinite().all()]
     scale = run.model.logit_scale.exp().item()
     lines = [
-        f"{what} at step {run.step + 1} of {run.recipe.steps}. No weight was changed by this step. Look at"
+        f"{what} at step {run.step + 1} of {run.recipe.steps}. No weight was changed by this "
+        "step. Look at"
     ]
     if wrong:
         lines.append(
-            f"* the pictures: {len(wrong)} of {len(batch.pictures)} in this batch hold NaN or infinity, the first at "
+            f"* the pictures: {len(wrong)} of {len(batch.pictures)} in this batch hold NaN or "
+            "infinity, the first at "
             f"row {wrong[0]}. That is the cause: mend the data."
         )
     elif broken:
         lines.append(
-            f"* the weights: {broken[0]} was not finite before this step, so the cause lies earlier."
+            f"* the weights: {broken[0]} was not finite before this step, so the cause lies "
+            "earlier."
         )
     else:
         lines.append("* the pictures: all finite in this batch, so not the cause.")
     lines += [
-        f"* the learning rate: {rate:.2g} here, {run.recipe.learning_rate:.2g} at its peak. Most often this is it: "
+        f"* the learning rate: {rate:.2g} here, {run.recipe.learning_rate:.2g} at its peak. Most "
+        "often this is it: "
         "try a third, or a longer warm-up.",
-        f"* the logit scale: {scale:.1f} (largest allowed {run.recipe.max_logit_scale:g}). If it ran up to the limit, "
+        f"* the logit scale: {scale:.1f} (largest allowed {run.recipe.max_logit_scale:g}). If it "
+        "ran up to the limit, "
         "the learning rate was too high; if the limit is far above 100, lower it.",
     ]
     if run.choice.dtype == torch.float16:

@@ -2,10 +2,10 @@
 
 Notable:
 
-* a run is repeatable: on a CPU, recipe, seed and number of threads decide every bit of the weights, and a run that was
-  broken off and resumed ends with the same bits as one that was not;
-* it stops before it spoils anything: a loss that is not finite never reaches the weights, and Ctrl-C ends the step and
-  leaves a checkpoint;
+* a run is repeatable: on a CPU, recipe, seed and number of threads decide every bit of the weights,
+  and a run that was broken off and resumed ends with the same bits as one that was not;
+* it stops before it spoils anything: a loss that is not finite never reaches the weights, and
+  Ctrl-C ends the step and leaves a checkpoint;
 * the step itself is in :mod:`clipedu.training.step`: this file is what stands around it.
 """
 
@@ -50,8 +50,9 @@ class TrainingResult:
     Attributes:
         model: in eval mode; the averaged weights where the recipe keeps an average.
         step: steps taken; `recipe.steps` unless the run was broken off.
-        history: one row a step: step, loss, logit_scale, learning_rate, gradient (its length), pairs_per_second,
-            seconds (so far), and zero_shot (accuracy by task) where it was evaluated.
+        history: one row a step: step, loss, logit_scale, learning_rate, gradient (its length),
+            pairs_per_second, seconds (so far), and zero_shot (accuracy by task) where it was
+            evaluated.
         seconds: of training, without evaluation, with the earlier parts of a resumed run.
         pairs_per_second: over all of it.
         zero_shot: the last evaluation.
@@ -95,22 +96,26 @@ def train(
     """Trains a CLIP from scratch, or goes on with a run that was broken off.
 
     Args:
-        recipe: a name of RECIPES or a Recipe, by default "laptop"; with `resume` it is known, leave it out.
+        recipe: a name of RECIPES or a Recipe, by default "laptop"; with `resume` it is known, leave
+            it out.
         seed: decides the first weights and the batches; 0 unless given.
-        out: folder for checkpoint.safetensors, model.safetensors, recipe.json, history.jsonl. None: no files.
+        out: folder for checkpoint.safetensors, model.safetensors, recipe.json, history.jsonl. None:
+            no files.
         pairs: by default `training_pairs()` at the model's resolution.
         tokenizer: by default one that is trained on the captions of `pairs`.
-        resume: a run's folder or checkpoint. The files go on in its folder, unless `out` names another.
+        resume: a run's folder or checkpoint. The files go on in its folder, unless `out` names
+            another.
         evaluate: names of tasks, or a function (model, tokenizer) -> {name: accuracy from 0 to 1}.
         progress: show a line with loss against ln N, pairs/s, logit scale and zero-shot accuracy.
         callbacks: each is called after each step with the history row and the model.
         device: see :func:`clipedu.device.pick_device`.
         overwrite: let a new run replace the one in `out`.
     Raises:
-        ValueError: a recipe that can't work here: more pairs a batch than there are, the paper's compute, ...
+        ValueError: a recipe that can't work here: a batch larger than the data, too much compute.
         FileExistsError: `out` holds a run already.
         FileNotFoundError, CheckpointError: there is nothing to resume, or it is another run.
-        TrainingDiverged: loss or gradient is not finite; says where to look. The last checkpoint stays.
+        TrainingDiverged: loss or gradient is not finite; says where to look. The last checkpoint
+            stays.
         TrainingInterrupted: Ctrl-C. A KeyboardInterrupt, with the run so far in `result`.
     """
     choice = pick_device(device)
@@ -200,7 +205,8 @@ def _check_pairs(recipe: Recipe, pairs: Pairs) -> None:
     n, has = recipe.batch_size, len(pairs)
     if n > has:
         raise ValueError(
-            f"A batch of {n} pairs can't be filled from {has}. Take a batch_size of at most {has}, or more data."
+            f"A batch of {n} pairs can't be filled from {has}. Take a batch_size of at most "
+            f"{has}, or more data."
         )
 
 
@@ -215,7 +221,8 @@ def _open_folder(out: str | Path | None, resume: Path | None, overwrite: bool) -
         and (resume is None or folder.resolve() != resume.resolve())
     ):
         raise FileExistsError(
-            f"{folder} holds a run already. Go on with it (resume={str(folder)!r}), choose another folder, or pass "
+            f"{folder} holds a run already. Go on with it (resume={str(folder)!r}), choose "
+            "another folder, or pass "
             "overwrite=True to lose it."
         )
     if folder.exists() and not folder.is_dir():
