@@ -1,0 +1,50 @@
+"""What holds for every test: no window, a fixed seed, no network beyond this machine."""
+
+from __future__ import annotations
+
+import os
+import random
+import socket
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+os.environ["MPLBACKEND"] = "Agg"  # before anything imports matplotlib
+
+import numpy as np
+import pytest
+
+
+def is_loopback(address: Any) -> bool:
+    """True for a local socket file and for addresses of this machine."""
+    if not isinstance(address, tuple):
+        return True
+    host = str(address[0])
+    return host in ("localhost", "::1", "") or host.startswith("127.")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def only_this_machine() -> Iterator[None]:
+    """A test that reaches for the network fails, wherever it runs."""
+    patch = pytest.MonkeyPatch()
+    for name in ("connect", "connect_ex"):
+        original = getattr(socket.socket, name)
+
+        def guarded(self: socket.socket, address: Any, original: Any = original) -> Any:
+            if not is_loopback(address):
+                raise PermissionError(f"a test tried to reach {address}: tests run offline")
+            return original(self, address)
+
+        patch.setattr(socket.socket, name, guarded)
+    yield
+    patch.undo()
+
+
+@pytest.fixture(autouse=True)
+def seeded() -> None:
+    """Every test starts from the same random state, whatever ran before it."""
+    random.seed(0)
+    np.random.seed(0)
+    torch = sys.modules.get("torch")  # a test that does not use it need not wait for it
+    if torch is not None:
+        torch.manual_seed(0)
