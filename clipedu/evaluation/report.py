@@ -1,0 +1,98 @@
+"""Several tasks at once, and one table of them: for a terminal, a README, or a program."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from clipedu.evaluation.embedding import Preprocess
+from clipedu.evaluation.tasks import TASKS, Task, load_task
+from clipedu.evaluation.zeroshot import ZeroShotResult, zero_shot
+from clipedu.pairs import to_model
+
+if TYPE_CHECKING:
+    from clipedu.models import CLIP
+    from clipedu.tokenizer import Tokenizer
+
+_HEADER = ("task", "classes", "pictures", "top-1", "95 % interval", "top-5", "chance")
+
+
+def evaluate(
+    model: CLIP,
+    tokenizer: Tokenizer,
+    tasks: Sequence[str | Task] | None = None,
+    *,
+    templates: Sequence[str] | str | None = None,
+    preprocess: Preprocess = to_model,
+    batch_size: int = 256,
+    progress: bool = False,
+) -> dict[str, ZeroShotResult]:
+    """Zero-shot results by task name, in the order asked; by default every task of the registry.
+
+    tasks: names, loaded at the model's resolution, or tasks of your own
+    templates: for all tasks instead of their own, to see what prompts are worth
+    Raises ValueError for no tasks, an unknown one, or two of one name, before anything is measured.
+    """
+    asked: list[str | Task] = list(TASKS if tasks is None else tasks)
+    if isinstance(tasks, str) or not asked:
+        raise ValueError(f"tasks is a list of at least one of: {', '.join(TASKS)}.")
+    names = [task if isinstance(task, str) else task.name for task in asked]
+    twice = {name for name in names if names.count(name) > 1}
+    if twice:
+        raise ValueError(f"Task(s) asked for twice: {', '.join(sorted(twice))}.")
+    size = model.config.vision.resolution
+    loaded = [load_task(task, size) if isinstance(task, str) else task for task in asked]
+    return {
+        task.name: zero_shot(
+            model,
+            tokenizer,
+            task,
+            templates=templates,
+            preprocess=preprocess,
+            batch_size=batch_size,
+            progress=progress,
+        )
+        for task in loaded
+    }
+
+
+def as_dict(results: Mapping[str, ZeroShotResult]) -> dict[str, dict[str, Any]]:
+    """`{"tasks": {"lucide": {"classes": 297, "top1": 0.66, "top5": 0.83, ...}}}`, shares of 1."""
+    return {"tasks": {name: result.to_dict() for name, result in results.items()}}
+
+
+def as_text(results: Mapping[str, ZeroShotResult]) -> str:
+    """The table in aligned columns, for a terminal. Marks what is not clearly above chance."""
+    rows = [_HEADER, *(_row(name, result) for name, result in results.items())]
+    widths = [max(len(row[i]) for row in rows) for i in range(len(_HEADER))]
+    lines = []
+    for row in rows:
+        cells = [row[0].ljust(widths[0])]
+        cells += [cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True)]
+        lines.append("  ".join(cells))
+    if any(not result.above_chance for result in results.values()):
+        lines.append("* the interval reaches down to chance")
+    return "\n".join(lines)
+
+
+def as_markdown(results: Mapping[str, ZeroShotResult]) -> str:
+    """The same table for a README."""
+    lines = ["| " + " | ".join(_HEADER) + " |", "|---" + "|--:" * (len(_HEADER) - 1) + "|"]
+    lines += ["| " + " | ".join(_row(name, result)) + " |" for name, result in results.items()]
+    if any(not result.above_chance for result in results.values()):
+        lines += ["", "\\* the interval reaches down to chance"]
+    return "\n".join(line.replace(" *", " \\*") if "|" in line else line for line in lines)
+
+
+def _row(name: str, result: ZeroShotResult) -> tuple[str, ...]:
+    low, high = result.interval
+    mark = "" if result.above_chance else " *"
+    return (
+        name + mark,
+        f"{len(result.class_names)}",
+        f"{result.n:,}",
+        f"{100 * result.top1:.1f} %",
+        f"{100 * low:.1f} to {100 * high:.1f}",
+        f"{100 * result.top5:.1f} %",
+        f"{100 * result.chance:.1f} %",
+    )

@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+import dataclasses
+import json
+
+import pytest
+
+from clipedu.evaluation import Task, as_dict, as_markdown, as_text, evaluate, zero_shot
+from clipedu.models import CLIP
+from clipedu.tokenizer import Tokenizer
+
+
+def test_each_task_is_measured_as_alone(model: CLIP, tokenizer: Tokenizer, task: Task) -> None:
+    other = dataclasses.replace(task, name="other", class_names=["a", "b", "c"])
+    results = evaluate(model, tokenizer, [other, task, "heroicons"])
+    assert list(results) == ["other", "noise", "heroicons"]
+    for alone in (task, other):
+        assert results[alone.name].to_dict() == zero_shot(model, tokenizer, alone).to_dict()
+    data = json.loads(json.dumps(as_dict(results)))
+    assert data["tasks"]["heroicons"]["classes"] == 90
+    assert set(data["tasks"]["noise"]) >= {"classes", "top1", "top5", "interval", "chance"}
+
+
+def test_templates_for_all(model: CLIP, tokenizer: Tokenizer, task: Task) -> None:
+    results = evaluate(model, tokenizer, [task], templates="name")
+    assert results["noise"].templates == ["{}"]
+
+
+def test_tables(model: CLIP, tokenizer: Tokenizer, task: Task) -> None:
+    result = dataclasses.replace(
+        zero_shot(model, tokenizer, task), top1=0.6601, top5=0.8284, interval=(0.603, 0.7137)
+    )
+    poor = dataclasses.replace(result, interval=(0.2, 0.4))
+    results = {"lucide": result, "digits": poor}
+    text = as_text(results).splitlines()
+    assert len(text) == 4 and len({len(line) for line in text[:3]}) == 1
+    assert text[1].split() == "lucide 4 12 66.0 % 60.3 to 71.4 82.8 % 25.0 %".split()
+    assert text[2].startswith("digits *") and "chance" in text[3]
+    markdown = as_markdown(results).splitlines()
+    assert [line.count("|") for line in markdown[:4]] == [8, 8, 8, 8]
+    assert markdown[2] == "| lucide | 4 | 12 | 66.0 % | 60.3 to 71.4 | 82.8 % | 25.0 % |"
+    assert markdown[3].startswith("| digits \\* |") and markdown[5].startswith("\\*")
+    assert "*" not in as_text({"lucide": result}) + as_markdown({"lucide": result})
+
+
+@pytest.mark.parametrize("tasks", [[], "lucide", ["lucid"], ["digits", "digits"]])
+def test_bad_tasks(model: CLIP, tokenizer: Tokenizer, tasks: list[str]) -> None:
+    with pytest.raises(ValueError, match="at least one of: lucide|The tasks are|twice: digits"):
+        evaluate(model, tokenizer, tasks)
