@@ -1,0 +1,65 @@
+"""The verb `clipedu build`: its options, and what it prints."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+EXAMPLES = """examples:
+  clipedu build 03                 refresh lesson 03's notebooks; outputs of unchanged cells stay
+  clipedu build 03 --execute       also run them and store the outputs
+  clipedu build --check            change nothing; say what is stale or unrun (exit code 1)
+  clipedu build 04 --out runs/04   executed copies in runs/04; the course's own stay as they are
+"""
+
+
+def add_build_parser(subparsers: Any) -> argparse.ArgumentParser:
+    """Register `build` with the command line's subparsers; `run_build` is its `run` default."""
+    parser: argparse.ArgumentParser = subparsers.add_parser(
+        "build",
+        help="make notebooks/, exercises/ and solutions/ from lessons/",
+        description="Make notebooks/, exercises/ and solutions/ from the text in lessons/.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("numbers", nargs="*", metavar="NN", help="lessons, as 03; default all")
+    parser.add_argument("--check", action="store_true", help="report only, exit 1 if not fresh")
+    parser.add_argument("--execute", action="store_true", help="run the notebooks, store outputs")
+    parser.add_argument("--out", metavar="DIR", help="write executed copies there instead")
+    parser.add_argument("--only", choices=("lessons", "exercises"), help="one kind of notebook")
+    parser.add_argument("--timeout", type=float, metavar="SECONDS", help="per cell, default 600")
+    parser.add_argument("--json", metavar="FILE", help="also write the report as JSON")
+    parser.set_defaults(run=run_build)
+    return parser
+
+
+def run_build(args: argparse.Namespace) -> int:
+    """Do what `args` says and print the report; 0 when all is well, 1 when not, 2 for a bad
+    call."""
+    from clipedu.classroom.build import build, write_whole  # slow to import: jupyter's libraries
+    from clipedu.classroom.execute import TIMEOUT
+
+    try:
+        report = build(
+            args.numbers or None,
+            check=args.check,
+            execute=args.execute,
+            out=args.out,
+            only=args.only,
+            timeout=TIMEOUT if args.timeout is None else args.timeout,
+            progress=sys.stderr.isatty(),
+        )
+    except (ValueError, FileNotFoundError) as error:
+        print(f"clipedu build: {error}", file=sys.stderr)
+        return 2
+    print(report)
+    if args.json:
+        write_whole(Path(args.json), json.dumps(report.to_dict(), indent=2) + "\n")
+    if not report.notebooks and report.ok:
+        print("there are no lessons to build")
+    elif args.check:
+        print("all notebooks are what lessons/ says" if report.ok else "not fresh; see above")
+    return 0 if report.ok else 1
