@@ -1,0 +1,8 @@
+"""`python -m clipedu` is the command `clipedu`."""
+
+import sys
+
+from clipedu.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())
