@@ -207,6 +207,9 @@ def build(preset: str | CLIPConfig, *, seed: int | None = None, **overrides: Any
         if preset not in PRESETS:
             raise ValueError(f"unknown preset {preset!r}; there are: {', '.join(PRESETS)}")
         preset = PRESETS[preset]
+    if not isinstance(preset, CLIPConfig):
+        kind = type(preset).__name__
+        raise TypeError(f"build needs the name of a preset or a CLIPConfig, got a {kind}")
     config = preset.replace(**overrides)
     if seed is None:
         return CLIP(config)

@@ -170,15 +170,15 @@ class CLIPConfig:
         one that both towers have takes a prefix (``text_width``, ``vision_layers``). A whole tower
         can be given as ``vision`` or ``text``. Raises ValueError for a field that does not exist.
         """
-        top: dict[str, Any] = {}
-        vision: dict[str, Any] = {}
-        text: dict[str, Any] = {}
+        towers = {name: changes.pop(name) for name in ("vision", "text") if name in changes}
+        config = dataclasses.replace(self, **towers)
+        new: dict[str, dict[str, Any]] = {"": {}, "vision": {}, "text": {}}
         for name, value in changes.items():
-            part, field = self._find(name)
-            {"": top, "vision": vision, "text": text}[part][field] = value
-        top["vision"] = dataclasses.replace(top.get("vision", self.vision), **vision)
-        top["text"] = dataclasses.replace(top.get("text", self.text), **text)
-        return dataclasses.replace(self, **top)
+            part, field = config._find(name)
+            new[part][field] = value
+        vision = dataclasses.replace(config.vision, **new["vision"])
+        text = dataclasses.replace(config.text, **new["text"])
+        return dataclasses.replace(config, vision=vision, text=text, **new[""])
 
     def _find(self, name: str) -> tuple[str, str]:
         """The part ("", "vision" or "text") and the field that a name in :meth:`replace` means."""
