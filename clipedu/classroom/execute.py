@@ -73,8 +73,10 @@ def execute_notebook(
     done = copy.deepcopy(notebook)
     client = _client(done, timeout, folder)
     bar = _bar(done, name) if progress else None
-    # a solved notebook that is run here is nobody's progress
-    environment = {**os.environ, "CLIPEDU_STATE": "off"}
+    # nothing of the caller's shell may show: a figure is drawn inline, and a solved notebook that
+    # is run here is nobody's progress
+    inline = "module://matplotlib_inline.backend_inline"
+    environment = {**os.environ, "CLIPEDU_STATE": "off", "MPLBACKEND": inline}
     position = 0
     try:
         with client.setup_kernel(stderr=subprocess.DEVNULL, env=environment):

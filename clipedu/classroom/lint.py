@@ -149,15 +149,15 @@ def _variants(exercise: ExerciseSource) -> Iterator[tuple[int, str, str]]:
     names: list[str] = []
     for variant in exercise.wrong:
         line = variant.line
-        if not variant.name.strip():
-            yield (
-                line,
-                "variant-name",
-                "the wrong variant has no title: # %% what is wrong tags=...",
-            )
-        if variant.name in names:
-            yield line, "variant-name", f"two wrong variants are called {variant.name!r}"
-        names.append(variant.name)
+        name = variant.name.strip()
+        if not name:
+            yield line, "variant-name", "the wrong variant has no title that says what is wrong"
+        elif name.endswith(".") or (name[0].isupper() and not name[:2].isupper()):
+            message = f"{name!r} ends 'this is what you get when ...': no capital, no full stop"
+            yield line, "variant-name", message
+        if name and name in names:
+            yield line, "variant-name", f"two wrong variants are called {name!r}"
+        names.append(name)
         try:
             missing = [name for name in exercise.names if name not in bound_names(variant.source)]
         except SyntaxError as error:
