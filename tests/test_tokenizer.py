@@ -360,6 +360,10 @@ def test_openai_ids_equal_the_original_on_mixed_text(
     assert openai.encode(text) == original.encode(text)
 
 
+def test_openai_pattern_ignores_case_even_for_a_long_s(openai: Tokenizer, original: Any) -> None:
+    assert openai.encode("it'\u017f") == original.encode("it'\u017f")
+
+
 def test_openai_decode_and_tokens(openai: Tokenizer) -> None:
     text = "A photo  of a Golden\nretriever."
     assert openai.decode(openai(text)[0]) == "a photo of a golden retriever ."
