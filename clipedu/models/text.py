@@ -49,7 +49,7 @@ class TextTransformer(nn.Module):
         x = x + self.positional_embedding[: tokens.shape[1]]
         x = self.transformer(x)
         eot = tokens.argmax(dim=-1)  # (B,), the only place that has seen the whole caption
-        x = x[torch.arange(len(x), device=x.device), eot]  # (B, W)
+        x = x[torch.arange(x.shape[0], device=x.device), eot]  # (B, W)
         return self.ln_final(x) @ self.text_projection
 
 

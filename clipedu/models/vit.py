@@ -34,7 +34,7 @@ class VisionTransformer(nn.Module):
         """(B, 3, R, R) -> (B, W): the class token after the last block, before the projection."""
         x = self.conv1(pictures)  # (B, W, R/P, R/P)
         x = x.flatten(2).transpose(1, 2)  # (B, patches, W)
-        first = self.class_embedding.to(x.dtype).expand(len(x), 1, -1)
+        first = self.class_embedding.to(x.dtype).expand(x.shape[0], 1, -1)
         x = torch.cat([first, x], dim=1)  # (B, 1 + patches, W)
         x = x + self.positional_embedding.to(x.dtype)
         x = self.transformer(self.ln_pre(x))

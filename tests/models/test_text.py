@@ -108,4 +108,4 @@ def test_initial_values():
         "transformer.resblocks.2.mlp.c_proj.weight": branch,
     }
     for name, std in expected.items():
-        assert float(tower.get_parameter(name).std()) == pytest.approx(std, rel=0.03), name
+        assert tower.get_parameter(name).std().item() == pytest.approx(std, rel=0.03), name

@@ -55,8 +55,8 @@ def test_attention_starts_like_torchs():
     theirs = nn.MultiheadAttention(256, 4)
     for name, parameter in theirs.named_parameters():
         mine = ours.get_parameter(name)
-        assert float(mine.std()) == pytest.approx(float(parameter.std()), rel=0.02), name
-        assert float(mine.abs().max()) == pytest.approx(float(parameter.abs().max()), rel=0.02), (
+        assert mine.std().item() == pytest.approx(parameter.std().item(), rel=0.02), name
+        assert mine.abs().max().item() == pytest.approx(parameter.abs().max().item(), rel=0.02), (
             name
         )
 

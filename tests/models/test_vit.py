@@ -43,7 +43,7 @@ def test_without_positions_the_order_of_the_patches_is_lost():
 def test_initial_values():
     tower = _tower(width=256, heads=4, resolution=64)
     for parameter in (tower.class_embedding, tower.positional_embedding, tower.proj):
-        assert abs(float(parameter.std()) * 256**0.5 - 1) < 0.15
+        assert abs(parameter.std().item() * 256**0.5 - 1) < 0.15
     # blocks keep torch's defaults: a Linear is uniform in +-1/sqrt(inputs)
     fc = tower.transformer.resblocks[0].mlp.c_fc.weight
-    assert 0.99 / 16 < float(fc.abs().max()) <= 1 / 16
+    assert 0.99 / 16 < fc.abs().max().item() <= 1 / 16
