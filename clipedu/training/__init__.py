@@ -9,6 +9,7 @@ from clipedu.training.checkpoint import (
     save_checkpoint,
     save_model,
 )
+from clipedu.training.curves import describe_training, training_curve
 from clipedu.training.optimizer import (
     is_decayed,
     learning_rate,
@@ -17,6 +18,7 @@ from clipedu.training.optimizer import (
     update_average_,
 )
 from clipedu.training.paper import compare_with_paper, paper_recipe, training_flops
+from clipedu.training.pretrained import load_pretrained, pretrained_names
 from clipedu.training.progress import read_history
 from clipedu.training.recipe import RECIPES, Recipe, get_recipe
 from clipedu.training.run import Run, new_run
@@ -37,21 +39,25 @@ __all__ = [
     "TrainingInterrupted",
     "TrainingResult",
     "compare_with_paper",
+    "describe_training",
     "get_recipe",
     "is_decayed",
     "learning_rate",
     "load_checkpoint",
     "load_model",
+    "load_pretrained",
     "make_optimizer",
     "new_run",
     "paper_recipe",
     "parameter_groups",
+    "pretrained_names",
     "read_history",
     "same_captions",
     "save_checkpoint",
     "save_model",
     "train",
     "train_step",
+    "training_curve",
     "training_flops",
     "update_average_",
 ]
