@@ -1,0 +1,563 @@
+#!/usr/bin/env python3
+"""Set the course up and run it: python course.py course, test, lab ... (`make` has the same words).
+
+Only the standard library, so it works before anything is installed, on Linux, macOS and Windows.
+Set-up makes .venv beside this file, installs PyTorch in the build that fits this machine, then the
+rest, tries it, and writes a stamp last: a second run sees the stamp and takes no time, a run after
+an interruption does what is left.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent
+VENV = Path(os.environ.get("CLIPEDU_VENV") or ROOT / ".venv")
+BIN = VENV / ("Scripts" if os.name == "nt" else "bin")
+PYTHON = BIN / ("python.exe" if os.name == "nt" else "python")
+PIP_INSTALL = (PYTHON, "-m", "pip", "install", "--disable-pip-version-check")
+STAMP = VENV / "clipedu-setup.json"
+LOG = VENV / "clipedu-setup.log"
+CONSTRAINTS = ROOT / "constraints-ci.txt"
+OLDEST, NEWEST = (3, 11), (3, 14)
+CI = os.environ.get("CI", "").lower() in ("1", "true", "yes")
+# OpenAI's code is an oracle in tests; what it depends on would replace torch, so it comes alone.
+OPENAI_CODE = "clip-anytorch>=2.6,<3"
+MAIN_LESSONS = ("04",)  # what `course` runs when no lesson is named: the one that trains a CLIP
+NOTEBOOK_FOLDERS = ("notebooks", "exercises", "solutions")
+# Lax: every cell runs, those tagged nbval-check-output are compared. A lesson may train for minutes
+# in one cell, so its limit is long; pytest's own, for one cell too, must be longer.
+NBVAL = (
+    "--nbval-lax",
+    "--nbval-current-env",
+    "--nbval-cell-timeout=600",
+    "--nbval-kernel-startup-timeout=120",
+    "--nbval-sanitize-with=tests/nbval_sanitize.cfg",
+    "--timeout=900",
+)
+
+
+class SetupError(Exception):
+    """Set-up cannot go on; the message says what to do."""
+
+
+# -------------------- talking and running
+def say(text: str) -> None:
+    print(text, flush=True)
+
+
+def ask(*command: str | Path) -> str | None:
+    """The output of a short command, or None when it fails or does not exist."""
+    try:
+        words = [str(word) for word in command]
+        done = subprocess.run(words, capture_output=True, text=True, timeout=120)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None
+
+
+def environment() -> dict[str, str]:
+    """This process's environment with .venv first, as if it had been activated."""
+    env = dict(
+        os.environ, VIRTUAL_ENV=str(VENV), PATH=f"{BIN}{os.pathsep}{os.environ.get('PATH', '')}"
+    )
+    env.pop("PYTHONHOME", None)
+    return env
+
+
+def wait_for(job: subprocess.Popen[bytes]) -> int:
+    """The exit code. Ctrl-C reaches the job too: it gets the time to save its work, the third kills.
+
+    Raises KeyboardInterrupt afterwards, unless the job took the interruption well (exit code 0).
+    """
+    for interruptions in range(3):
+        try:
+            code = job.wait()
+        except KeyboardInterrupt:
+            continue
+        if interruptions and code != 0:
+            raise KeyboardInterrupt
+        return code
+    job.kill()
+    raise KeyboardInterrupt
+
+
+def run(*command: str | Path, **extra_env: str) -> int:
+    """Run with this terminal; returns the exit code."""
+    words = [str(word) for word in command]
+    return wait_for(subprocess.Popen(words, cwd=ROOT, env={**environment(), **extra_env}))
+
+
+def run_quietly(*command: str | Path) -> bool:
+    """Run with the output in the log, a sign of life every 15 seconds; True when it succeeded."""
+    words = [str(word) for word in command]
+    start, over = time.monotonic(), threading.Event()
+
+    def signs_of_life() -> None:
+        while not over.wait(15):
+            say(f"      ... {time.monotonic() - start:.0f} s")
+
+    with LOG.open("a", encoding="utf-8") as log:
+        log.write(f"\n$ {' '.join(words)}\n")
+        log.flush()
+        job = subprocess.Popen(words, cwd=ROOT, env=environment(), stdout=log, stderr=log)
+        threading.Thread(target=signs_of_life, daemon=True).start()
+        try:
+            return wait_for(job) == 0
+        finally:
+            over.set()
+
+
+def end_of_log(lines: int = 15) -> str:
+    try:
+        return "\n".join(
+            "      " + line for line in LOG.read_text("utf-8", "replace").splitlines()[-lines:]
+        )
+    except OSError:
+        return ""
+
+
+def step(what: str, job: Callable[[], str | None]) -> None:
+    """Say what is done, do it, say how long it took."""
+    say(f"  * {what}")
+    start = time.monotonic()
+    note = job()
+    say(f"      {note + ', ' if note else ''}{time.monotonic() - start:.1f} s")
+
+
+# -------------------- set-up
+def check_machine(version: tuple[int, ...], system: str, machine: str) -> None:
+    """Raise SetupError where the course cannot run: a Python out of range, or an Intel Mac."""
+    if not OLDEST <= version[:2] <= NEWEST:
+        raise SetupError(
+            f"this is Python {version[0]}.{version[1]}; the course needs "
+            f"{OLDEST[0]}.{OLDEST[1]} to {NEWEST[0]}.{NEWEST[1]}. Install one of these and start "
+            "this script with it, for example: python3.12 course.py course"
+        )
+    if system == "Darwin" and machine == "x86_64":
+        raise SetupError(
+            "PyTorch makes no build for Intel Macs any more. Use a Mac with Apple silicon (if this "
+            "is one, use its arm64 Python), or a Linux or Windows machine"
+        )
+
+
+def better_python() -> str | None:
+    """Another interpreter on PATH that is in range, newest first."""
+    for minor in range(NEWEST[1], OLDEST[1] - 1, -1):
+        found = shutil.which(f"python3.{minor}")
+        if found and ask(found, "-c", "import venv, ensurepip"):
+            return found
+    return None
+
+
+def fingerprint() -> str:
+    """Changes when what has to be installed changes."""
+    digest = hashlib.sha256()
+    for file in (ROOT / "pyproject.toml", CONSTRAINTS):
+        digest.update(file.read_bytes())
+    return digest.hexdigest()
+
+
+def read_stamp() -> dict[str, object]:
+    try:
+        stamp = json.loads(STAMP.read_text("utf-8"))
+        return stamp if isinstance(stamp, dict) else {}
+    except (OSError, ValueError):
+        return {}
+
+
+def stamped_extras() -> set[str]:
+    extras = read_stamp().get("extras", [])
+    return set(extras) if isinstance(extras, list) else set()
+
+
+def is_set_up(extras: set[str]) -> bool:
+    return (
+        PYTHON.exists()
+        and read_stamp().get("fingerprint") == fingerprint()
+        and extras <= stamped_extras()
+    )
+
+
+def make_venv() -> str:
+    works = (
+        ask(PYTHON, "-c", "import sys; print('%d.%d' % sys.version_info[:2])")
+        if PYTHON.exists()
+        else None
+    )
+    if works:
+        check_machine(tuple(int(n) for n in works.split(".")), "", "")
+        if ask(PYTHON, "-m", "pip", "--version") is None and ask(PYTHON, "-m", "ensurepip") is None:
+            raise SetupError(f"{VENV} has no pip. Delete that folder and run this again")
+        return f"kept, Python {works}"
+    if VENV.exists() and any(VENV.iterdir()) and not (VENV / "pyvenv.cfg").exists():
+        raise SetupError(
+            f"{VENV} exists and is no virtual environment. Move it away, or set CLIPEDU_VENV to "
+            "another folder"
+        )
+    if subprocess.call([sys.executable, "-m", "venv", "--clear", str(VENV)]) != 0:
+        raise SetupError(
+            "Python could not make a virtual environment. On Debian and Ubuntu: "
+            "apt install python3-venv. Then run this again"
+        )
+    return f"Python {platform.python_version()}"
+
+
+def find_uv() -> str | None:
+    """uv from PATH or from .venv; it installs about five times faster than pip."""
+    return shutil.which("uv", path=f"{BIN}{os.pathsep}{os.environ.get('PATH', '')}")
+
+
+def pinned_torch() -> str:
+    """The release that CI tests, from constraints-ci.txt."""
+    found = re.search(r"^torch==(\S+)$", CONSTRAINTS.read_text("utf-8"), re.M)
+    if not found:
+        raise SetupError(f"{CONSTRAINTS.name} names no torch==VERSION line")
+    return found.group(1)
+
+
+def installed_torch() -> str | None:
+    return ask(PYTHON, "-c", "import importlib.metadata as m; print(m.version('torch'))")
+
+
+def pip_offers_cpu_build(release: str) -> bool:
+    """Does pip, as it is configured on this machine, see a CPU build of this release?
+
+    Asks for names only: a dry run fetches the whole file from an index that serves no metadata.
+    """
+    seen = ask(PYTHON, "-m", "pip", "index", "versions", "torch") or ""
+    return f"{release}+cpu" in re.split(r"[\s,()]+", seen)
+
+
+def torch_sources(system: str, gpu: bool, pip_has_cpu: bool, wish: str) -> list[str]:
+    """Where to take torch from, best first; "cpu" and "auto" are uv's names of PyTorch's indexes.
+
+    On macOS the default build is the right one, on Windows without a GPU too. On Linux the default
+    is built for CUDA, about 3 GB, so without a GPU it is the last resort.
+    wish (CLIPEDU_TORCH) overrides: cpu, auto or pip.
+    """
+    if wish in ("cpu", "auto"):
+        return [wish, "pip"]
+    if wish == "pip" or system == "Darwin":
+        return ["pip"]
+    if gpu:
+        return ["auto", "pip"]
+    if system == "Windows" or pip_has_cpu:
+        return ["pip"]
+    return ["cpu", "pip"]
+
+
+def install_torch() -> str:
+    release, have = pinned_torch(), installed_torch()
+    if have and (not CI or have.split("+")[0] == release):
+        return f"kept, {have}"
+    gpu = ask("nvidia-smi", "-L") is not None
+    wish = os.environ.get("CLIPEDU_TORCH", "")
+    if wish not in ("", "cpu", "auto", "pip"):
+        raise SetupError(
+            f"CLIPEDU_TORCH={wish} is not known: set it to cpu, auto or pip, or unset it"
+        )
+    system = platform.system()
+    ask_pip = system == "Linux" and not gpu and not wish
+    sources = torch_sources(system, gpu, ask_pip and pip_offers_cpu_build(release), wish)
+    for source in sources:
+        if source == "pip" and sources[0] == "cpu":
+            say("      PyTorch's CPU build could not be fetched, so pip takes the default one: on")
+            say("      Linux about 3 GB, with CUDA libraries that this machine does not need.")
+            say("      It works all the same. Ctrl-C stops here.")
+        if fetch_torch(source, f"torch=={release}"):
+            break
+    have = installed_torch()
+    if not have:
+        raise SetupError(
+            "PyTorch was not installed; the lines above say why. With a network and 4 GB of free "
+            "disk, run this again; behind a proxy, set HTTPS_PROXY first"
+        )
+    return f"{have}, {'an' if gpu else 'no'} NVIDIA GPU is here"
+
+
+def fetch_torch(source: str, release: str) -> bool:
+    """Not quiet: this is the large download, and both tools draw a bar."""
+    if source == "pip":
+        return run(*PIP_INSTALL, release) == 0
+    uv = find_uv()
+    if uv is None and run_quietly(*PIP_INSTALL, "uv>=0.8,<1"):
+        uv = find_uv()
+    if uv is None:
+        return False
+    return run(uv, "pip", "install", "--python", PYTHON, f"--torch-backend={source}", release) == 0
+
+
+def install_rest(extras: set[str]) -> str:
+    """Everything else, with torch held at what is installed."""
+    held = VENV / "clipedu-held.txt"
+    held.write_text(f"torch=={installed_torch()}\n", "utf-8")
+    constraints = ["-c", str(held), *(["-c", str(CONSTRAINTS)] if CI else [])]
+    project = ["-e", f".[{','.join(sorted(extras))}]" if extras else "."]
+    uv, tool = find_uv(), "pip"
+    if uv and run_quietly(uv, "pip", "install", "--python", PYTHON, *project, *constraints):
+        tool = "uv"
+    elif not run_quietly(*PIP_INSTALL, *project, *constraints):
+        raise SetupError(f"installing failed; the end of {LOG} says why:\n{end_of_log()}")
+    if "test" in extras and not run_quietly(*PIP_INSTALL, "--no-deps", OPENAI_CODE, *constraints):
+        raise SetupError(f"installing {OPENAI_CODE} failed; see {LOG}:\n{end_of_log()}")
+    return f"with {tool}"
+
+
+def smoke_test() -> str:
+    code = (
+        "import clipedu, ipykernel, IPython, ipywidgets, jupyterlab, jupytext, matplotlib\n"
+        "import nbclient, numpy, regex, resvg_py, safetensors, sklearn, torch, tqdm\n"
+        "assert float((torch.ones(8, 8) @ torch.ones(8, 8)).sum()) == 512"
+    )
+    if not run_quietly(PYTHON, "-c", code):
+        raise SetupError(
+            f"what was installed does not work:\n{end_of_log(6)}\n"
+            "      Start from nothing: python course.py setup --fresh"
+        )
+    return "imports and a multiplication work"
+
+
+def setup(extras: Sequence[str] = (), fresh: bool = False) -> None:
+    """Make .venv hold what pyproject.toml asks for, with these extras; quick when it does."""
+    wanted = set(extras)
+    if not fresh and is_set_up(wanted):
+        return
+    check_machine(tuple(sys.version_info[:3]), platform.system(), platform.machine())
+    start = time.monotonic()
+    wanted |= stamped_extras()
+    say(f"Setting up in {VENV}" + (f" with {', '.join(sorted(wanted))}" if wanted else ""))
+    STAMP.unlink(missing_ok=True)
+    if fresh and (VENV / "pyvenv.cfg").exists():
+        if Path(sys.prefix).resolve() == VENV.resolve():
+            raise SetupError("this Python lives in .venv: deactivate it first (type: deactivate)")
+        shutil.rmtree(VENV)
+    step("virtual environment", make_venv)
+    LOG.write_text("", "utf-8")
+    step("PyTorch", install_torch)
+    step("the other packages and clipedu", lambda: install_rest(wanted))
+    step("trying it", smoke_test)
+    partial = STAMP.with_suffix(".partial")
+    partial.write_text(
+        json.dumps({"fingerprint": fingerprint(), "extras": sorted(wanted)}), "utf-8"
+    )
+    os.replace(partial, STAMP)
+    say(f"Set up in {time.monotonic() - start:.0f} s.\n")
+
+
+# -------------------- verbs
+def clipedu(*arguments: str | Path) -> int:
+    return run(PYTHON, "-m", "clipedu", *arguments)
+
+
+def notebooks_in(folder: str) -> list[Path]:
+    return sorted((ROOT / folder).glob("*.ipynb"))
+
+
+def summaries(folder: Path) -> list[str]:
+    """What the cells that a lesson tags `summary` printed, in the notebooks below folder."""
+    texts = []
+    for path in sorted(folder.rglob("*.ipynb")):
+        for cell in json.loads(path.read_text("utf-8"))["cells"]:
+            if "summary" not in cell.get("metadata", {}).get("tags", []):
+                continue
+            for output in cell.get("outputs", []):
+                text = output.get("text") or output.get("data", {}).get("text/plain", "")
+                texts.append("".join(text).rstrip())
+    return texts
+
+
+def do_setup(options: argparse.Namespace) -> int:
+    setup(["test", "grading"] if options.test else [], fresh=options.fresh)
+    say("Ready. Next: python course.py course")
+    return 0
+
+
+def do_course(options: argparse.Namespace) -> int:
+    setup()
+    start, out = time.monotonic(), ROOT / "runs" / "course"
+    lessons = [] if options.lessons == ["all"] else options.lessons or list(MAIN_LESSONS)
+    say(f"Running {'lesson ' + ', '.join(lessons) if lessons else 'every lesson'}.")
+    shutil.rmtree(out, ignore_errors=True)  # an older run's tables are not this one's
+    code = clipedu("build", *lessons, "--execute", "--only", "lessons", "--out", out)
+    if code != 0:
+        say("The run stopped; the lines above say where. `make doctor` looks at this machine.")
+        return code
+    for text in summaries(out):
+        say(f"\n{text}")
+    say(f"\nDone in {time.monotonic() - start:.0f} s; what was run is in {out.relative_to(ROOT)}.")
+    say("Next: make lab (or: python course.py lab) opens the lessons in JupyterLab.")
+    return 0
+
+
+def do_lab(options: argparse.Namespace) -> int:
+    setup()
+    lessons = notebooks_in("notebooks")
+    page = f"/lab/tree/notebooks/{lessons[0].name}" if lessons else "/lab"
+    say("JupyterLab opens in the browser; Ctrl-C twice ends it.")
+    where = [f"--ServerApp.root_dir={ROOT}", f"--LabApp.default_url={page}"]
+    return run(PYTHON, "-m", "jupyterlab", *where, *options.rest)
+
+
+def steps_of_test() -> list[tuple[str, list[str | Path]]]:
+    """What `test` runs, in order: (name, command)."""
+    workers = min(4, os.cpu_count() or 1)
+    parallel = ["-n", str(workers), "--dist", "loadfile"] if workers > 1 else []
+    steps: list[tuple[str, list[str | Path]]] = [
+        ("lint", [PYTHON, "-m", "ruff", "check"]),
+        ("types", [PYTHON, "-m", "mypy"]),
+        # nbval costs seconds to import and is for the next step only.
+        (
+            "unit tests",
+            [PYTHON, "-m", "pytest", "-p", "no:nbval", "-q", "--durations=5", *parallel, "tests"],
+        ),
+    ]
+    folders = [folder for folder in NOTEBOOK_FOLDERS if notebooks_in(folder)]
+    for folder in NOTEBOOK_FOLDERS:
+        if folder not in folders:
+            say(f"{folder}/ holds no notebooks: nothing to run there.")
+    if folders:
+        steps.append(
+            ("notebooks", [PYTHON, "-m", "pytest", "-q", *NBVAL, "--durations=5", *folders])
+        )
+    return steps
+
+
+def do_test(options: argparse.Namespace) -> int:
+    setup(["test", "grading"])
+    results, start = [], time.monotonic()
+    for name, command in steps_of_test():
+        say(f"\n== {name}: {' '.join(str(part) for part in command[2:])}")
+        began = time.monotonic()
+        threads = {"OMP_NUM_THREADS": "1"} if "-n" in command else {}
+        code = run(*command, **threads)
+        results.append((name, code, time.monotonic() - began))
+    say("\n== make test")
+    for name, code, seconds in results:
+        say(f"  {'ok    ' if code == 0 else 'FAILED'}  {name:12} {seconds:6.1f} s")
+    failed = [name for name, code, _ in results if code != 0]
+    verdict = f"FAILED: {', '.join(failed)}" if failed else "all green"
+    say(f"  {verdict}, {time.monotonic() - start:.0f} s")
+    return 1 if failed else 0
+
+
+def do_lint(options: argparse.Namespace) -> int:
+    setup(["test", "grading"])
+    return max(run(PYTHON, "-m", "ruff", "check"), run(PYTHON, "-m", "mypy"))
+
+
+def do_checkpoints(options: argparse.Namespace) -> int:
+    setup()
+    out = ROOT / "runs" / "checkpoints"
+    return clipedu("train", "--recipe", "laptop", "--seed", "0", "--out", out, *options.rest)
+
+
+def do_clipedu(*arguments: str) -> Callable[[argparse.Namespace], int]:
+    def verb(options: argparse.Namespace) -> int:
+        setup()
+        return clipedu(*arguments, *options.rest)
+
+    return verb
+
+
+def do_run(options: argparse.Namespace) -> int:
+    """Run a command of .venv, for hooks: `python course.py run ruff check`."""
+    if not options.rest:
+        raise SetupError("name the command, for example: python course.py run clipedu doctor")
+    setup(["test", "grading"])
+    program = shutil.which(options.rest[0], path=str(BIN))
+    if program is None:
+        raise SetupError(f"{options.rest[0]} is not installed in {VENV}")
+    return run(program, *options.rest[1:])
+
+
+def do_clean(options: argparse.Namespace) -> int:
+    """Remove what runs leave behind; .venv and the picture cache stay."""
+    left = "runs build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis".split()
+    doomed = [ROOT / name for name in left]
+    for top in ("clipedu", "tests", "lessons", "benchmarks"):
+        doomed += (ROOT / top).rglob("__pycache__")
+    for folder in NOTEBOOK_FOLDERS:
+        doomed += (ROOT / folder).rglob(".ipynb_checkpoints")
+    for path in filter(Path.exists, doomed):
+        say(f"  removing {path.relative_to(ROOT)}")
+        shutil.rmtree(path)
+    return 0
+
+
+VERBS: dict[str, tuple[str, Callable[[argparse.Namespace], int]]] = {
+    "course": (
+        "set up, then watch a CLIP being trained and tried; name lessons (course 00 03) or all",
+        do_course,
+    ),
+    "test": ("set up, then lint, types, unit tests and the notebooks", do_test),
+    "lab": ("set up, then open JupyterLab on the first lesson", do_lab),
+    "setup": (
+        "only set up; --fresh starts from nothing, --test adds what the tests need",
+        do_setup,
+    ),
+    "checkpoints": ("train the shipped checkpoint again", do_checkpoints),
+    "build": (
+        "make notebooks/, exercises/ and solutions/ from lessons/ and execute them",
+        do_clipedu("build", "--execute"),
+    ),
+    "check": ("fail when a notebook is not what its lesson says", do_clipedu("build", "--check")),
+    "lint": ("ruff and mypy", do_lint),
+    "doctor": ("look at this machine and say what is wrong", do_clipedu("doctor")),
+    "clean": ("remove what runs left behind", do_clean),
+    "run": ("run a command of .venv: run ruff check", do_run),
+}
+
+
+def parse(argv: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="course.py", description="Set the course up and run it.")
+    verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
+    for name, (words, _) in VERBS.items():
+        verb = verbs.add_parser(name, help=words, description=words)
+        if name == "course":
+            verb.add_argument(
+                "lessons", nargs="*", metavar="NN", help="lessons to run, or all (default: 04)"
+            )
+        elif name == "setup":
+            verb.add_argument("--fresh", action="store_true", help="delete .venv first")
+            verb.add_argument(
+                "--test", action="store_true", help="with what the tests and the grader need"
+            )
+        elif name not in ("test", "lint", "clean"):
+            verb.add_argument("rest", nargs=argparse.REMAINDER, help="passed on")
+    return parser.parse_args(argv)
+
+
+def main(argv: Sequence[str]) -> int:
+    options = parse(argv)
+    if not OLDEST <= sys.version_info[:2] <= NEWEST:
+        other = better_python()
+        if other and not os.environ.get("CLIPEDU_REEXEC"):
+            say(f"This is Python {platform.python_version()}; going on with {other}.")
+            return subprocess.call(
+                [other, str(ROOT / "course.py"), *argv], env=dict(os.environ, CLIPEDU_REEXEC="1")
+            )
+    try:
+        return VERBS[options.verb][1](options)
+    except SetupError as problem:
+        print(f"\nStopped: {problem}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nInterrupted. Run the same command again: it goes on from here.", file=sys.stderr)
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
