@@ -127,10 +127,14 @@ def read_cells(path: Path) -> tuple[list[Cell], list[Problem]]:
         message = f"not UTF-8 text ({error.reason} at byte {error.start}); save it as UTF-8"
         raise LessonError([Problem(path, 1, "encoding", message)]) from None
     lines = marker_lines(text)
-    parsed = jupytext.reads(text, fmt="py:percent").cells if lines else []
     if not lines:
         message = "there is no cell: start each one with a line '# %%' or '# %% [markdown]'"
         return [], [Problem(path, 1, "no-cells", message)]
+    try:
+        parsed = jupytext.reads(text, fmt="py:percent").cells
+    except Exception as error:  # jupytext promises no kind of its own
+        message = f"jupytext cannot read it ({error}); look at what stands after each '# %%'"
+        return [], [Problem(path, 1, "unreadable", message)]
     if len(parsed) == len(lines) + 1:
         message = "there is text before the first '# %%'; put it in a cell"
         return [], [Problem(path, 1, "text-before-cells", message)]
