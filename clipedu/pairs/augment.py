@@ -122,7 +122,7 @@ def _outline(ink: torch.Tensor) -> torch.Tensor:
 
 def _dark_lines(ink: torch.Tensor) -> torch.Tensor:
     # Ink in all three colours at once is black; a yellow face has ink only in blue.
-    return ((ink.amin(1, keepdim=True) - 0.5) * 2).clamp_(0, 1).expand_as(ink)
+    return (ink.amin(1, keepdim=True) * 1.5).clamp_(0, 1).expand_as(ink)
 
 
 def _affine(

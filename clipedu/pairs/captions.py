@@ -80,6 +80,7 @@ def all_captions(icons: Sequence[Icon]) -> list[str]:
         texts.extend(f"{icon.name}, a kind of {category}".lower() for category in icon.categories)
         style = style_word(icon)
         kind = "emoji" if icon.family == "openmoji" else "icon"
-        start = f"a {style}" if style else "an"
-        texts.append(f"{start} {kind} of {icon.name}".lower())
+        texts.append(f"an {kind} of {icon.name}".lower())
+        if style:
+            texts.append(f"a {style} {kind} of {icon.name}".lower())
     return texts

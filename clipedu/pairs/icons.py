@@ -242,8 +242,14 @@ def _openmoji_icons() -> Iterator[Icon]:
 
 
 def emoji_name(symbol: str, language: str) -> str | None:
-    """The emoji's name in one of the `emoji` package's languages ("de", "ja", ...), or None."""
+    """The emoji's name in one of the `emoji` package's languages ("de", "ja", ...), or None.
+
+    Raises ValueError for a language that the package does not have.
+    """
     import emoji
 
+    if language not in emoji.LANGUAGES:
+        raise ValueError(f"No names in {language!r}. There are: {', '.join(emoji.LANGUAGES)}.")
+    emoji.config.load_language(language)  # English only, until asked
     name = emoji.EMOJI_DATA.get(symbol, {}).get(language)
     return clean_name(name.strip(":")) if name else None

@@ -1,0 +1,150 @@
+"""Batches: seeded, without a name twice, and never a held-out family among the training ones."""
+
+import numpy as np
+import pytest
+import torch
+
+from clipedu.pairs import (
+    FAMILIES,
+    HELD_OUT_FAMILIES,
+    NONE,
+    TRAINING_FAMILIES,
+    Augmentation,
+    PairSet,
+    Pictures,
+    held_out_pairs,
+    held_out_task,
+    load_icons,
+    to_model,
+    to_pictures,
+    training_pairs,
+    validation_task,
+)
+from clipedu.pairs import splits as splits_module
+
+
+@pytest.fixture(scope="module")
+def pictures():
+    """Every family's words over made-up pixels, so that no picture need be drawn here."""
+    icons = load_icons()
+    rng = np.random.default_rng(0)
+    return Pictures(icons, rng.integers(0, 256, (len(icons), 8, 8, 4), np.uint8), 8)
+
+
+@pytest.fixture(scope="module")
+def pairs(pictures):
+    return PairSet(pictures, TRAINING_FAMILIES)
+
+
+@pytest.fixture
+def no_drawing(monkeypatch, pictures):
+    monkeypatch.setattr("clipedu.pairs.batches.open_pictures", lambda size, progress: pictures)
+    monkeypatch.setattr(splits_module, "open_pictures", lambda size: pictures)
+
+
+@pytest.mark.parametrize("held_out", HELD_OUT_FAMILIES)
+def test_training_and_held_out_families_can_not_be_mixed(pictures, held_out, no_drawing):
+    with pytest.raises(ValueError, match="may never meet"):
+        PairSet(pictures, ["mdi", held_out])
+    with pytest.raises(ValueError, match="is not for training"):
+        training_pairs(8, families=["mdi", held_out])
+    with pytest.raises(ValueError, match="is not held out"):
+        held_out_pairs("mdi", 8)
+
+
+def test_the_default_training_set_holds_no_held_out_picture(no_drawing):
+    pairs = training_pairs(8)
+    assert pairs.role == "train"
+    assert {FAMILIES[icon.family].role for icon in pairs.icons} == {"train"}
+    assert len(pairs) == 23715
+    assert {icon.family for icon in held_out_pairs(size=8).icons} == set(HELD_OUT_FAMILIES)
+
+
+def test_pictures_and_icons_stay_together(pictures, pairs):
+    everything = {icon.key: i for i, icon in enumerate(pictures.icons)}
+    for i in (0, 5000, len(pairs) - 1):
+        assert (pairs.rgba[i] == pictures.rgba[everything[pairs.icons[i].key]]).all()
+
+
+def test_a_batch_has_no_name_twice_and_is_repeatable(pairs):
+    rows = pairs.rows_at(7, 512, seed=3)
+    names = [pairs.icons[i].name.lower() for i in rows]
+    assert len(set(names)) == 512
+    assert (pairs.rows_at(7, 512, seed=3) == rows).all()
+    assert (pairs.rows_at(8, 512, seed=3) != rows).any()
+    assert (pairs.rows_at(7, 512, seed=4) != rows).any()
+
+
+def test_the_largest_batch_takes_every_name_once(pairs):
+    names = len({icon.name.lower() for icon in pairs.icons})
+    assert len(set(pairs.rows_at(0, names, 0))) == names
+    for n in (0, -1, names + 1):
+        with pytest.raises(ValueError, match="one for each name"):
+            pairs.rows_at(0, n, 0)
+
+
+def test_pictures_are_drawn_about_equally_often(pairs):
+    seen = np.concatenate([pairs.rows_at(step, 512, 0) for step in range(60)])
+    share = np.mean([pairs.icons[i].family == "material" for i in seen])
+    # Names with many pictures meet themselves in a batch and wait: a little less than their share.
+    assert 0.8 * 6862 / 23715 < share <= 6862 / 23715
+
+
+def test_batch_at_is_stateless(pairs):
+    how = Augmentation(lines=0.5, outline=0.2)
+    one = pairs.batch_at(11, 16, 5, how)
+    pairs.batch_at(12, 16, 5, how)
+    torch.rand(3)
+    other = pairs.batch_at(11, 16, 5, how)
+    assert torch.equal(one[0], other[0]) and one[1] == other[1]
+    assert one[0].shape == (16, 3, 8, 8) and 0 <= one[0].min() and one[0].max() <= 1
+
+
+def test_plain_batches_show_the_picture_itself(pairs):
+    shown, words = pairs.batch(9, seed=2)
+    rows = pairs.rows_at(0, 9, 2)
+    assert torch.allclose(shown, to_pictures(pairs.rgba[rows]), atol=1e-6)
+    assert len(words) == 9 and all(word == word.lower() and word for word in words)
+
+
+def test_show_is_a_figure_with_the_captions(pairs):
+    figure = pairs.show(6, seed=1)
+    written = [note.get_text() for axes in figure.axes for note in axes.texts]
+    shown = " ".join(written).replace("\n", " ")
+    assert all(words.split()[0] in shown for words in pairs.batch(6, seed=1)[1])
+
+
+def test_to_pictures_against_alpha_over_white():
+    rgba = np.random.default_rng(0).integers(0, 256, (5, 8, 8, 4), np.uint8)
+    alpha = rgba[..., 3:] / 255
+    expected = (rgba[..., :3] / 255 * alpha + (1 - alpha)).transpose(0, 3, 1, 2)
+    assert np.allclose(to_pictures(rgba).numpy(), expected, atol=1e-6)
+    assert torch.allclose(to_model(torch.tensor([0.0, 0.5, 1.0])), torch.tensor([-1.0, 0.0, 1.0]))
+    for wrong in (rgba[0], rgba[..., :3], rgba.astype(np.float32)):
+        with pytest.raises(ValueError, match="Expected RGBA"):
+            to_pictures(wrong)
+
+
+@pytest.mark.parametrize(
+    "family, classes", [("lucide", 297), ("font_awesome", 249), ("heroicons", 90)]
+)
+def test_held_out_tasks_have_the_classes_that_the_plan_counts(no_drawing, family, classes):
+    rgba, labels, names = held_out_task(family, 8)
+    assert len(names) == classes == len(set(labels)) and len(rgba) == len(labels)
+    counts = [{icon.name for icon in load_icons([key])} for key in TRAINING_FAMILIES]
+    assert all(sum(name in known for known in counts) >= 2 for name in names)
+    drawn = {icon.name for icon in load_icons([family])}
+    assert set(names) <= drawn
+
+
+def test_a_validation_task_is_inside_the_training_families(no_drawing):
+    _, labels, names = validation_task("phosphor", 8, at_least=2)
+    assert len(names) == 164 and len(labels) == 6 * 164
+    with pytest.raises(ValueError, match="not for training"):
+        validation_task("lucide", 8)
+    with pytest.raises(ValueError, match="not held out"):
+        held_out_task("phosphor", 8)
+
+
+def test_none_changes_nothing():
+    assert NONE == Augmentation(invert=0, thicken=0, thin=0, affine=0)

@@ -1,0 +1,178 @@
+"""Drawing: right pixels; a cache that is whole or not there, whatever happens while it is made."""
+
+import errno
+import json
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from clipedu.pairs import Icon, PictureCacheError, load_icons, open_pictures, render_svg
+from clipedu.pairs import raster as module
+
+SQUARE = (
+    '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {w} {h}">'
+    '<rect width="{w}" height="{h}" fill="{fill}"/></svg>'
+)
+
+
+def test_a_red_square_is_red_everywhere():
+    drawn = render_svg(SQUARE.format(w=10, h=10, fill="red"), 16)
+    assert drawn.shape == (16, 16, 4) and drawn.dtype == np.uint8
+    assert (drawn == [255, 0, 0, 255]).all()
+
+
+@pytest.mark.parametrize("w, h", [(20, 10), (10, 20)])
+def test_a_long_picture_is_centred_with_its_proportions(w, h):
+    alpha = render_svg(SQUARE.format(w=w, h=h, fill="black"), 16)[..., 3]
+    rows, columns = alpha.any(1).nonzero()[0], alpha.any(0).nonzero()[0]
+    assert (len(rows), len(columns)) == ((8, 16) if w > h else (16, 8))
+    short = rows if w > h else columns
+    assert short[0] == 4 and short[-1] == 11
+
+
+@pytest.mark.parametrize("text", ["", "not an svg", "<svg"])
+def test_what_is_not_an_svg_is_said(text):
+    with pytest.raises(ValueError, match="can't be drawn"):
+        render_svg(text, 16)
+
+
+@pytest.mark.parametrize("size", [0, 7, 513, -1, 3.5, "32"])
+def test_sizes_out_of_range(size):
+    with pytest.raises(ValueError, match="from 8 to 512"):
+        open_pictures(size)
+
+
+@pytest.fixture
+def few(monkeypatch):
+    """Forty pictures drawn in this process instead of 27,616 in many."""
+    icons = load_icons(["heroicons"])[:40]
+
+    def blocks(count, size):
+        for icon in icons[:count]:
+            yield render_svg(icon.svg(), size).tobytes()
+
+    monkeypatch.setattr(module, "load_icons", lambda families=None: icons)
+    monkeypatch.setattr(module, "_drawn_blocks", blocks)
+    return icons
+
+
+def drawn(folder):
+    return open_pictures(8, folder=folder, progress=False)
+
+
+def test_cache_equals_drawing_one_by_one_and_is_read_the_second_time(few, tmp_path, monkeypatch):
+    first = drawn(tmp_path)
+    assert first.icons == few
+    for picture, icon in zip(first.rgba, few, strict=True):
+        assert (picture == render_svg(icon.svg(), 8)).all()
+    monkeypatch.setattr(module, "_draw_all", lambda *a: pytest.fail("drawn again"))
+    second = drawn(tmp_path)
+    assert second.icons == few and (second.rgba == first.rgba).all()
+    assert isinstance(second.rgba, np.memmap) and not second.rgba.flags.writeable
+
+
+def damage_truncate(pixels, index):
+    with pixels.open("r+b") as file:
+        file.truncate(pixels.stat().st_size - 100)
+
+
+def damage_flip(pixels, index):
+    data = bytearray(pixels.read_bytes())
+    data[-50] ^= 255
+    pixels.write_bytes(data)
+
+
+def damage_index(pixels, index):
+    index.write_text(index.read_text()[:-20])
+
+
+def damage_index_words(pixels, index):
+    index.write_text(json.dumps({**json.loads(index.read_text()), "icons": [{"no": "icon"}]}))
+
+
+def damage_empty(pixels, index):
+    pixels.write_bytes(b"")
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [damage_truncate, damage_flip, damage_index, damage_index_words, damage_empty],
+)
+def test_a_damaged_cache_is_noticed_and_drawn_again(few, tmp_path, damage):
+    good = np.array(drawn(tmp_path).rgba)
+    damage(*module.cache_files(8, tmp_path))
+    again = drawn(tmp_path)
+    assert again.icons == few and (again.rgba == good).all()
+
+
+def test_a_full_disk_leaves_nothing_and_says_what_to_do(few, tmp_path, monkeypatch):
+    def full(descriptor):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(module.os, "fsync", full)
+    with pytest.raises(PictureCacheError, match=r"the disk is full.*CLIPEDU_CACHE"):
+        drawn(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_breaking_off_leaves_nothing(few, tmp_path, monkeypatch):
+    def broken(count, size):
+        yield bytes(8 * 8 * 4)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(module, "_drawn_blocks", broken)
+    with pytest.raises(KeyboardInterrupt):
+        drawn(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_another_version_is_another_cache(tmp_path, monkeypatch):
+    before = module.cache_files(8, tmp_path)
+    assert module.cache_files(16, tmp_path) != before
+    monkeypatch.setattr(module, "package_versions", lambda: {"justmyresource-lucide": "9.9"})
+    assert module.cache_files(8, tmp_path) != before
+
+
+DRAW = """
+import sys, pathlib
+from clipedu.pairs import raster
+icons = raster.load_icons(["heroicons"])[:40]
+raster.load_icons = lambda families=None: icons
+raster._drawn_blocks = lambda n, size: (raster.render_svg(i.svg(), size).tobytes() for i in icons)
+found = raster.open_pictures(8, folder=pathlib.Path(sys.argv[1]), progress=False)
+assert len(found) == 40 and found.rgba[0].any()
+"""
+
+
+def test_two_processes_at_once_do_not_spoil_it(tmp_path):
+    command = [sys.executable, "-c", DRAW, str(tmp_path)]
+    both = [subprocess.Popen(command, stderr=subprocess.PIPE) for _ in range(2)]
+    for process in both:
+        _, errors = process.communicate(timeout=100)
+        assert process.returncode == 0, errors.decode()
+    assert len(list(tmp_path.iterdir())) == 2  # pixels and index, no half-written file
+
+
+def test_the_drawing_processes_send_every_picture_in_order(monkeypatch, tmp_path):
+    # The real workers, on the first chunks only: each draws every second chunk.
+    monkeypatch.setattr(module.os, "cpu_count", lambda: 2)
+    icons = load_icons()[: 2 * module.CHUNK]
+    blocks = module._drawn_blocks(len(icons), 8)
+    pixels = np.frombuffer(b"".join(blocks), np.uint8).reshape(-1, 8, 8, 4)
+    assert len(pixels) == len(icons)
+    for i in (0, 1, module.CHUNK - 1, module.CHUNK, 2 * module.CHUNK - 1):
+        assert (pixels[i] == render_svg(icons[i].svg(), 8)).all()
+
+
+def test_a_worker_that_dies_is_said(monkeypatch):
+    monkeypatch.setattr(module.sys, "executable", shutil.which("false") or "false")
+    with pytest.raises(PictureCacheError, match="stopped early"):
+        list(module._drawn_blocks(10, 8))
+
+
+def test_index_keeps_every_word():
+    icon = Icon("f", "s", "n", "x.svg", aliases=("a",), tags=("t", "u"), categories=("c",))
+    assert module._icon(json.loads(json.dumps(module._slim(icon)))) == icon
