@@ -40,6 +40,11 @@ VERBS: dict[str, Verb] = {
     "doctor": Verb(
         "look at this machine and say what is wrong", "clipedu.doctor:add_doctor_parser"
     ),
+    "data": Verb("draw the pictures and list the families", "clipedu.cli_data:add_data_parser"),
+    "evaluate": Verb(
+        "measure a model zero-shot on pictures that it never saw",
+        "clipedu.cli_evaluate:add_evaluate_parser",
+    ),
     "build": Verb(
         "make the notebooks from lessons/", "clipedu.classroom.build_cli:add_build_parser"
     ),

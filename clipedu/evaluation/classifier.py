@@ -43,6 +43,7 @@ def zero_shot_classifier(
     """The weights (C, E) of a classifier, L2-normalised, float32, on the model's device.
 
     Cosine similarities of pictures are `embed_pictures(model, pictures) @ weights.T`.
+    A prompt longer than the model's context is cut, as captions are in training, with a warning.
     Raises what `prompts_for` and `embed_texts` raise.
     """
     prompts = prompts_for(class_names, templates, articles=articles)  # C lists of T
@@ -55,7 +56,9 @@ def zero_shot_classifier(
     for start in range(0, len(prompts), step):
         part = prompts[start : start + step]
         flat = [prompt for of_class in part for prompt in of_class]
-        each = embed_texts(model, tokenizer, flat, batch_size=batch_size, progress=progress)
+        each = embed_texts(
+            model, tokenizer, flat, batch_size=batch_size, progress=progress, truncate=True
+        )
         rows.append(each.unflatten(0, (len(part), -1)).mean(1))  # (c * T, E) -> (c, T, E) -> (c, E)
     weights = F.normalize(torch.cat(rows), dim=-1)  # (C, E)
     if key is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -98,9 +99,11 @@ def embed_texts(
     *,
     batch_size: int = 512,
     progress: bool = False,
+    truncate: bool = False,
 ) -> torch.Tensor:
     """Sentences -> embeddings (N, E), L2-normalised, float32, on the model's device.
 
+    truncate: cut what is longer than the model's context, with a warning, instead of raising
     Raises ValueError when there are none, when one is longer than the model's context (the
     tokenizer says which), or when the model answers with NaN.
     """
@@ -112,6 +115,22 @@ def embed_texts(
     starts = range(0, len(texts), batch_size)
     with evaluating(model):
         for start in tqdm(starts, "prompts", delay=2, disable=not progress, leave=False):
-            tokens = tokenizer(list(texts[start : start + batch_size]), context).to(device)
-            parts.append(_require_numbers(_unit(model.encode_text(tokens)), "text", start))
+            tokens = _tokens(tokenizer, list(texts[start : start + batch_size]), context, truncate)
+            embedded = _unit(model.encode_text(tokens.to(device)))
+            parts.append(_require_numbers(embedded, "text", start))
     return torch.cat(parts)
+
+
+def _tokens(tokenizer: Tokenizer, texts: list[str], context: int, truncate: bool) -> torch.Tensor:
+    try:
+        return tokenizer(texts, context)
+    except ValueError as error:
+        if not truncate:
+            raise
+        tokens = tokenizer(texts, context, truncate=True)
+        warnings.warn(
+            f"A sentence is longer than the model's context of {context} tokens, and its end is "
+            f"cut off: classes may look alike that are not. First: {error}",
+            stacklevel=4,
+        )
+        return tokens

@@ -116,6 +116,13 @@ def test_ten_thousand_classes(model: CLIP, tokenizer: Tokenizer) -> None:
     )
 
 
+def test_long_prompts_are_cut_and_said(model: CLIP, tokenizer: Tokenizer) -> None:
+    long = "a very long name " * 20
+    with pytest.warns(UserWarning, match="context of 32 tokens.*caption 1 has"):
+        weights = zero_shot_classifier(model, tokenizer, ["ball", long, long + "indeed"], ["{}"])
+    assert torch.equal(weights[1], weights[2]) and not torch.equal(weights[0], weights[1])
+
+
 def test_bad_input(model: CLIP, tokenizer: Tokenizer) -> None:
     with pytest.raises(ValueError, match="empty"):
         zero_shot_classifier(model, tokenizer, [], ["{}"])
