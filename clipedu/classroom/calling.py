@@ -233,7 +233,7 @@ def _gradients(answer: Callable[..., Any], trial: Trial) -> dict[str, Tensor | N
     leaves: dict[str, Tensor] = {}
     for name in trial.grad:
         if name == "parameters" and name not in inputs:
-            module = getattr(target, "__self__", target)
+            module: Any = getattr(target, "__self__", target)
             leaves.update(module.named_parameters())
         else:
             inputs[name].requires_grad_(True)

@@ -97,7 +97,7 @@ def _description(source: str) -> dict[str, Any]:
         return {}
     if "id" not in fields or "title" not in fields:
         return {}
-    wanted = {
+    wanted: dict[str, Any] = {
         name: fields[name]
         for name in ("id", "title", "points", "minutes", "kind")
         if name in fields

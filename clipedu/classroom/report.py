@@ -14,14 +14,16 @@ import textwrap
 from dataclasses import dataclass
 from typing import Any
 
-STATUSES = ("passed", "failed", "not attempted", "error")
+STATUSES = ("passed", "failed", "not attempted", "timeout", "crashed", "error")
 _COLOURS = {
     "passed": "#1a7f37",
     "failed": "#b35900",
     "not attempted": "#57606a",
+    "timeout": "#b35900",
+    "crashed": "#b35900",
     "error": "#8250df",
 }
-_MARKS = {"passed": "✓", "failed": "✗", "not attempted": "○", "error": "!"}
+_MARKS = {"passed": "✓", "failed": "✗", "not attempted": "○"}
 
 
 class CheckFailed(AssertionError):
@@ -48,10 +50,11 @@ class Stage:
 class Report:
     """What a check found out about one answer.
 
-    `status` is one of STATUSES: "error" means that the check itself broke, which is not the
-    student's fault. `diagnosis` is the short name of what is wrong, so that "this is what you get
-    when <diagnosis>" is a sentence for a known misconception; empty when passed. `message` says
-    what was seen, what was expected and what to look at.
+    `status` is one of STATUSES. "timeout" and "crashed" occur in grading only; "error" means that
+    the check itself broke, which is not the student's fault. `diagnosis` is the short name of what
+    is wrong, so that "this is what you get when <diagnosis>" is a sentence for a known
+    misconception; empty when passed. `message` says what was seen, what was expected and what to
+    look at.
     """
 
     exercise: str
@@ -112,7 +115,7 @@ class Report:
 
     def _repr_html_(self) -> str:
         """A card. The words carry the meaning; the colour and the mark only repeat it."""
-        colour, mark = _COLOURS[self.status], _MARKS[self.status]
+        colour, mark = _COLOURS[self.status], _MARKS.get(self.status, "!")
         first, *rest = self.lines()
         body = "".join(
             f'<p style="margin:0.4em 0 0 0;white-space:pre-wrap">{html.escape(line)}</p>'

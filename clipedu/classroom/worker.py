@@ -1,0 +1,324 @@
+"""The process that runs one student's code while it is graded. It answers questions; it decides
+nothing.
+
+Started by `sandbox` as a script, with only `calling.py` and `wire.py` beside it. It reads requests
+from what was its standard input and answers on what was its standard output; before any student
+code runs, both are moved out of reach of `input()` and `print`, the limits are set, and privileges
+are dropped. Whatever the student's code does to this process (patches torch, prints results, exits)
+harms only its own answers: inputs, references and points are in the parent.
+
+The audit hook below refuses and reports what no exercise needs: new processes, signals, the
+network, files outside the work folder. It is the second fence; where bubblewrap is present that is
+the first.
+"""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import gc
+import importlib.abc
+import json
+import linecache
+import os
+import sys
+import types
+from collections.abc import Callable
+from typing import Any
+
+FORBIDDEN = {
+    "os.fork": "starts a process",
+    "os.forkpty": "starts a process",
+    "os.system": "starts a process",
+    "os.exec": "starts a process",
+    "os.posix_spawn": "starts a process",
+    "os.spawn": "starts a process",
+    "subprocess.Popen": "starts a process",
+    "os.kill": "sends a signal to a process",
+    "os.killpg": "sends a signal to a process",
+    "signal.pthread_kill": "sends a signal to a process",
+    "socket.connect": "uses the network",
+    "socket.bind": "uses the network",
+    "socket.getaddrinfo": "uses the network",
+    "ctypes.dlopen": "loads native code",
+    "sys.addaudithook": "meddles with the grader",
+    "gc.get_objects": "searches the grader's memory",
+    "gc.get_referrers": "searches the grader's memory",
+    "resource.setrlimit": "changes the limits",
+}
+CHANGES = (
+    "os.remove",
+    "os.rename",
+    "os.rmdir",
+    "os.mkdir",
+    "os.chmod",
+    "os.link",
+    "os.symlink",
+    "os.truncate",
+)
+
+
+class Notes:
+    """What the student's code tried that no exercise needs, each once, at most twenty."""
+
+    def __init__(self) -> None:
+        self.seen: list[str] = []
+        self.watching = False
+
+    def add(self, words: str) -> None:
+        if words not in self.seen and len(self.seen) < 20:
+            self.seen.append(words)
+
+
+def main() -> None:
+    settings = json.loads(sys.argv[1])
+    requests, replies = os.dup(0), os.dup(1)
+    nothing = os.open(os.devnull, os.O_RDWR)
+    os.dup2(nothing, 0)
+    os.dup2(2, 1)  # prints go where stderr goes: a pipe that the parent empties and caps
+    set_limits(settings["limits"])
+    if settings["user"]:
+        drop_privileges(settings["user"])
+    sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+    import torch  # noqa: F401  after the limits: loading must fit in them
+
+    torch.set_num_threads(1)
+    import calling  # type: ignore[import-not-found]
+    import wire  # type: ignore[import-not-found]
+
+    notes = Notes()
+    sys.meta_path.insert(0, CourseFinder(notes, settings["library"]))
+    sys.path.append(settings["library_path"])
+    Worker(calling, wire, notes, requests, replies, settings).serve()
+
+
+class Worker:
+    """Answers one request at a time: {"op": ...} -> {"ok": ...}."""
+
+    def __init__(
+        self,
+        calling: Any,
+        wire: Any,
+        notes: Notes,
+        requests: int,
+        replies: int,
+        settings: dict[str, Any],
+    ) -> None:
+        self.calling, self.wire, self.notes = calling, wire, notes
+        self.reader = os.fdopen(requests, "rb", buffering=0)
+        self.writer = os.fdopen(replies, "wb", buffering=0)
+        self.space: dict[str, Any] = {"__name__": "__main__", "__builtins__": __builtins__}
+        sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+        sys.addaudithook(audit_hook(notes, settings["work"], settings["hidden"]))
+        self.send({"ok": "ready"})
+
+    def serve(self) -> None:
+        while True:
+            try:
+                request = self.receive()
+            except EOFError:
+                os._exit(0)  # the parent has what it wants; nothing the student registered runs
+            self.notes.watching = True
+            try:
+                answer = getattr(self, "op_" + request["op"])(request)
+            except BaseException as error:
+                answer = {"error": self.failure(error)}
+            self.notes.watching = False
+            self.send({"ok": answer, "notes": list(self.notes.seen)})
+
+    # Requests
+
+    def op_load(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Run a cell. A setup cell runs statement by statement and may fail in part; an answer runs
+        as a whole.
+        """
+        name = f"<{request['id']}>"
+        source = request["source"]
+        linecache.cache[name] = (len(source), None, source.splitlines(keepends=True), name)
+        if request["setup"]:
+            self.notes.watching = False
+            for node in ast.parse(source).body:
+                if not isinstance(node, ast.Expr):
+                    with contextlib.suppress(Exception):
+                        exec(compile(ast.Module([node], []), name, "exec"), self.space)
+        else:
+            exec(compile(source, name, "exec"), self.space)
+        return {}
+
+    def op_describe(self, request: dict[str, Any]) -> Any:
+        found = self.answer(request)
+        if found is MISSING:
+            return {"kind": "missing"}
+        return vars(self.calling.describe(found))
+
+    def op_value(self, request: dict[str, Any]) -> Any:
+        return {"value": self.calling.snapshot(self.answer(request))}
+
+    def op_run(self, request: dict[str, Any]) -> Any:
+        outcome = self.calling.run(self.answer(request), self.calling.Trial(**request["trial"]))
+        error, grad_error = outcome.error, outcome.grad_error
+        return {
+            "value": outcome.value,
+            "after": outcome.after,
+            "grads": outcome.grads,
+            "error": vars(error) if error else None,
+            "grad_error": vars(grad_error) if grad_error else None,
+        }
+
+    def answer(self, request: dict[str, Any]) -> Any:
+        found = [self.space.get(name, MISSING) for name in request["names"]]
+        if any(item is MISSING for item in found):
+            return MISSING
+        return tuple(found) if request["several"] else found[0]
+
+    # The pipe
+
+    def receive(self) -> Any:
+        return self.wire.decode(self.wire.receive(self.read), self.remote_function)
+
+    def send(self, reply: Any) -> None:
+        try:
+            message = self.wire.encode(reply)
+            if len(message) > self.wire.MAX_MESSAGE:
+                raise self.wire.WireError("too long")
+        except Exception as error:
+            message = self.wire.encode({"ok": {"error": self.failure(error)}, "notes": []})
+        self.wire.send(self.write, message)
+
+    def read(self, count: int) -> bytes:
+        parts = []
+        while count:
+            part = self.reader.read(min(count, 1 << 20))
+            if not part:
+                break
+            parts.append(part)
+            count -= len(part)
+        return b"".join(parts)
+
+    def write(self, data: bytes) -> None:
+        view = memoryview(data)
+        while view:
+            view = view[self.writer.write(view) :]
+
+    def remote_function(self, number: int) -> Callable[..., Any]:
+        """A function that lives in the parent (an encoder handed to the student's code, say)."""
+
+        def ask(*inputs: Any, **named: Any) -> Any:
+            self.send({"call": number, "inputs": list(inputs), "named": named})
+            reply = self.receive()
+            if "error" in reply:
+                raise ValueError(reply["error"])
+            return reply["value"]
+
+        return ask
+
+    def failure(self, error: BaseException) -> dict[str, str]:
+        try:
+            return dict(vars(self.calling.failure(error)))
+        except BaseException:
+            return {"kind": "Exception", "message": "", "where": ""}
+
+
+MISSING = object()
+
+
+class CourseFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    """Stands in for the course's package: `check` and its friends do nothing, the parts that hold
+    answers are not there.
+    """
+
+    def __init__(self, notes: Notes, allowed: list[str]) -> None:
+        self.notes, self.allowed = notes, allowed
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
+        if name.partition(".")[0] != "clipedu":
+            return None
+        if name in ("clipedu", "clipedu.classroom"):
+            return importlib.machinery.ModuleSpec(name, self, is_package=True)
+        if any(name == module or name.startswith(module + ".") for module in self.allowed):
+            return None  # found in the copy that the grader made
+        if self.notes.watching:
+            self.notes.add(f"imports {name}, which holds answers")
+        raise ModuleNotFoundError(
+            f"{name} is not there while an exercise is graded: write it yourself", name=name
+        )
+
+    def create_module(self, spec: Any) -> types.ModuleType:
+        module = types.ModuleType(spec.name)
+        module.__path__ = [os.path.join(path, "clipedu") for path in sys.path[-1:]]
+        if spec.name == "clipedu.classroom":
+            for name in ("check", "hint", "solution", "progress", "reset", "give_up"):
+                setattr(module, name, lambda *args, **named: None)
+        return module
+
+    def exec_module(self, module: types.ModuleType) -> None:
+        pass
+
+
+def audit_hook(
+    notes: Notes, work: str, hidden: list[str]
+) -> Callable[[str, tuple[Any, ...]], None]:
+    """Refuse and report. It stays for the life of the process; Python has no way to take it out
+    again.
+    """
+    real, relative, join = os.path.realpath, os.path.commonpath, os.fsdecode
+
+    def inside(path: Any, folders: list[str]) -> bool:
+        if isinstance(path, int):
+            return False
+        full = real(join(path))
+        return any(relative([full, folder]) == folder for folder in folders)
+
+    def hook(event: str, details: tuple[Any, ...]) -> None:
+        if not notes.watching:
+            return
+        words = FORBIDDEN.get(event, "")
+        if event == "open" and details[0] is not None and not isinstance(details[0], int):
+            mode, flags = details[1], details[2]
+            writes = bool(flags & (os.O_WRONLY | os.O_RDWR)) if isinstance(flags, int) else False
+            writes = writes or (isinstance(mode, str) and any(letter in mode for letter in "wax+"))
+            if writes and not inside(details[0], [work, "/dev/null", "/dev/shm"]):
+                words = "writes outside its folder"
+            elif inside(details[0], hidden):
+                words = "reads the course's or the class's files"
+        elif event in CHANGES and details and not inside(details[0], [work]):
+            words = "changes files outside its folder"
+        elif event in ("os.listdir", "os.scandir") and details[0] and inside(details[0], hidden):
+            words = "reads the course's or the class's files"
+        if words:
+            notes.add(words)
+            raise PermissionError(f"not allowed while an exercise is graded: it {words}")
+
+    return hook
+
+
+def set_limits(limits: dict[str, int]) -> None:
+    """CPU seconds, address space, file size, processes; no core dump. Hard limits: they cannot be
+    raised again.
+    """
+    import resource
+
+    wanted = {
+        "RLIMIT_CORE": (0, 0),
+        "RLIMIT_CPU": (limits["cpu_seconds"], limits["cpu_seconds"] + 2),
+        "RLIMIT_AS": (limits["memory_mb"] << 20,) * 2,
+        "RLIMIT_FSIZE": (limits["file_mb"] << 20,) * 2,
+        "RLIMIT_NPROC": (limits["processes"],) * 2,
+        "RLIMIT_NOFILE": (256, 256),
+    }
+    for name, (soft, hard) in wanted.items():
+        if hasattr(resource, name):
+            with contextlib.suppress(ValueError, OSError):  # a lower hard limit is in force already
+                resource.setrlimit(getattr(resource, name), (soft, hard))
+
+
+def drop_privileges(user: int) -> None:
+    """Become an unprivileged user that owns nothing."""
+    os.setgroups([])
+    os.setgid(user)
+    os.setuid(user)
+
+
+if __name__ == "__main__":
+    gc.disable()
+    main()
