@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from clipedu.pairs.icons import FAMILIES, TRAINING_FAMILIES, load_icons
+from clipedu.pairs.icons import HELD_OUT_FAMILIES, TRAINING_FAMILIES, load_icons
 from clipedu.pairs.raster import open_pictures
 
 NamedTask = tuple[np.ndarray, np.ndarray, list[str]]
@@ -27,10 +27,16 @@ def held_out_task(family: str, size: int = 32) -> NamedTask:
     Returns: rgba (n, S, S, 4) uint8; labels (n,) int64; class names.
     Raises ValueError for a family that is not held out.
     """
-    if FAMILIES.get(family) is None or FAMILIES[family].role != "held_out":
-        known = ", ".join(key for key, known in FAMILIES.items() if known.role == "held_out")
+    return _task(family, held_out_names(family), size)
+
+
+def held_out_names(family: str) -> set[str]:
+    """The class names of :func:`held_out_task`."""
+    if family not in HELD_OUT_FAMILIES:
+        known = ", ".join(HELD_OUT_FAMILIES)
         raise ValueError(f"Family {family!r} is not held out. These are: {known}.")
-    return _task(family, shared_names(TRAINING_FAMILIES, at_least=2), size)
+    drawn = {icon.name for icon in load_icons([family])}
+    return drawn & shared_names(TRAINING_FAMILIES, at_least=2)
 
 
 def validation_task(family: str, size: int = 32, *, at_least: int = 1) -> NamedTask:
