@@ -14,7 +14,13 @@ from clipedu.pairs.icons import (
     load_icons,
 )
 from clipedu.pairs.raster import PictureCacheError, Pictures, open_pictures, render_svg
-from clipedu.pairs.splits import held_out_task, shared_names, validation_task
+from clipedu.pairs.splits import (
+    held_out_names,
+    held_out_task,
+    set_aside,
+    shared_names,
+    validation_task,
+)
 
 __all__ = [
     "Augmentation",
@@ -40,6 +46,8 @@ __all__ = [
     "picture_ids",
     "render_svg",
     "same_pictures",
+    "held_out_names",
+    "set_aside",
     "shared_names",
     "to_model",
     "to_pictures",

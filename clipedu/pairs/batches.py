@@ -12,6 +12,7 @@ Notable:
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -55,6 +56,18 @@ class PairSet:
         _, self.name_ids = np.unique(
             [icon.name.lower() for icon in self.icons], return_inverse=True
         )
+
+    def without(self, rows: Sequence[int] | np.ndarray) -> PairSet:
+        """The same pairs without these rows, for validation. Raises ValueError if none is left."""
+        keep = np.ones(len(self), dtype=bool)
+        keep[np.asarray(rows, dtype=np.int64)] = False
+        if not keep.any():
+            raise ValueError(f"All {len(self)} pairs are set aside: none is left to learn from.")
+        rest = copy.copy(self)
+        rest.icons = [icon for icon, kept in zip(self.icons, keep, strict=True) if kept]
+        rest.rgba = self.rgba[keep]
+        _, rest.name_ids = np.unique(self.name_ids[keep], return_inverse=True)
+        return rest
 
     def __len__(self) -> int:
         return len(self.icons)

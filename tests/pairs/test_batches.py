@@ -15,6 +15,7 @@ from clipedu.pairs import (
     held_out_pairs,
     held_out_task,
     load_icons,
+    set_aside,
     to_model,
     to_pictures,
     training_pairs,
@@ -144,6 +145,23 @@ def test_a_validation_task_is_inside_the_training_families(no_drawing):
         validation_task("lucide", 8)
     with pytest.raises(ValueError, match="not held out"):
         held_out_task("phosphor", 8)
+
+
+def test_set_aside_takes_one_familys_pictures_of_a_shared_name(pairs):
+    rest, (rgba, labels, classes) = set_aside(pairs, names=200, seed=1)
+    assert len(classes) == 200 == len(set(labels)) and len(rgba) == len(labels)
+    assert len(rest) + len(rgba) == len(pairs)
+    left = {(icon.family, icon.name) for icon in rest.icons}
+    gone = {(icon.family, icon.name) for icon in pairs.icons} - left
+    assert sorted(name for _, name in gone) == classes  # one family each
+    assert {name for _, name in gone} <= {name for _, name in left}  # another family still has it
+    assert rest.rows_at(0, 64, 0).max() < len(rest) and len(pairs) == 23715
+    again = set_aside(pairs, names=200, seed=1)[1]
+    assert again[2] == classes and (again[1] == labels).all()
+    with pytest.raises(ValueError, match="shared by two families"):
+        set_aside(pairs, names=10**6)
+    with pytest.raises(ValueError, match="none is left"):
+        pairs.without(range(len(pairs)))
 
 
 def test_none_changes_nothing():
