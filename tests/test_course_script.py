@@ -1,0 +1,363 @@
+"""course.py: what is refused, where torch comes from, and when set-up counts as done."""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import importlib.util
+import json
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture
+def course(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> ModuleType:
+    """course.py as a module of its own, with its .venv in a temporary folder."""
+    monkeypatch.setenv("CLIPEDU_VENV", str(tmp_path / "venv"))
+    monkeypatch.delenv("CLIPEDU_TORCH", raising=False)
+    monkeypatch.delenv("CI", raising=False)
+    spec = importlib.util.spec_from_file_location("course_script", ROOT / "course.py")
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_only_the_standard_library_and_old_pythons_can_read_it() -> None:
+    """A Python too old for the course must get as far as the sentence that says so."""
+    tree = ast.parse((ROOT / "course.py").read_text("utf-8"), feature_version=(3, 8))
+    names = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names.add((node.module or "").split(".")[0])
+    assert names <= sys.stdlib_module_names
+
+
+@pytest.mark.parametrize(
+    "version, system, machine, words",
+    [
+        ((3, 10, 4), "Linux", "x86_64", "this is Python 3.10; the course needs 3.11 to 3.14"),
+        ((3, 15, 0), "Linux", "x86_64", "python3.12 course.py course"),
+        ((3, 12, 1), "Darwin", "x86_64", "Intel Macs"),
+    ],
+)
+def test_machines_that_cannot_run_it_are_told(
+    course: ModuleType, version: tuple[int, ...], system: str, machine: str, words: str
+) -> None:
+    with pytest.raises(course.SetupError, match=re.escape(words)):
+        course.check_machine(version, system, machine)
+
+
+@pytest.mark.parametrize("version", [(3, 11, 0), (3, 14, 2)])
+@pytest.mark.parametrize(
+    "system, machine", [("Linux", "aarch64"), ("Darwin", "arm64"), ("Windows", "AMD64")]
+)
+def test_machines_that_can(
+    course: ModuleType, version: tuple[int, ...], system: str, machine: str
+) -> None:
+    course.check_machine(version, system, machine)
+
+
+@pytest.mark.parametrize(
+    "system, gpu, pip_has_cpu, wish, sources",
+    [
+        ("Linux", False, False, "", ["cpu", "pip"]),  # never the CUDA build first
+        ("Linux", False, True, "", ["pip"]),  # pip's own configuration knows better
+        ("Linux", True, False, "", ["auto", "pip"]),
+        ("Windows", True, False, "", ["auto", "pip"]),
+        ("Windows", False, False, "", ["pip"]),
+        ("Darwin", False, False, "", ["pip"]),
+        ("Linux", True, False, "cpu", ["cpu", "pip"]),
+        ("Linux", False, False, "pip", ["pip"]),
+    ],
+)
+def test_where_torch_comes_from(
+    course: ModuleType, system: str, gpu: bool, pip_has_cpu: bool, wish: str, sources: list[str]
+) -> None:
+    assert course.torch_sources(system, gpu, pip_has_cpu, wish) == sources
+
+
+@pytest.mark.parametrize(
+    "answer, expected",
+    [
+        ("torch (2.15.0)\nAvailable versions: 2.15.0, 2.13.0+cpu, 2.13.0", True),
+        ("torch (2.13.0+cpu)", True),
+        ("torch (2.15.0)\nAvailable versions: 2.15.0, 2.13.0", False),
+        ("torch (2.15.0)\nAvailable versions: 12.13.0+cpu", False),
+        (None, False),
+    ],
+)
+def test_pip_is_asked_for_a_cpu_build(
+    course: ModuleType, monkeypatch: pytest.MonkeyPatch, answer: str | None, expected: bool
+) -> None:
+    monkeypatch.setattr(course, "ask", lambda *command: answer)
+    assert course.pip_offers_cpu_build("2.13.0") is expected
+
+
+def test_the_pin_is_read_from_the_constraints(course: ModuleType) -> None:
+    assert re.fullmatch(r"\d+\.\d+\.\d+", course.pinned_torch())
+
+
+def pretend(course: ModuleType, monkeypatch: pytest.MonkeyPatch, **broken: BaseException) -> list:
+    """Replace the steps of set-up by ones that only write down that they ran (or break)."""
+    ran: list[Any] = []
+
+    def fake(name: str) -> Callable[..., str]:
+        def job(*arguments: Any) -> str:
+            ran.append((name, *arguments))
+            if name in broken:
+                raise broken[name]
+            if name == "make_venv":
+                course.BIN.mkdir(parents=True, exist_ok=True)
+                course.PYTHON.touch()
+            return ""
+
+        return job
+
+    for name in ("make_venv", "install_torch", "install_rest", "smoke_test"):
+        monkeypatch.setattr(course, name, fake(name))
+    return ran
+
+
+def test_a_second_set_up_does_nothing_and_more_extras_do(
+    course: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ran = pretend(course, monkeypatch)
+    course.setup()
+    assert [name for name, *_ in ran] == [
+        "make_venv",
+        "install_torch",
+        "install_rest",
+        "smoke_test",
+    ]
+    capsys.readouterr()
+    course.setup()
+    assert len(ran) == 4 and capsys.readouterr().out == ""
+    course.setup(["test"])
+    assert ran[6] == ("install_rest", {"test"}) and len(ran) == 8
+    course.setup()  # fewer are asked for than are there
+    assert len(ran) == 8
+
+
+@pytest.mark.parametrize("change", ["requirements", "stamp", "python"])
+def test_a_change_sets_up_again_and_keeps_the_extras(
+    course: ModuleType, monkeypatch: pytest.MonkeyPatch, change: str
+) -> None:
+    ran = pretend(course, monkeypatch)
+    course.setup(["test"])
+    if change == "requirements":
+        monkeypatch.setattr(course, "fingerprint", lambda: "another")
+    elif change == "stamp":
+        course.STAMP.write_text("{ half a sta")
+    else:
+        course.PYTHON.unlink()
+    course.setup(["test"])
+    assert len(ran) == 8 and ran[6] == ("install_rest", {"test"})
+
+
+@pytest.mark.parametrize("where", ["make_venv", "install_torch", "install_rest", "smoke_test"])
+def test_an_interrupted_set_up_is_not_taken_for_done(
+    course: ModuleType,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    where: str,
+) -> None:
+    pretend(course, monkeypatch, **{where: KeyboardInterrupt()})
+    assert course.main(["setup"]) == 130
+    assert "Run the same command again" in capsys.readouterr().err
+    assert not course.STAMP.exists()
+    ran = pretend(course, monkeypatch)
+    assert course.main(["setup"]) == 0 and len(ran) == 4 and course.STAMP.exists()
+
+
+def test_a_failure_is_one_message_and_1(
+    course: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pretend(course, monkeypatch, install_torch=course.SetupError("no network: try again"))
+    assert course.main(["course"]) == 1
+    assert capsys.readouterr().err.strip() == "Stopped: no network: try again"
+
+
+def test_a_folder_of_someone_else_is_left_alone(course: ModuleType) -> None:
+    course.VENV.mkdir()
+    (course.VENV / "thesis.txt").write_text("precious")
+    with pytest.raises(course.SetupError, match="no virtual environment. Move it away"):
+        course.make_venv()
+    assert (course.VENV / "thesis.txt").read_text() == "precious"
+
+
+def test_a_half_made_environment_is_made_again(
+    course: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    course.VENV.mkdir()
+    (course.VENV / "pyvenv.cfg").write_text("home = gone")
+    calls: list[list[str]] = []
+    monkeypatch.setattr(course.subprocess, "call", lambda command: calls.append(command) or 0)
+    course.make_venv()
+    assert calls == [[sys.executable, "-m", "venv", "--clear", str(course.VENV)]]
+
+
+def test_torch_that_is_there_stays_except_another_release_in_ci(
+    course: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fetched: list[str] = []
+    monkeypatch.setattr(course, "installed_torch", lambda: fetched[-1] if fetched else "2.9.1")
+    monkeypatch.setattr(course, "pip_offers_cpu_build", lambda release: True)
+    monkeypatch.setattr(course, "ask", lambda *command: None)  # no nvidia-smi
+    monkeypatch.setattr(course.platform, "system", lambda: "Linux")
+    monkeypatch.setattr(
+        course,
+        "fetch_torch",
+        lambda source, release: fetched.append(release.split("==")[1]) or True,
+    )
+    assert course.install_torch() == "kept, 2.9.1" and not fetched
+    monkeypatch.setattr(course, "CI", True)
+    course.install_torch()
+    assert fetched == [course.pinned_torch()]
+
+
+def test_the_large_download_is_announced(
+    course: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tried: list[str] = []
+    monkeypatch.setattr(course, "installed_torch", lambda: "2.13.0" if "pip" in tried else None)
+    monkeypatch.setattr(course, "pip_offers_cpu_build", lambda release: False)
+    monkeypatch.setattr(course, "ask", lambda *command: None)
+    monkeypatch.setattr(course.platform, "system", lambda: "Linux")
+
+    def fetch(source: str, release: str) -> bool:
+        if source == "pip":
+            assert "about 3 GB" in capsys.readouterr().out
+        tried.append(source)
+        return source == "pip"
+
+    monkeypatch.setattr(course, "fetch_torch", fetch)
+    assert course.install_torch() == "2.13.0, no NVIDIA GPU is here"
+    assert tried == ["cpu", "pip"]
+    monkeypatch.setenv("CLIPEDU_TORCH", "tpu")
+    tried.clear()
+    with pytest.raises(course.SetupError, match="CLIPEDU_TORCH=tpu is not known"):
+        course.install_torch()
+
+
+class Job:
+    """A process that answers to Ctrl-C after `deaf` of them."""
+
+    def __init__(self, deaf: int, code: int) -> None:
+        self.deaf, self.code, self.killed = deaf, code, False
+
+    def wait(self) -> int:
+        if self.deaf:
+            self.deaf -= 1
+            raise KeyboardInterrupt
+        return self.code
+
+    def kill(self) -> None:
+        self.killed = True
+
+
+def test_ctrl_c_gives_a_job_time_to_save(course: ModuleType) -> None:
+    assert course.wait_for(Job(0, 3)) == 3
+    assert course.wait_for(Job(2, 0)) == 0  # JupyterLab asked, then ended well
+    job = Job(1, 130)
+    with pytest.raises(KeyboardInterrupt):
+        course.wait_for(job)
+    assert not job.killed
+    job = Job(3, 0)
+    with pytest.raises(KeyboardInterrupt):
+        course.wait_for(job)
+    assert job.killed
+
+
+def write_notebook(path: Path, tags: list[str], text: str) -> None:
+    output = {"output_type": "stream", "name": "stdout", "text": [text]}
+    cell = {"cell_type": "code", "metadata": {"tags": tags}, "outputs": [output], "source": []}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps({"cells": [cell], "metadata": {}, "nbformat": 4}))
+
+
+def test_course_runs_the_lesson_and_prints_its_summary(
+    course: ModuleType,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    calls: list[tuple[Any, ...]] = []
+
+    def build(*arguments: Any) -> int:
+        calls.append(arguments)
+        out = arguments[-1]
+        write_notebook(out / "notebooks" / "04_train_a_clip.ipynb", ["summary"], "lucide 61 %\n")
+        write_notebook(out / "notebooks" / "05_zero_shot.ipynb", [], "chatter\n")
+        return 0
+
+    monkeypatch.setattr(course, "ROOT", tmp_path)
+    monkeypatch.setattr(course, "setup", lambda *a, **k: None)
+    monkeypatch.setattr(course, "clipedu", build)
+    write_notebook(tmp_path / "runs" / "course" / "old.ipynb", ["summary"], "last year's\n")
+    assert course.main(["course"]) == 0
+    said = capsys.readouterr().out
+    assert "lucide 61 %" in said and "chatter" not in said and "last year" not in said
+    assert "Next: make lab" in said
+    assert calls[0][:-1] == ("build", "04", "--execute", "--only", "lessons", "--out")
+    assert course.main(["course", "all"]) == 0 and calls[1][1] == "--execute"
+    monkeypatch.setattr(course, "clipedu", lambda *arguments: 1)
+    assert course.main(["course", "00"]) == 1
+    assert "The run stopped" in capsys.readouterr().out
+
+
+def test_test_runs_every_step_and_fails_when_one_does(
+    course: ModuleType,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    ran: list[str] = []
+    broken = ""
+
+    def run(*command: Any, **env: str) -> int:
+        ran.append(" ".join(str(part) for part in command[2:]))
+        return int(bool(broken) and broken in ran[-1])
+
+    monkeypatch.setattr(course, "ROOT", tmp_path)
+    monkeypatch.setattr(course, "setup", lambda *a, **k: None)
+    monkeypatch.setattr(course, "run", run)
+    assert course.main(["test"]) == 0
+    assert [line.split()[0] for line in ran] == ["ruff", "mypy", "pytest"]
+    said = capsys.readouterr().out
+    for folder in course.NOTEBOOK_FOLDERS:
+        assert f"{folder}/ holds no notebooks" in said
+    write_notebook(tmp_path / "notebooks" / "04_train_a_clip.ipynb", [], "")
+    broken = "mypy"
+    ran.clear()
+    assert course.main(["test"]) == 1
+    assert len(ran) == 4 and "--nbval-lax" in ran[3] and ran[3].endswith(" notebooks")
+    said = capsys.readouterr().out
+    assert "FAILED: types" in said and "solutions/ holds no notebooks" in said
+
+
+def test_make_and_ci_only_alias_the_script(course: ModuleType) -> None:
+    makefile = (ROOT / "Makefile").read_text("utf-8")
+    found = re.search(r"^VERBS := (.*)$", makefile, re.M)
+    assert found and set(found[1].split()) <= set(course.VERBS)
+    assert {"course", "test", "lab", "checkpoints"} <= set(found[1].split())
+    ci = ROOT / ".ci" / "run"
+    assert ci.stat().st_mode & 0o111, ".ci/run must be executable"
+    assert ci.read_text("utf-8").splitlines()[-1] == "make test"
+
+
+def test_every_verb_parses(course: ModuleType) -> None:
+    for verb in course.VERBS:
+        assert isinstance(course.parse([verb]), argparse.Namespace)
+    assert course.parse(["run", "ruff", "check", "--fix"]).rest == ["ruff", "check", "--fix"]
+    assert course.parse(["setup", "--fresh"]).fresh
