@@ -149,3 +149,13 @@ def test_an_impossible_cache_folder_names_the_way_out(
     monkeypatch.setenv("CLIPEDU_CACHE", str(tmp_path / "file" / "cache"))
     with pytest.raises(OSError, match="set CLIPEDU_CACHE to a folder that you can write"):
         device.cache_folder()
+
+
+def test_memory_is_kept_where_glibc_is_and_declined_elsewhere(monkeypatch):
+    import platform
+
+    from clipedu import device
+
+    assert device.keep_freed_memory() == (platform.libc_ver()[0] == "glibc")
+    monkeypatch.setattr(device.ctypes, "CDLL", lambda name: object())
+    assert device.keep_freed_memory() is False

@@ -218,7 +218,7 @@ def _paper_vit(
     )
 
 
-_SMALL_TEXT = TextConfig(vocab_size=4096, context_length=32, width=192, heads=4, layers=2)
+_SMALL_TEXT = TextConfig(vocab_size=4096, context_length=32, width=128, heads=4, layers=2)
 
 PRESETS: dict[str, CLIPConfig] = {
     # for tests: everything there, nothing big
@@ -230,7 +230,7 @@ PRESETS: dict[str, CLIPConfig] = {
     # for a laptop: 32-px pictures of 3 channels, trained in minutes on two cores
     "laptop": CLIPConfig(
         embed_dim=192,
-        vision=ResNetConfig(32, layers=(1, 1, 1), width=32, heads=4, stem="small", block="basic"),
+        vision=ResNetConfig(32, layers=(1, 1, 1), width=64, heads=4, stem="half", block="basic"),
         text=_SMALL_TEXT,
         activation="gelu",
     ),

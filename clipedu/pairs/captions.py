@@ -21,12 +21,12 @@ from clipedu.pairs.icons import Icon
 #: How often a caption takes each form, where the icon has the words for it; a form without words
 #: falls back to the first. `{subject}` is the name or an alias.
 FORMS: tuple[tuple[float, str], ...] = (
-    (0.40, "{subject}"),
-    (0.15, "an icon of {subject}"),
-    (0.15, "{subject}, {style}"),
-    (0.10, "a {style} icon of {subject}"),
-    (0.10, "{subject}, {tags}"),
-    (0.10, "{subject}, a kind of {category}"),
+    (0.60, "{subject}"),
+    (0.10, "an icon of {subject}"),
+    (0.10, "{subject}, {style}"),
+    (0.06, "a {style} icon of {subject}"),
+    (0.07, "{subject}, {tags}"),
+    (0.07, "{subject}, a kind of {category}"),
 )
 ALIAS_RATE = 0.15
 _EDGES = np.cumsum([rate for rate, _ in FORMS])

@@ -21,7 +21,7 @@ from typing import Any
 
 import torch
 
-from clipedu.device import pick_device
+from clipedu.device import keep_freed_memory, pick_device
 from clipedu.models import CLIP
 from clipedu.pairs import all_captions, training_pairs
 from clipedu.tokenizer import Tokenizer
@@ -119,6 +119,7 @@ def train(
         TrainingInterrupted: Ctrl-C. A KeyboardInterrupt, with the run so far in `result`.
     """
     choice = pick_device(device)
+    keep_freed_memory()
     saved = None
     if resume is not None:
         saved = load_checkpoint(resume)

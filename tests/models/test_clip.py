@@ -196,7 +196,7 @@ def test_weights_go_through_a_file(model, tmp_path: Path):
 def test_presets_for_laptops():
     assert count_parameters(build("tiny")) < 100_000
     laptop = build("laptop")
-    assert 300_000 <= count_parameters(laptop.visual) <= 700_000
+    assert 2_000_000 <= count_parameters(laptop) <= 3_000_000  # 8 MB with room to spare in 16 bits
     assert laptop.text.token_embedding.num_embeddings == 4096
     assert laptop.encode_image(_pictures(2)).shape == (2, laptop.config.embed_dim)
     assert build("laptop_vit").encode_image(_pictures(2)).shape == (2, 192)
@@ -229,72 +229,3 @@ def test_unknown_preset_lists_the_names(name):
 def test_a_preset_that_is_neither_name_nor_config():
     with pytest.raises(TypeError, match="name of a preset or a CLIPConfig, got a dict"):
         build({"embed_dim": 3})
-
-
-# bad input
-
-
-@pytest.mark.parametrize(
-    ("pictures", "error", "message"),
-    [
-        (torch.zeros(2, 3, 32, 32, dtype=torch.uint8), TypeError, "uint8; scale it to 0..1"),
-        (torch.zeros(2, 3, 32, 32, dtype=torch.int64), TypeError, "int64"),
-        (torch.zeros(2, 32, 32, 3), ValueError, r"permute\(0, 3, 1, 2\)"),
-        (torch.zeros(2, 3, 224, 224), ValueError, r"\(batch, 3, 32, 32\).*resize"),
-        (torch.zeros(2, 3, 32, 31), ValueError, "resize"),
-        (torch.zeros(2, 4, 32, 32), ValueError, "4 channels"),
-        (torch.zeros(2, 1, 32, 32), ValueError, "1 channels"),
-        (torch.zeros(3, 32, 32), ValueError, r"pictures\[None\]"),
-        (torch.zeros(0, 3, 32, 32), ValueError, "empty"),
-        (torch.tensor(1.0), ValueError, r"got \(\)"),
-        ([[0.0]], TypeError, "got a list"),
-    ],
-)
-def test_bad_pictures(pictures, error, message):
-    model = build("tiny", seed=0)
-    for method in (model.encode_image, model.image_features):
-        with pytest.raises(error, match=message):
-            method(pictures)
-
-
-def _edited(row: int, column: int, value: int) -> Tensor:
-    tokens = _tokens()
-    tokens[row, column] = value
-    return tokens
-
-
-@pytest.mark.parametrize(
-    ("tokens", "error", "message"),
-    [
-        (_tokens().float(), TypeError, "float32"),
-        (_tokens() > 3, TypeError, "bool"),
-        (["a dog"], TypeError, "call the tokenizer"),
-        (_tokens()[0], ValueError, r"got \(32,\)"),
-        (_tokens()[:0], ValueError, r"\(0, 32\)"),
-        (torch.zeros(2, 33, dtype=torch.int64), ValueError, "33 tokens.*32.*truncate=True"),
-        (_edited(1, 2, EOT + 1), ValueError, r"0\.\.511, got 0\.\.512"),
-        (_edited(1, 2, -1), ValueError, r"got -1\.\.511"),
-        (_edited(2, 6, 7), ValueError, "row 2 has no EOT"),
-    ],
-)
-def test_bad_tokens(tokens, error, message):
-    with pytest.raises(error, match=message):
-        build("tiny", seed=0).encode_text(tokens)
-
-
-def test_nan_passes_through_to_where_it_is_looked_for():
-    pictures = _pictures()
-    pictures[1, 0, 0, 0] = float("nan")
-    rows = build("tiny", seed=0).eval().encode_image(pictures)
-    assert rows.isnan().any(dim=1).tolist() == [False, True, False, False]
-
-
-# tools
-
-
-def test_on_other_devices_no_value_is_looked_at():
-    """Trimming and the checks of ids would make a GPU wait; a meta tensor has no values to give."""
-    model, seen = build("tiny", seed=0).to("meta"), []
-    model.text.register_forward_pre_hook(lambda _, args: seen.append(args[0].shape[1]))
-    assert model(_pictures().to("meta"), _tokens().to("meta")).text.shape == (4, 32)
-    assert seen == [32]
