@@ -3,7 +3,7 @@ from __future__ import annotations
 from math import comb
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clipedu.evaluation import clopper_pearson
@@ -13,6 +13,7 @@ def binomial(n: int, p: float, ks: range) -> float:
     return sum(comb(n, k) * p**k * (1 - p) ** (n - k) for k in ks)
 
 
+@settings(deadline=None)  # a busy machine is no error
 @given(st.data(), st.integers(1, 60), st.sampled_from([0.5, 0.9, 0.95, 0.995]))
 def test_it_inverts_the_two_tails(data: st.DataObject, n: int, level: float) -> None:
     right = data.draw(st.integers(0, n))
