@@ -114,10 +114,11 @@ def catch_interrupt() -> Iterator[Callable[[], bool]]:
     """Within this block Ctrl-C raises a flag, so that a step can end; a second one breaks off.
 
     Yields a function that tells whether Ctrl-C was pressed. Outside the main thread signals can't
-    be caught, and Ctrl-C does what it always does.
+    be caught, and where Ctrl-C is ignored (a job in the background) it stays ignored.
     """
     pressed = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
+    ignored = signal.getsignal(signal.SIGINT) == signal.SIG_IGN
+    if ignored or threading.current_thread() is not threading.main_thread():
         yield pressed.is_set
         return
 

@@ -161,7 +161,7 @@ def check_same_run(
         raise CheckpointError(
             f"The run in {where} has seed {saved.seed}, not {seed}. Leave the seed out to go on."
         )
-    if tokenizer is not None and tokenizer != saved.tokenizer:
+    if tokenizer is not None and tokenizer.to_dict() != saved.tokenizer.to_dict():
         raise CheckpointError(
             f"The run in {where} has another tokenizer: its ids would mean other words. Leave the "
             "tokenizer out."

@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from clipedu.pairs import to_model
+from clipedu.tokenizer import Tokenizer
+from clipedu.training import Feeder, TokenTable, same_captions
+
+TOKENIZER = Tokenizer.train(["small red left", "large blue right"] * 3, 270)
+
+
+@pytest.mark.parametrize("limit", [5, 1000])
+def test_the_table_gives_what_the_tokenizer_gives(limit: int) -> None:
+    table = TokenTable(TOKENIZER, 12, limit=limit)
+    rng = np.random.default_rng(0)
+    words = [f"small red {k}" for k in range(2000)] + ["a caption that is too long for 12 tokens"]
+    for _ in range(40):
+        captions = [words[k] for k in rng.integers(0, len(words), 64)]
+        tokens, numbers = table(captions)
+        assert tokens.dtype == torch.int64
+        assert torch.equal(tokens, TOKENIZER(captions, 12, truncate=True))
+        slow = [[a == b for b in captions] for a in captions]
+        assert np.array_equal(numbers[:, None] == numbers[None], np.array(slow))
+
+
+def test_a_caption_is_tokenized_once() -> None:
+    calls = []
+
+    class Counting:
+        def __call__(self, texts: list[str], length: int, truncate: bool) -> torch.Tensor:
+            calls.append(list(texts))
+            return TOKENIZER(texts, length, truncate=truncate)
+
+    table = TokenTable(Counting(), 12)  # type: ignore[arg-type]
+    table(["a", "b", "a"])
+    table(["b", "c"])
+    assert calls == [["a", "b"], ["c"]]
+
+
+@given(st.lists(st.integers(0, 5), min_size=1, max_size=12))
+def test_same_captions_is_none_only_when_all_differ(numbers: list[int]) -> None:
+    same = same_captions(np.array(numbers))
+    slow = torch.tensor([[a == b for b in numbers] for a in numbers])
+    if len(set(numbers)) == len(numbers):
+        assert same is None
+    else:
+        assert same is not None and torch.equal(same, slow)
+
+
+def test_batches_made_ahead_are_the_same_batches(pairs, recipe) -> None:
+    feeder = Feeder(pairs, TOKENIZER, recipe, 3, torch.device("cpu"))
+    plain = list(feeder.batches(2, 7, ahead=False))
+    ahead = list(feeder.batches(2, 7, ahead=True))
+    assert len(plain) == len(ahead) == 5
+    for one, other in zip(plain, ahead, strict=True):
+        assert torch.equal(one.pictures, other.pictures)
+        assert torch.equal(one.tokens, other.tokens)
+    assert list(feeder.batches(7, 7, ahead=True)) == []
+
+
+def test_a_batch_is_what_the_towers_take(pairs, recipe) -> None:
+    batch = Feeder(pairs, TOKENIZER, recipe, 0, torch.device("cpu"))(4)
+    pictures, captions = pairs.batch_at(4, 16, 0)
+    assert torch.equal(batch.pictures, to_model(pictures))
+    assert batch.pictures.is_contiguous(memory_format=torch.channels_last)
+    assert torch.equal(batch.tokens, TOKENIZER(captions, recipe.context_length, truncate=True))
+    assert batch.same is None
+
+
+def test_a_failure_in_the_background_reaches_the_caller(pairs, recipe) -> None:
+    def broken(*args: object) -> None:
+        raise OSError("the disk is gone")
+
+    pairs.batch_at = broken
+    feeder = Feeder(pairs, TOKENIZER, recipe, 0, torch.device("cpu"))
+    with pytest.raises(OSError, match="the disk is gone"):
+        next(feeder.batches(0, 3, ahead=True))

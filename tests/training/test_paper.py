@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from clipedu.training import RECIPES, compare_with_paper, paper_recipe, train, training_flops
+from clipedu.training.paper import PAPER_MODELS, refuse_unaffordable
+
+
+def test_the_papers_values() -> None:  # Tables 18, 19, 20
+    vit, resnet = paper_recipe("ViT-B/32"), paper_recipe("RN50")
+    for recipe in (vit, resnet):
+        assert recipe.batch_size == 32_768
+        assert recipe.steps * recipe.batch_size == 32 * 400_000_000
+        assert recipe.warmup_steps == 2000
+        assert (recipe.vocab_size, recipe.weight_decay, recipe.max_logit_scale) == (49408, 0.2, 100)
+        assert recipe.learning_rate == 5e-4
+        assert recipe.grad_clip is None
+    assert (vit.betas, vit.eps) == ((0.9, 0.98), 1e-6)
+    assert (resnet.betas, resnet.eps) == ((0.9, 0.999), 1e-8)
+    assert paper_recipe("RN50x64").learning_rate == 3.6e-4
+    assert paper_recipe("ViT-L/14").learning_rate == 4e-4
+    assert paper_recipe("ViT-L/14@336px").steps == round(400_000_000 / 32_768)  # one more epoch
+
+
+def test_all_nine_models_and_no_other() -> None:
+    assert len(PAPER_MODELS) == 9
+    for name in PAPER_MODELS:
+        assert paper_recipe(name).preset == name
+    with pytest.raises(ValueError, match="ViT-B/32"):
+        paper_recipe("laptop")
+
+
+def test_compute_of_vit_b32() -> None:
+    # Multiply-adds a pair: 4.41e9 for the picture (open_clip counts the same), and by hand for
+    # 77 tokens through 12 layers of width 512: 12 d d weights a layer, attention's two products of
+    # 77 x 77 x 512, and one projection.
+    text = 12 * (77 * 12 * 512**2 + 2 * 77 * 77 * 512) + 512**2
+    flops = 3 * 2 * (4.41e9 + text) * 32 * 400_000_000
+    assert training_flops("paper") == pytest.approx(flops, rel=0.01)
+
+
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+def test_the_paper_is_for_reading(device: str) -> None:
+    with pytest.raises(ValueError, match=r"5\.7e\+20 floating-point operations.*years|days"):
+        refuse_unaffordable(paper_recipe(), device)
+    for name in ("tiny", "lesson", "laptop", "shipped"):
+        refuse_unaffordable(RECIPES[name], device)
+
+
+def test_train_refuses_politely() -> None:
+    with pytest.raises(ValueError, match=r'for reading.*RECIPES\["laptop"\]'):
+        train("paper")
+
+
+def test_the_comparison_shows_both_and_says_why() -> None:
+    rows = {row.what: row for row in compare_with_paper("laptop")}
+    laptop = RECIPES["laptop"]
+    assert rows["batch size"].paper == "32,768"
+    assert rows["batch size"].ours == f"{laptop.batch_size:,}"
+    assert rows["warm-up"].paper == "2,000 steps"
+    assert rows["parameters"].paper == "151.3 million"
+    for row in rows.values():
+        assert row.why, row.what
+        assert (row.paper == row.ours) == (row.why == "the same"), row
+    changed = dataclasses.replace(laptop, weight_decay=0.123)
+    assert "0.123" in {row.ours for row in compare_with_paper(changed)}

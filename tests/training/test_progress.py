@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import signal
+import threading
+from pathlib import Path
+
+import pytest
+
+from clipedu.training import read_history
+from clipedu.training.progress import History, catch_interrupt, describe_row
+
+
+def test_history_is_kept_and_cut_back_to_the_checkpoint(tmp_path: Path) -> None:
+    history = History(tmp_path)
+    for step in range(1, 6):
+        history.append({"step": step, "loss": 1 / step})
+    assert read_history(tmp_path) == history.rows == read_history(tmp_path / "history.jsonl")
+    again = History(tmp_path, upto=3, before=tmp_path)
+    assert [row["step"] for row in again.rows] == [1, 2, 3]
+    again.append({"step": 4, "loss": 9.0})
+    assert [json.loads(x)["step"] for x in (tmp_path / "history.jsonl").open()] == [1, 2, 3, 4]
+    History(tmp_path)  # a new run
+    assert read_history(tmp_path) == []
+    assert read_history(tmp_path / "nowhere") == []
+
+
+def test_ctrl_c_is_a_flag_inside_and_an_exception_outside() -> None:
+    before = signal.getsignal(signal.SIGINT)
+    with catch_interrupt() as pressed:
+        assert not pressed()
+        os.kill(os.getpid(), signal.SIGINT)
+        assert pressed()
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_it_works_outside_the_main_thread() -> None:
+    seen = []
+
+    def work() -> None:
+        with catch_interrupt() as pressed:
+            seen.append(pressed())
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert seen == [False]
+
+
+def test_the_words_of_a_row(recipe) -> None:
+    row = {"loss": 3.124, "logit_scale": 23.08}
+    recipe = dataclasses.replace(recipe, batch_size=512)
+    words = "loss 3.12 (ln 512 = 6.24), 1,012 pairs/s, logit scale 23.1"
+    assert describe_row(row, recipe, 1012.3) == words
+    assert describe_row(row, recipe, 1012.3, "lucide 41.2%") == words + ", lucide 41.2%"
+    siglip = dataclasses.replace(recipe, objective="siglip")
+    assert "ln" not in describe_row(row, siglip, 1)
+
+
+def test_where_ctrl_c_is_ignored_it_stays_ignored() -> None:
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with catch_interrupt() as pressed:
+            os.kill(os.getpid(), signal.SIGINT)
+            assert not pressed()
+    finally:
+        signal.signal(signal.SIGINT, before)
