@@ -41,6 +41,9 @@ VERBS: dict[str, Verb] = {
         "look at this machine and say what is wrong", "clipedu.doctor:add_doctor_parser"
     ),
     "data": Verb("draw the pictures and list the families", "clipedu.cli_data:add_data_parser"),
+    "train": Verb(
+        "train a CLIP from scratch, or go on with a run", "clipedu.cli_train:add_train_parser"
+    ),
     "evaluate": Verb(
         "measure a model zero-shot on pictures that it never saw",
         "clipedu.cli_evaluate:add_evaluate_parser",
