@@ -154,8 +154,8 @@ def _graded(
         cell.metadata["deletable"] = False
         if not solution:
             cell.metadata["editable"] = False
-        marks["cell_type"] = cell.cell_type
-        marks["checksum"] = checksum(cell)
+        cell.metadata["nbgrader"]["cell_type"] = cell.cell_type  # a node keeps a copy of `marks`
+        cell.metadata["nbgrader"]["checksum"] = checksum(cell)
     return cell
 
 
