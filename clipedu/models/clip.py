@@ -4,7 +4,7 @@ Notable:
 - attributes are called what they are (``model.visual``, ``model.text``), and the keys of the
   state dict are openai/CLIP's
 - captions are short: padding columns that no caption of the batch reaches are never computed
-- inputs are checked on every call by shape and dtype, and by value only where looking is free
+- the towers assume good inputs; :mod:`clipedu.models.inputs` checks them at this door
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from clipedu.models.config import PRESETS, CLIPConfig, ResNetConfig
+from clipedu.models.inputs import check_pictures, check_tokens, trim_padding
 from clipedu.models.resnet import ModifiedResNet
 from clipedu.models.text import CBOW, TextTransformer
 from clipedu.models.vit import VisionTransformer
@@ -77,7 +78,7 @@ class CLIP(nn.Module):
         NaN is not looked for here (that would stall a GPU at every step): the training loop looks
         at the loss. Raises TypeError (not float) or ValueError (shape).
         """
-        self._check_pictures(pictures)
+        check_pictures(pictures, self.config.vision.resolution)
         x = self.visual(pictures.to(self.dtype))
         return _normalise(x) if normalize else x
 
@@ -88,7 +89,8 @@ class CLIP(nn.Module):
         its EOT stands. Raises TypeError (not whole numbers) or ValueError (shape, unknown id, a
         row without EOT).
         """
-        x = self.text(self._check_and_trim(tokens))
+        check_tokens(tokens, self.config.text)
+        x = self.text(trim_padding(tokens))
         return _normalise(x) if normalize else x
 
     @torch.no_grad()
@@ -98,7 +100,7 @@ class CLIP(nn.Module):
         Call ``model.eval()`` first: in training mode a batch norm makes features depend on the
         rest of the batch.
         """
-        self._check_pictures(pictures)
+        check_pictures(pictures, self.config.vision.resolution)
         return self.visual.features(pictures.to(self.dtype))
 
     def forward(self, pictures: Tensor, tokens: Tensor) -> Embedded:
@@ -117,67 +119,6 @@ class CLIP(nn.Module):
         image, text, scale = self(pictures, tokens)
         per_image = scale * image @ text.T
         return per_image, per_image.T
-
-    def _check_pictures(self, pictures: Tensor) -> None:
-        side = self.config.vision.resolution
-        want = f"pictures must be a float tensor (batch, 3, {side}, {side})"
-        if not isinstance(pictures, Tensor):
-            raise TypeError(f"{want}, got a {type(pictures).__name__}")
-        shape = tuple(pictures.shape)
-        if not pictures.is_floating_point():
-            raise TypeError(
-                f"{want}, got {pictures.dtype}; scale it to 0..1 and normalise it first"
-            )
-        if shape[1:] == (3, side, side) and shape[0] > 0:
-            return
-        hint = ""
-        if shape[:1] == (0,):
-            hint = ": the batch is empty"
-        elif len(shape) == 3:
-            hint = "; add the batch dimension with pictures[None]"
-        elif len(shape) == 4 and shape[1] != 3 and shape[-1] == 3:
-            hint = "; the channels are last, bring them forward with pictures.permute(0, 3, 1, 2)"
-        elif len(shape) == 4 and shape[1] != 3:
-            hint = f"; it has {shape[1]} channels where red, green and blue were expected"
-        elif len(shape) == 4:
-            hint = "; resize them to the resolution of this model"
-        raise ValueError(f"{want}, got {shape}{hint}")
-
-    def _check_and_trim(self, tokens: Tensor) -> Tensor:
-        """The tokens, checked, without the last columns if no caption reaches them."""
-        limit = self.config.text.context_length
-        want = f"tokens must be int64 or int32 of shape (batch, length up to {limit})"
-        if not isinstance(tokens, Tensor):
-            raise TypeError(f"{want}, got a {type(tokens).__name__}; call the tokenizer first")
-        if tokens.dtype not in (torch.int64, torch.int32):
-            raise TypeError(f"{want}, got {tokens.dtype}")
-        if tokens.ndim != 2 or 0 in tokens.shape:
-            raise ValueError(f"{want}, got {tuple(tokens.shape)}")
-        if tokens.shape[1] > limit:
-            raise ValueError(
-                f"captions of {tokens.shape[1]} tokens, and the context of this model is {limit}; "
-                "shorten them, or give the tokenizer truncate=True"
-            )
-        # Looking at values would stall a GPU or break a traced graph; on a CPU it is free.
-        if tokens.device.type != "cpu" or torch.compiler.is_compiling():
-            return tokens
-        largest, eot = tokens.max(dim=1)
-        vocabulary = self.config.text.vocab_size
-        low, high = int(tokens.min()), int(largest.max())
-        if low < 0 or high >= vocabulary:
-            raise ValueError(
-                f"token ids must lie in 0..{vocabulary - 1}, got {low}..{high}; "
-                "were these captions tokenized for another vocabulary?"
-            )
-        if int(largest.min()) != high:
-            row = int(largest.argmin())
-            raise ValueError(
-                f"row {row} has no EOT: its largest id is {int(largest[row])} where other rows "
-                f"have {high}; the largest id, EOT, must end every caption"
-            )
-        # A multiple of 8, so that the lengths (each of which a CPU prepares kernels for) stay few.
-        used = (int(eot.max()) // 8 + 1) * 8
-        return tokens[:, :used]
 
 
 def _is_text_key(key: str) -> bool:
