@@ -35,6 +35,11 @@ def add_train_parser(subparsers: Any) -> argparse.ArgumentParser:
     parser.add_argument("--device", help="auto, cpu, cuda or mps")
     parser.add_argument("--quiet", action="store_true", help="show no progress line")
     parser.add_argument("--no-evaluation", action="store_true", help="do not measure zero-shot")
+    parser.add_argument(
+        "--validate",
+        action="store_true",
+        help="set training pictures aside and measure on them instead: how to choose a recipe",
+    )
     parser.add_argument("--compare-with-paper", action="store_true", help="print both recipes")
     changes = parser.add_argument_group("change the recipe")
     changes.add_argument("--steps", type=int)
@@ -58,7 +63,7 @@ def add_train_parser(subparsers: Any) -> argparse.ArgumentParser:
 
 def run_train(args: argparse.Namespace) -> int | tuple[int, dict[str, Any]]:
     """Trains, prints the outcome and returns it for `--json`; 130 after Ctrl-C."""
-    from clipedu.training import TrainingInterrupted, train
+    from clipedu.training import TrainingInterrupted, load_checkpoint, train, validation_split
 
     recipe = _recipe(args)
     if args.compare_with_paper:
@@ -66,13 +71,20 @@ def run_train(args: argparse.Namespace) -> int | tuple[int, dict[str, Any]]:
         return 0
     if args.out is None and args.resume is None:
         raise ValueError("Where should the model go? Give --out FOLDER (or --resume FOLDER).")
+    pairs = None
+    evaluate: Any = None if args.no_evaluation else TASKS
+    if args.validate:
+        chosen = recipe if recipe is not None else load_checkpoint(args.resume).recipe
+        size = chosen.config().vision.resolution
+        pairs, evaluate = validation_split(size, progress=not args.quiet)
     try:
         result = train(
             recipe,
             seed=args.seed,
             out=args.out,
             resume=args.resume,
-            evaluate=None if args.no_evaluation else TASKS,
+            pairs=pairs,
+            evaluate=evaluate,
             progress=not args.quiet,
             device=args.device,
             overwrite=args.overwrite,

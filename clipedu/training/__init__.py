@@ -21,9 +21,11 @@ from clipedu.training.paper import compare_with_paper, paper_recipe, training_fl
 from clipedu.training.pretrained import load_pretrained, pretrained_names
 from clipedu.training.progress import read_history
 from clipedu.training.recipe import RECIPES, Recipe, get_recipe
+from clipedu.training.result import TrainingInterrupted, TrainingResult
 from clipedu.training.run import Run, new_run
 from clipedu.training.step import TrainingDiverged, train_step
-from clipedu.training.trainer import TrainingInterrupted, TrainingResult, train
+from clipedu.training.trainer import train
+from clipedu.training.validation import validation_split
 
 __all__ = [
     "RECIPES",
@@ -60,4 +62,5 @@ __all__ = [
     "training_curve",
     "training_flops",
     "update_average_",
+    "validation_split",
 ]

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from clipedu.plots import COLOURS, DASHES, MARKERS, use_style
 from clipedu.training.progress import read_history
 from clipedu.training.recipe import Recipe
-from clipedu.training.trainer import TrainingResult
+from clipedu.training.result import TrainingResult
 
 Rows = Sequence[dict[str, Any]]
 

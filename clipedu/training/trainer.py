@@ -15,13 +15,13 @@ import contextlib
 import time
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from clipedu.device import keep_freed_memory, pick_device
+from clipedu.evaluation import Task, load_task, zero_shot
 from clipedu.models import CLIP
 from clipedu.pairs import all_captions, training_pairs
 from clipedu.tokenizer import Tokenizer
@@ -36,47 +36,12 @@ from clipedu.training.checkpoint import (
 from clipedu.training.paper import refuse_unaffordable
 from clipedu.training.progress import History, ProgressLine, catch_interrupt
 from clipedu.training.recipe import Recipe, get_recipe
+from clipedu.training.result import TrainingInterrupted, TrainingResult
 from clipedu.training.run import Run, check_same_run, new_run, restore_, to_checkpoint
 from clipedu.training.step import TrainingDiverged, train_step
 
 Evaluate = Callable[[CLIP, Tokenizer], dict[str, float]]
 Callback = Callable[[dict[str, Any], CLIP], None]
-
-
-@dataclass(frozen=True)
-class TrainingResult:
-    """What a run leaves.
-
-    Attributes:
-        model: in eval mode; the averaged weights where the recipe keeps an average.
-        step: steps taken; `recipe.steps` unless the run was broken off.
-        history: one row a step: step, loss, logit_scale, learning_rate, gradient (its length),
-            pairs_per_second, seconds (so far), and zero_shot (accuracy by task) where it was
-            evaluated.
-        seconds: of training, without evaluation, with the earlier parts of a resumed run.
-        pairs_per_second: over all of it.
-        zero_shot: the last evaluation.
-        folder: where the files are, if any were asked for.
-    """
-
-    model: CLIP
-    tokenizer: Tokenizer
-    recipe: Recipe
-    seed: int
-    step: int
-    history: list[dict[str, Any]]
-    seconds: float
-    pairs_per_second: float
-    zero_shot: dict[str, float]
-    folder: Path | None
-
-
-class TrainingInterrupted(KeyboardInterrupt):
-    """Ctrl-C, after the step was finished and a checkpoint left. `result` is the run so far."""
-
-    def __init__(self, message: str, result: TrainingResult) -> None:
-        super().__init__(message)
-        self.result = result
 
 
 def train(
@@ -87,7 +52,7 @@ def train(
     pairs: Pairs | None = None,
     tokenizer: Tokenizer | None = None,
     resume: str | Path | None = None,
-    evaluate: Evaluate | str | Sequence[str] | None = None,
+    evaluate: Evaluate | str | Task | Sequence[str | Task] | None = None,
     progress: bool = True,
     callbacks: Sequence[Callback] = (),
     device: str | None = None,
@@ -105,7 +70,7 @@ def train(
         tokenizer: by default one that is trained on the captions of `pairs`.
         resume: a run's folder or checkpoint. The files go on in its folder, unless `out` names
             another.
-        evaluate: names of tasks, or a function (model, tokenizer) -> {name: accuracy from 0 to 1}.
+        evaluate: tasks or their names, or a function (model, tokenizer) -> {name: accuracy}.
         progress: show a line with loss against ln N, pairs/s, logit scale and zero-shot accuracy.
         callbacks: each is called after each step with the history row and the model.
         device: see :func:`clipedu.device.pick_device`.
@@ -203,6 +168,11 @@ def _due(step: int, every: int) -> bool:
 
 
 def _check_pairs(recipe: Recipe, pairs: Pairs) -> None:
+    if getattr(pairs, "role", "train") == "held_out":
+        raise ValueError(
+            "These pairs are held out: what a model learns from can't show what it can do unseen. "
+            "Train on training_pairs()."
+        )
     n, has = recipe.batch_size, len(pairs)
     if n > has:
         raise ValueError(
@@ -238,16 +208,17 @@ def _open_folder(out: str | Path | None, resume: Path | None, overwrite: bool) -
     return folder
 
 
-def _evaluator(evaluate: Evaluate | str | Sequence[str] | None, recipe: Recipe) -> Evaluate | None:
+def _evaluator(
+    evaluate: Evaluate | str | Task | Sequence[str | Task] | None, recipe: Recipe
+) -> Evaluate | None:
     if evaluate is None or callable(evaluate):
         return evaluate
-    from clipedu.evaluation import load_task, zero_shot
-
-    names = [evaluate] if isinstance(evaluate, str) else list(evaluate)
-    tasks = {name: load_task(name, size=recipe.config().vision.resolution) for name in names}
+    asked = [evaluate] if isinstance(evaluate, (str, Task)) else list(evaluate)
+    size = recipe.config().vision.resolution
+    tasks = [load_task(task, size=size) if isinstance(task, str) else task for task in asked]
 
     def measure(model: CLIP, tokenizer: Tokenizer) -> dict[str, float]:
-        return {name: zero_shot(model, tokenizer, task).top1 for name, task in tasks.items()}
+        return {task.name: zero_shot(model, tokenizer, task).top1 for task in tasks}
 
     return measure
 

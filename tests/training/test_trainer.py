@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from clipedu.evaluation import Task, zero_shot
 from clipedu.tokenizer import Tokenizer
 from clipedu.training import (
     CheckpointError,
@@ -261,3 +262,28 @@ def test_the_line_shows_what_matters(pairs, recipe, capsys) -> None:
     assert f"(ln 16 = {math.log(16):.2f})" in line
     for words in ("loss ", "pairs/s", "logit scale 14", "squares 25.0%"):
         assert words in line
+
+
+def test_held_out_pairs_are_not_for_training(pairs, recipe) -> None:
+    pairs.role = "held_out"
+    with pytest.raises(ValueError, match="held out"):
+        train(recipe, pairs=pairs, progress=False)
+    assert pairs.asked == []
+
+
+def test_a_task_can_be_given_itself(pairs, recipe) -> None:
+    rows = list(range(40))
+    task = Task(
+        "squares",
+        torch.stack([pairs.picture(i) for i in rows]),
+        torch.tensor(rows),
+        [pairs.icons[i].name for i in rows],
+        ["{}"],
+        "made here",
+    )
+    recipe = dataclasses.replace(recipe, steps=2, evaluate_every=1)
+    result = train(recipe, pairs=pairs, progress=False, evaluate=task)
+    assert list(result.zero_shot) == ["squares"]
+    assert 0 <= result.zero_shot["squares"] <= 1
+    one = zero_shot(result.model, result.tokenizer, task).top1
+    assert result.zero_shot["squares"] == one
