@@ -307,14 +307,20 @@ def install_rest(extras: set[str]) -> str:
     held.write_text(f"torch=={installed_torch()}\n", "utf-8")
     constraints = ["-c", str(held), *(["-c", str(CONSTRAINTS)] if CI else [])]
     project = ["-e", f".[{','.join(sorted(extras))}]" if extras else "."]
-    uv, tool = find_uv(), "pip"
-    if uv and run_quietly(uv, "pip", "install", "--python", PYTHON, *project, *constraints):
-        tool = "uv"
-    elif not run_quietly(*PIP_INSTALL, *project, *constraints):
-        raise SetupError(f"installing failed; the end of {LOG} says why:\n{end_of_log()}")
-    if "test" in extras and not run_quietly(*PIP_INSTALL, "--no-deps", OPENAI_CODE, *constraints):
-        raise SetupError(f"installing {OPENAI_CODE} failed; see {LOG}:\n{end_of_log()}")
+    tool = install(*project, *constraints)
+    if "test" in extras:
+        install("--no-deps", OPENAI_CODE, *constraints)
     return f"with {tool}"
+
+
+def install(*what: str) -> str:
+    """Install with uv where it is and works, else with pip; the name of the tool that did it."""
+    uv = find_uv()
+    if uv and run_quietly(uv, "pip", "install", "--python", PYTHON, *what):
+        return "uv"
+    if run_quietly(*PIP_INSTALL, *what):
+        return "pip"
+    raise SetupError(f"installing failed; the end of {LOG} says why:\n{end_of_log()}")
 
 
 def smoke_test() -> str:
@@ -461,8 +467,7 @@ def do_lint(options: argparse.Namespace) -> int:
 
 def do_checkpoints(options: argparse.Namespace) -> int:
     setup()
-    out = ROOT / "runs" / "checkpoints"
-    return clipedu("train", "--recipe", "laptop", "--seed", "0", "--out", out, *options.rest)
+    return run(PYTHON, ROOT / "benchmarks" / "checkpoint.py", *options.rest)
 
 
 def do_clipedu(*arguments: str) -> Callable[[argparse.Namespace], int]:
