@@ -14,6 +14,7 @@ from pathlib import Path
 from clipedu.classroom.assignment import Assignment, Question
 from clipedu.classroom.calling import Failure
 from clipedu.classroom.checks import report_on
+from clipedu.classroom.effort import Budget
 from clipedu.classroom.gradebook import Result, message_of, status_of
 from clipedu.classroom.remote import Client, RemoteSubject, failure_from
 from clipedu.classroom.report import Report
@@ -50,7 +51,7 @@ class Grading:
     def __init__(self, assignment: Assignment, submission: Submission, settings: Settings) -> None:
         self.assignment, self.submission, self.settings = assignment, submission, settings
         self.started = time.monotonic()
-        self.deadline = self.started + settings.limits.wall_seconds
+        self.budget = Budget(settings.limits.wall_seconds)
         self.client: Client | None = None
         self.lost: dict[str, SubjectLost] = {}
         self.unloadable: set[str] = set()
@@ -168,7 +169,7 @@ class Grading:
         question's cannot.
         """
         while self.client is None and question.id not in self.unloadable:
-            if time.monotonic() >= self.deadline:
+            if self.budget.is_empty:
                 raise SubjectLost(
                     "timeout",
                     f"The submission took longer than {self.settings.limits.wall_seconds:g} "
@@ -177,7 +178,7 @@ class Grading:
             client = Client(
                 self.settings.protection,
                 self.settings.limits,
-                self.deadline,
+                self.budget,
                 library=self.assignment.library,
                 hidden=self.settings.hidden,
                 slot=self.settings.slot,

@@ -68,6 +68,7 @@ class Share:
         self.settings = Settings(plan.protection, plan.limits, plan.seed, hidden, slot)
         self.current: tuple[int, Grading] | None = None
         self.refused: set[int] = set()
+        self.interrupted = False
 
     def claim(self, number: int) -> bool:
         """Is submission `number` ours? The first to ask gets it; what was begun before is written
@@ -93,12 +94,15 @@ class Share:
         return self.current[1]
 
     def finish(self) -> None:
-        """Write the current submission's result."""
+        """Write the current submission's result (none when a person interrupted it: half a result
+        would look like a whole one).
+        """
         if self.current is not None:
             grading = self.current[1]
             self.current = None
             try:
-                gradebook.save_result(Path(self.plan.results), grading.finish())
+                if not self.interrupted:
+                    gradebook.save_result(Path(self.plan.results), grading.finish())
             finally:
                 grading.close()
 
@@ -131,6 +135,9 @@ class Plugin:
                 cases.append(Case(self.share, number, question))
                 ids.append(f"{gradebook.file_name(student)}-{question.id}")
         metafunc.parametrize("case", cases, ids=ids)
+
+    def pytest_keyboard_interrupt(self) -> None:
+        self.share.interrupted = True
 
     def pytest_sessionfinish(self) -> None:
         self.share.finish()

@@ -16,29 +16,30 @@ from typing import Any
 
 from clipedu.classroom import sandbox, wire
 from clipedu.classroom.calling import Description, Failure, Outcome, Trial
+from clipedu.classroom.effort import Budget, Effort
 from clipedu.classroom.sandbox import Limits
 from clipedu.classroom.subject import MISSING, SubjectLost
 
 STARTUP_SECONDS = 60.0
+LOOK_EVERY = 0.2  # seconds
+MOST_PATIENCE = 20  # times the allowed seconds, on a machine that is busy with other things
 MAX_CALLBACKS = 5000
 
 
 class Client:
-    """One worker, from start to stop. `deadline` is when the whole submission must be done
-    (time.monotonic).
-    """
+    """One worker, from start to stop. `budget` is what is left for the whole submission."""
 
     def __init__(
         self,
         kind: str,
         limits: Limits,
-        deadline: float,
+        budget: Budget,
         *,
         library: tuple[str, ...] = (),
         hidden: tuple[Path, ...] = (),
         slot: int = 0,
     ) -> None:
-        self.limits, self.deadline = limits, deadline
+        self.limits, self.budget = limits, budget
         self.notes: list[str] = []
         self.alive = True
         self.running = sandbox.start(kind, limits, library=library, hidden=hidden, slot=slot)
@@ -47,8 +48,8 @@ class Client:
         self.to, self.source = pipes.stdin.fileno(), pipes.stdout.fileno()
         os.set_blocking(self.to, False)
         os.set_blocking(self.source, False)
-        self.until = time.monotonic() + STARTUP_SECONDS
-        self._answer([])
+        self.effort = Effort(self.running.process.pid)
+        self._answer([], allowed=STARTUP_SECONDS)
 
     def ask(self, op: str, **request: Any) -> dict[str, Any]:
         """One question. Raises SubjectLost; returns the answer's dict ({"error": ...} for what the
@@ -56,7 +57,6 @@ class Client:
         """
         if not self.alive:
             raise SubjectLost("crashed", "The process that ran this answer has ended.")
-        self.until = min(time.monotonic() + self.limits.call_seconds, self.deadline)
         answer = self._answer([], {"op": op, **request})
         if not isinstance(answer, dict):
             self._lose("crashed", "The answer's process sent something that is no answer.")
@@ -71,8 +71,16 @@ class Client:
         sandbox.stop(self.running)
 
     def _answer(
-        self, functions: list[Callable[..., Any]], request: dict[str, Any] | None = None
+        self,
+        functions: list[Callable[..., Any]],
+        request: dict[str, Any] | None = None,
+        allowed: float | None = None,
     ) -> Any:
+        self.allowed = self.limits.call_seconds if allowed is None else allowed
+        self.until = time.monotonic() + MOST_PATIENCE * self.allowed
+        self.effort.start()
+        self.looked, self.before = time.monotonic(), 0.0
+
         def register(function: Callable[..., Any]) -> int:
             functions.append(function)
             return len(functions) - 1
@@ -91,11 +99,7 @@ class Client:
                     return reply.get("ok")
                 wire.send(self._write, wire.encode(self._call_back(functions, reply)))
         except TimeoutError:
-            seconds = self.limits.call_seconds
-            self._lose(
-                "timeout",
-                f"It took longer than {seconds:g} seconds: is there a loop that never ends?",
-            )
+            self._lose("timeout", self._how_it_was_late())
         except (EOFError, OSError):
             self._lose(*self._how_it_died())
         except (wire.WireError, TypeError, ValueError, KeyError, RecursionError):
@@ -132,9 +136,25 @@ class Client:
             view = view[os.write(self.to, view) :]
 
     def _wait(self, read: list[int], write: list[int]) -> None:
-        left = self.until - time.monotonic()
-        if left <= 0 or not any(select.select(read, write, [], left)):
-            raise TimeoutError
+        """Wait until a pipe is ready. Raises TimeoutError when the time for this question is up."""
+        while True:
+            ready = any(select.select(read, write, [], LOOK_EVERY))
+            now = time.monotonic()
+            if now - self.looked >= LOOK_EVERY:  # a quick answer costs no look
+                self.looked = now
+                spent = self.effort.spent()
+                self.budget.seconds -= spent - self.before
+                self.before = spent
+                if spent >= self.allowed or now > self.until or self.budget.is_empty:
+                    raise TimeoutError
+            if ready:
+                return
+
+    def _how_it_was_late(self) -> str:
+        if self.budget.is_empty:
+            seconds = self.limits.wall_seconds
+            return f"The whole submission took longer than {seconds:g} seconds."
+        return f"It took longer than {self.allowed:g} seconds: is there a loop that never ends?"
 
     def _how_it_died(self) -> tuple[str, str]:
         code = self.running.process.poll()

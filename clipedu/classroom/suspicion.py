@@ -83,7 +83,7 @@ def _node(node: ast.AST) -> list[str]:
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         if any(
             word in node.value
-            for word in ("solutions/", "lessons/", "clipedu/", "gradebook", "/proc/")
+            for word in ("solutions/", "lessons/", "clipedu/", "gradebook", "/proc/", "lesson_")
         ):
             return ["names files of the course or of the system"]
     return []

@@ -1,15 +1,12 @@
 """The process that runs one student's code while it is graded. It answers questions; it decides
 nothing.
 
-Started by `sandbox` as a script, with only `calling.py` and `wire.py` beside it. It reads requests
+Started by `sandbox` as a script, with only `calling.py`, `fence.py` and `wire.py` beside
+it. It reads requests
 from what was its standard input and answers on what was its standard output; before any student
 code runs, both are moved out of reach of `input()` and `print`, the limits are set, and privileges
 are dropped. Whatever the student's code does to this process (patches torch, prints results, exits)
 harms only its own answers: inputs, references and points are in the parent.
-
-The audit hook below refuses and reports what no exercise needs: new processes, signals, the
-network, files outside the work folder. It is the second fence; where bubblewrap is present that is
-the first.
 """
 
 from __future__ import annotations
@@ -17,57 +14,14 @@ from __future__ import annotations
 import ast
 import contextlib
 import gc
-import importlib.abc
 import json
 import linecache
 import os
 import sys
-import types
 from collections.abc import Callable
 from typing import Any
 
-FORBIDDEN = {
-    "os.fork": "starts a process",
-    "os.forkpty": "starts a process",
-    "os.system": "starts a process",
-    "os.exec": "starts a process",
-    "os.posix_spawn": "starts a process",
-    "os.spawn": "starts a process",
-    "subprocess.Popen": "starts a process",
-    "os.kill": "sends a signal to a process",
-    "os.killpg": "sends a signal to a process",
-    "signal.pthread_kill": "sends a signal to a process",
-    "socket.connect": "uses the network",
-    "socket.bind": "uses the network",
-    "socket.getaddrinfo": "uses the network",
-    "ctypes.dlopen": "loads native code",
-    "sys.addaudithook": "meddles with the grader",
-    "gc.get_objects": "searches the grader's memory",
-    "gc.get_referrers": "searches the grader's memory",
-    "resource.setrlimit": "changes the limits",
-}
-CHANGES = (
-    "os.remove",
-    "os.rename",
-    "os.rmdir",
-    "os.mkdir",
-    "os.chmod",
-    "os.link",
-    "os.symlink",
-    "os.truncate",
-)
-
-
-class Notes:
-    """What the student's code tried that no exercise needs, each once, at most twenty."""
-
-    def __init__(self) -> None:
-        self.seen: list[str] = []
-        self.watching = False
-
-    def add(self, words: str) -> None:
-        if words not in self.seen and len(self.seen) < 20:
-            self.seen.append(words)
+MISSING = object()
 
 
 def main() -> None:
@@ -84,12 +38,14 @@ def main() -> None:
 
     torch.set_num_threads(1)
     import calling  # type: ignore[import-not-found]
+    import fence  # type: ignore[import-not-found]
     import wire  # type: ignore[import-not-found]
 
-    notes = Notes()
-    sys.meta_path.insert(0, CourseFinder(notes, settings["library"]))
+    notes = fence.Notes()
+    sys.meta_path.insert(0, fence.CourseFinder(notes, settings["library"]))
     sys.path.append(settings["library_path"])
-    Worker(calling, wire, notes, requests, replies, settings).serve()
+    hook = fence.audit_hook(notes, settings["work"], settings["hidden"])
+    Worker(calling, wire, notes, requests, replies, hook).serve()
 
 
 class Worker:
@@ -99,17 +55,17 @@ class Worker:
         self,
         calling: Any,
         wire: Any,
-        notes: Notes,
+        notes: Any,
         requests: int,
         replies: int,
-        settings: dict[str, Any],
+        hook: Callable[..., None],
     ) -> None:
         self.calling, self.wire, self.notes = calling, wire, notes
         self.reader = os.fdopen(requests, "rb", buffering=0)
         self.writer = os.fdopen(replies, "wb", buffering=0)
         self.space: dict[str, Any] = {"__name__": "__main__", "__builtins__": __builtins__}
         sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
-        sys.addaudithook(audit_hook(notes, settings["work"], settings["hidden"]))
+        sys.addaudithook(hook)
         self.send({"ok": "ready"})
 
     def serve(self) -> None:
@@ -217,79 +173,6 @@ class Worker:
             return dict(vars(self.calling.failure(error)))
         except BaseException:
             return {"kind": "Exception", "message": "", "where": ""}
-
-
-MISSING = object()
-
-
-class CourseFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-    """Stands in for the course's package: `check` and its friends do nothing, the parts that hold
-    answers are not there.
-    """
-
-    def __init__(self, notes: Notes, allowed: list[str]) -> None:
-        self.notes, self.allowed = notes, allowed
-
-    def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
-        if name.partition(".")[0] != "clipedu":
-            return None
-        if name in ("clipedu", "clipedu.classroom"):
-            return importlib.machinery.ModuleSpec(name, self, is_package=True)
-        if any(name == module or name.startswith(module + ".") for module in self.allowed):
-            return None  # found in the copy that the grader made
-        if self.notes.watching:
-            self.notes.add(f"imports {name}, which holds answers")
-        raise ModuleNotFoundError(
-            f"{name} is not there while an exercise is graded: write it yourself", name=name
-        )
-
-    def create_module(self, spec: Any) -> types.ModuleType:
-        module = types.ModuleType(spec.name)
-        module.__path__ = [os.path.join(path, "clipedu") for path in sys.path[-1:]]
-        if spec.name == "clipedu.classroom":
-            for name in ("check", "hint", "solution", "progress", "reset", "give_up"):
-                setattr(module, name, lambda *args, **named: None)
-        return module
-
-    def exec_module(self, module: types.ModuleType) -> None:
-        pass
-
-
-def audit_hook(
-    notes: Notes, work: str, hidden: list[str]
-) -> Callable[[str, tuple[Any, ...]], None]:
-    """Refuse and report. It stays for the life of the process; Python has no way to take it out
-    again.
-    """
-    real, relative, join = os.path.realpath, os.path.commonpath, os.fsdecode
-
-    def inside(path: Any, folders: list[str]) -> bool:
-        if isinstance(path, int):
-            return False
-        full = real(join(path))
-        return any(relative([full, folder]) == folder for folder in folders)
-
-    def hook(event: str, details: tuple[Any, ...]) -> None:
-        if not notes.watching:
-            return
-        words = FORBIDDEN.get(event, "")
-        if event == "open" and details[0] is not None and not isinstance(details[0], int):
-            mode, flags = details[1], details[2]
-            writes = bool(flags & (os.O_WRONLY | os.O_RDWR)) if isinstance(flags, int) else False
-            writes = writes or (isinstance(mode, str) and any(letter in mode for letter in "wax+"))
-            if writes and not inside(details[0], [work, "/dev/null", "/dev/shm"]):
-                words = "writes outside its folder"
-            elif inside(details[0], hidden):
-                words = "reads the course's or the class's files"
-        elif event in CHANGES and details and not inside(details[0], [work]):
-            words = "changes files outside its folder"
-        elif event in ("os.listdir", "os.scandir") and details[0] and inside(details[0], hidden):
-            words = "reads the course's or the class's files"
-        if words:
-            notes.add(words)
-            raise PermissionError(f"not allowed while an exercise is graded: it {words}")
-
-    return hook
 
 
 def set_limits(limits: dict[str, int]) -> None:
