@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
-from pathlib import Path
 from typing import Any
 
 EXAMPLES = """examples:
@@ -31,35 +29,30 @@ def add_build_parser(subparsers: Any) -> argparse.ArgumentParser:
     parser.add_argument("--out", metavar="DIR", help="write executed copies there instead")
     parser.add_argument("--only", choices=("lessons", "exercises"), help="one kind of notebook")
     parser.add_argument("--timeout", type=float, metavar="SECONDS", help="per cell, default 600")
-    parser.add_argument("--json", metavar="FILE", help="also write the report as JSON")
     parser.set_defaults(run=run_build)
     return parser
 
 
-def run_build(args: argparse.Namespace) -> int:
-    """Do what `args` says and print the report; 0 when all is well, 1 when not, 2 for a bad
-    call."""
-    from clipedu.classroom.build import build, write_whole  # slow to import: jupyter's libraries
+def run_build(args: argparse.Namespace) -> tuple[int, dict[str, Any]]:
+    """Do what `args` says and print the report; (0 when all is well, else 1, the report as data).
+
+    Raises what `build` raises.
+    """
+    from clipedu.classroom.build import build  # slow to import: jupyter's libraries
     from clipedu.classroom.execute import TIMEOUT
 
-    try:
-        report = build(
-            args.numbers or None,
-            check=args.check,
-            execute=args.execute,
-            out=args.out,
-            only=args.only,
-            timeout=TIMEOUT if args.timeout is None else args.timeout,
-            progress=sys.stderr.isatty(),
-        )
-    except (ValueError, FileNotFoundError) as error:
-        print(f"clipedu build: {error}", file=sys.stderr)
-        return 2
+    report = build(
+        args.numbers or None,
+        check=args.check,
+        execute=args.execute,
+        out=args.out,
+        only=args.only,
+        timeout=TIMEOUT if args.timeout is None else args.timeout,
+        progress=sys.stderr.isatty(),
+    )
     print(report)
-    if args.json:
-        write_whole(Path(args.json), json.dumps(report.to_dict(), indent=2) + "\n")
     if not report.notebooks and report.ok:
         print("there are no lessons to build")
     elif args.check:
         print("all notebooks are what lessons/ says" if report.ok else "not fresh; see above")
-    return 0 if report.ok else 1
+    return (0 if report.ok else 1), report.to_dict()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import copy
 import json
 import re
@@ -10,19 +9,22 @@ import subprocess
 import sys
 from pathlib import Path
 
+import jupytext
 import nbformat
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from nbformat import NotebookNode
 from nbformat.v4 import new_output
 
 from clipedu.classroom import build as builder
 from clipedu.classroom import notebooks
 from clipedu.classroom.build import BuildReport, build, parse_exercises, parse_lesson
-from clipedu.classroom.build_cli import add_build_parser
 from clipedu.classroom.execute import NotebookError
 from clipedu.classroom.freshness import SIZE_LIMIT, read_notebook
-from clipedu.classroom.source import LessonError, course_root
+from clipedu.classroom.source import LessonError, course_root, marker_lines
 from clipedu.classroom.stubs import StubError, make_stub
+from clipedu.cli import main
 
 README = Path(__file__).parents[2] / "lessons" / "README.md"
 BLOCKS = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.S)
@@ -133,6 +135,33 @@ def test_text_that_cannot_be_read_is_located(course):
     assert e.value.problems[0].line == EXERCISES[: EXERCISES.index('id="03.2"')].count("\n") - 1
     with pytest.raises(FileNotFoundError, match="there is no lesson text"):
         parse_lesson(course / "lessons" / NAME / "nothing.py")
+
+
+LINES = [
+    "# %%",
+    "#%%",
+    "# %% [markdown]",
+    "# %% [raw]",
+    '# %% a title tags=["wrong"]',
+    "# %%time",
+    "# text",
+    "",
+    "x = 1",
+    "x = '# %%'",
+    'x = """\n# %%\n"""',
+    "def f():\n    return 1",
+    "%matplotlib inline",
+]
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.sampled_from(LINES), max_size=12))
+def test_lines_are_counted_where_jupytext_starts_a_cell(lines):
+    text = "\n".join(["# %%", *lines]) + "\n"
+    cells = jupytext.reads(text, fmt="py:percent").cells
+    starts = marker_lines(text)
+    assert len(starts) == len(cells)
+    assert all(text.splitlines()[start - 1].startswith(("# %%", "#%%")) for start in starts)
 
 
 STUBS = {
@@ -537,10 +566,7 @@ def test_a_broken_file_is_named_and_built_anew(course, broken):
 
 
 def run(*words: str) -> int:
-    parser = argparse.ArgumentParser()
-    add_build_parser(parser.add_subparsers())
-    args = parser.parse_args(["build", *words])
-    return int(args.run(args))
+    return main(["build", *words])
 
 
 def test_the_verb_builds_checks_and_writes_json(course, monkeypatch, capsys, tmp_path):
@@ -553,7 +579,7 @@ def test_the_verb_builds_checks_and_writes_json(course, monkeypatch, capsys, tmp
     assert report["ok"] is False and report["findings"][0]["mend"].startswith("clipedu build 03")
     assert run("--execute") == 0 and run("--check") == 0
     assert "all notebooks are what lessons/ says" in capsys.readouterr().out
-    assert run("77") == 2 and "no lesson '77'" in capsys.readouterr().err
+    assert run("77") == 1 and "no lesson '77'" in capsys.readouterr().err
 
 
 def test_a_report_is_ok_only_without_faults():

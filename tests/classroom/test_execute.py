@@ -34,10 +34,7 @@ def test_a_notebook_is_run_in_its_folder_by_this_python(tmp_path, monkeypatch):
     source = notebook(
         "import os, sys\nprint(open('beside.txt').read(), os.path.realpath(sys.executable))",
         "print(os.environ['CLIPEDU_STATE'], os.environ['MPLBACKEND'])\n1 + 1",
-        "import ipywidgets\n"
-        "@ipywidgets.interact(x=3)\n"
-        "def f(x):\n"
-        "    print('drawn', x)",
+        "import ipywidgets\n@ipywidgets.interact(x=3)\ndef f(x):\n    print('drawn', x)",
     )
     source.cells.insert(0, new_markdown_cell("# Title"))
     before = source.copy()
@@ -67,7 +64,9 @@ def test_an_endless_cell_is_stopped_and_named(tmp_path):
         "        pass"
     )
     start = time.monotonic()
-    with pytest.raises(NotebookError, match=r"03\.ipynb: cell 1 \('import time'\) did not end") as e:
+    with pytest.raises(
+        NotebookError, match=r"03\.ipynb: cell 1 \('import time'\) did not end"
+    ) as e:
         execute_notebook(source, timeout=2, cwd=tmp_path, progress=False, name="03.ipynb")
     assert e.value.cell == 1
     assert time.monotonic() - start < 60
@@ -131,7 +130,8 @@ def test_paths_and_addresses_of_this_machine_are_taken_out():
 
 def test_widget_views_and_empty_outputs_are_dropped():
     view = new_output(
-        "display_data", data={execute.WIDGET_VIEW: {"model_id": "ab12"}, "text/plain": "IntSlider()"}
+        "display_data",
+        data={execute.WIDGET_VIEW: {"model_id": "ab12"}, "text/plain": "IntSlider()"},
     )
     bare = new_output("display_data", data={execute.WIDGET_VIEW: {"model_id": "ab12"}})
     assert [output.data for output in tidied(view, bare, stream("\r"))] == [
