@@ -1,0 +1,217 @@
+"""An explorer of the similarity matrix: N pictures against N captions, read by row or by column.
+
+Notable:
+* one matrix has two readings: along a row a picture chooses a caption, down a column a caption
+  chooses a picture. The explorer switches between them;
+* what was chosen is marked by shape, not by colour: a circle where the choice is right, a cross
+  where it is wrong;
+* any embeddings will do: an untrained model's, a trained one's, or numbers made by hand.
+"""
+
+from __future__ import annotations
+
+import html
+import math
+import textwrap
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import ipywidgets
+import torch
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from clipedu.objectives import info_nce, similarity_logits
+from clipedu.plots import DPI, use_style
+from clipedu.widgets.bpe import picture_html
+
+VIEWS = {
+    "cosines": "the cosines",
+    "rows": "each picture chooses a caption (rows)",
+    "columns": "each caption chooses a picture (columns)",
+}
+
+
+class Matrix(NamedTuple):
+    """values (N, N): cosines, or probabilities along rows or columns. chosen (N,): the column that
+    row i prefers (view "columns": the row that column i prefers). right: how many chose well."""
+
+    view: str
+    values: Tensor
+    chosen: Tensor
+    right: int
+    loss: float
+
+
+def similarity_matrix(image: Tensor, text: Tensor, scale: float, view: str = "rows") -> Matrix:
+    """Read one batch of embeddings, (N, E) each, rows of length 1.
+
+    For cosines the choices are those of the rows. Raises ValueError for an unknown view and, as
+    `info_nce`, for embeddings that don't fit.
+    """
+    if view not in VIEWS:
+        raise ValueError(f"no view {view!r}; there are: {', '.join(VIEWS)}")
+    if len(image) < 2:
+        raise ValueError("give at least two pairs: one alone has nothing to be told apart from")
+    loss = info_nce(image, text, scale).item()
+    cosines = similarity_logits(image, text, 1.0)  # (N, N)
+    chosen = cosines.argmax(dim=0 if view == "columns" else 1)  # (N,)
+    values = cosines
+    if view != "cosines":
+        values = (scale * cosines).softmax(dim=0 if view == "columns" else 1)
+    right = int((chosen == torch.arange(len(image))).sum())
+    return Matrix(view, values, chosen, right, loss)
+
+
+def matrix_in_words(matrix: Matrix, captions: Sequence[str]) -> str:
+    """How many choose well, the loss beside ln N, and the first few wrong choices by name."""
+    n = len(matrix.chosen)
+    who, what = ("captions", "picture") if matrix.view == "columns" else ("pictures", "caption")
+    said = f"{matrix.right} of {n} {who} choose their own {what}; loss {matrix.loss:.3f}"
+    said += f" (guessing: ln {n} = {math.log(n):.3f})."
+    wrong = [(i, j) for i, j in enumerate(matrix.chosen.tolist()) if i != j]
+    if wrong:
+        named = "; ".join(f"'{captions[i]}' takes that of '{captions[j]}'" for i, j in wrong[:3])
+        said += f" Wrong: {named}{', and more' if len(wrong) > 3 else ''}."
+    return said
+
+
+def matrix_figure(
+    matrix: Matrix, captions: Sequence[str], pictures: Tensor | None = None
+) -> Figure:
+    """The matrix with its choices marked; `pictures`, (N, 3, S, S) in 0..1, stand before the rows.
+
+    Raises ValueError when captions or pictures are not N.
+    """
+    n = len(matrix.chosen)
+    if len(captions) != n or (pictures is not None and len(pictures) != n):
+        raise ValueError(f"the matrix has {n} rows; give {n} captions and as many pictures")
+    use_style()
+    cell = 0.62 if n <= 8 else 0.42
+    figure = Figure(figsize=(2.6 + cell * n, 1.7 + cell * n), dpi=DPI)
+    axes = figure.subplots()
+    low = -1 if matrix.view == "cosines" else 0
+    axes.imshow(matrix.values.detach().numpy(), vmin=low, vmax=1, cmap="Greys")
+    for i in range(n):
+        for j in range(n):
+            dark = float(matrix.values[i, j]) > (0.2 if low else 0.55)
+            if n <= 8:
+                colour = "white" if dark else "black"
+                text = f"{float(matrix.values[i, j]):.2f}"
+                axes.text(j, i + 0.12, text, ha="center", va="center", color=colour, fontsize=8)
+    for i, choice in enumerate(matrix.chosen.tolist()):
+        x, y = (i, choice) if matrix.view == "columns" else (choice, i)
+        _mark(axes, x, y - (0.27 if n <= 8 else 0), right=i == choice)
+    short = [textwrap.shorten(caption, 22, placeholder=" ...") for caption in captions]
+    axes.set_xticks(range(n), short, rotation=40, ha="right", rotation_mode="anchor", fontsize=8)
+    axes.set_yticks(range(n), [""] * n if pictures is not None else short, fontsize=8)
+    for i in range(n if pictures is not None else 0):
+        box = axes.inset_axes((-0.95 / n, 1 - (i + 0.95) / n, 0.9 / n, 0.9 / n))
+        box.imshow(pictures[i].permute(1, 2, 0).clamp(0, 1).numpy(), interpolation="nearest")
+        box.set(xticks=[], yticks=[])
+    axes.tick_params(length=0)
+    axes.set_xlabel("captions")
+    axes.set_ylabel("pictures", labelpad=34 if pictures is not None else 4)
+    axes.grid(visible=False)
+    axes.set_title(f"{VIEWS[matrix.view]}\ncircle: right choice, cross: wrong choice", fontsize=9)
+    return figure
+
+
+def _mark(axes: object, x: float, y: float, *, right: bool) -> None:
+    """A circle or a cross that shows on black and on white."""
+    style = {"linestyle": "", "marker": "o" if right else "x", "markevery": 1}
+    for width, colour in ((3.2, "white"), (1.4, "black")):
+        axes.plot(  # type: ignore[attr-defined]
+            [x], [y], **style, markersize=7, markeredgewidth=width, markeredgecolor=colour,
+            markerfacecolor="none",
+        )  # fmt: skip
+
+
+class SimilarityExplorer(ipywidgets.VBox):
+    """Controls `pairs`, `first`, `scale` and `view`; `picture` and `words` follow them."""
+
+    def __init__(
+        self,
+        image: Tensor,
+        text: Tensor,
+        captions: Sequence[str],
+        pictures: Tensor | None = None,
+        scale: float = 1 / 0.07,
+    ) -> None:
+        total = len(captions)
+        if not 2 <= total == len(image) == len(text):
+            raise ValueError(f"{len(image)} pictures, {len(text)} texts, {total} captions: not N")
+        self.image, self.text, self.captions, self.pictures = image, text, captions, pictures
+        self.pairs = ipywidgets.IntSlider(
+            value=min(6, total),
+            min=2,
+            max=min(16, total),
+            description="pairs",
+            tooltip="how many pairs the batch holds",
+            continuous_update=False,
+        )
+        self.first = ipywidgets.IntSlider(
+            value=0,
+            min=0,
+            max=total - 2,
+            description="first pair",
+            tooltip="where in the list the batch starts: another batch",
+            continuous_update=False,
+        )
+        self.scale = ipywidgets.FloatLogSlider(
+            value=scale,
+            base=10,
+            min=0,
+            max=2,
+            step=0.05,
+            readout_format=".1f",
+            description="logit scale",
+            tooltip="what cosines are multiplied by before the softmax",
+            continuous_update=False,
+        )
+        self.view = ipywidgets.Dropdown(
+            options=[(words, view) for view, words in VIEWS.items()],
+            value="rows",
+            description="show",
+            tooltip="the cosines, or the probabilities of one of the two readings",
+        )
+        self.picture = ipywidgets.HTML()
+        self.words = ipywidgets.HTML()
+        controls = [self.pairs, self.first, self.scale, self.view]
+        for control in controls:
+            control.observe(self._draw, names="value")
+        super().__init__([*controls, self.picture, self.words])
+        self._draw()
+
+    def _draw(self, _change: object = None) -> None:
+        count = min(self.pairs.value, len(self.captions))
+        start = min(self.first.value, len(self.captions) - count)
+        part = slice(start, start + count)
+        captions = self.captions[part]
+        matrix = similarity_matrix(
+            self.image[part], self.text[part], self.scale.value, self.view.value
+        )
+        said = matrix_in_words(matrix, captions)
+        pictures = None if self.pictures is None else self.pictures[part]
+        self.picture.value = picture_html(matrix_figure(matrix, captions, pictures), said)
+        self.words.value = f'<p role="status">{html.escape(said)}</p>'
+
+    def __repr__(self) -> str:
+        return (
+            "similarity explorer: pairs, first pair, scale and view (it needs a running notebook)"
+        )
+
+
+def similarity_explorer(
+    image: Tensor,
+    text: Tensor,
+    captions: Sequence[str],
+    pictures: Tensor | None = None,
+    scale: float = 1 / 0.07,
+) -> SimilarityExplorer:
+    """Look at batches of any size up to 16 out of M pairs.
+
+    image, text: (M, E), rows of length 1. captions: M. pictures: (M, 3, S, S) float in 0..1.
+    Raises ValueError when there are fewer than two pairs, or the numbers differ.
+    """
+    return SimilarityExplorer(image, text, captions, pictures, scale)
