@@ -8,11 +8,12 @@ from typing import Any
 
 import torch
 
-from clipedu.classroom.calling import Trial, run
+from clipedu.classroom.calling import run
 from clipedu.classroom.diagnose import GENERAL_DIAGNOSES
 from clipedu.classroom.examine import examine
 from clipedu.classroom.spec import Exercise, ModuleExercise, ValueExercise
 from clipedu.classroom.subject import LocalSubject
+from clipedu.classroom.trials import draw_trial
 
 
 def spec_problems(exercise: Exercise, seeds: range = range(3)) -> list[str]:
@@ -42,7 +43,7 @@ def spec_problems(exercise: Exercise, seeds: range = range(3)) -> list[str]:
         for misconception in exercise.misconceptions:
             problems += _misconception_problems(exercise, misconception, seed)
     if not isinstance(exercise, ValueExercise):
-        problems += _randomness_problems(exercise)
+        problems += _reference_problems(exercise)
     return list(dict.fromkeys(problems))
 
 
@@ -71,17 +72,17 @@ def _holds(predicate: Any, value: Any) -> bool:
         return False
 
 
-def _randomness_problems(exercise: Any) -> list[str]:
-    """The reference must not draw random numbers: it would differ from the answer by chance, or
-    agree by luck.
-    """
-    inputs = exercise.inputs(torch.Generator().manual_seed(0))
-    if isinstance(exercise, ModuleExercise):
-        return []
+def _reference_problems(exercise: Any) -> list[str]:
+    """Inputs come from the generator they are given, and the reference works for them."""
     torch.manual_seed(0)
     before = torch.random.get_rng_state()
-    run(exercise.reference, Trial(inputs))
-    exercise.inputs(torch.Generator().manual_seed(0))
-    if not torch.equal(before, torch.random.get_rng_state()):
-        return ["inputs draw from the global random state; draw from the generator they are given"]
-    return []
+    trial = draw_trial(exercise, 0, 0, torch.float64)
+    problems = []
+    if not isinstance(exercise, ModuleExercise) and not torch.equal(
+        before, torch.random.get_rng_state()
+    ):
+        problems.append("inputs draw from the global random state; use the generator they get")
+    error = run(exercise.reference, trial).error
+    if error:
+        problems.append(f"the reference raises {error}")
+    return problems

@@ -8,7 +8,7 @@ exception.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from clipedu.classroom.calling import Outcome, Trial, run
 from clipedu.classroom.compare import difference
@@ -23,6 +23,7 @@ GENERAL_DIAGNOSES = (
     "the arguments are not those of the stub",
     "the parameters have other names or shapes",
     "nothing is returned",
+    "nothing is raised",
     "the result has the wrong type",
     "the result has the wrong shape",
     "the result has the wrong dtype",
@@ -65,6 +66,8 @@ def known(
     candidates = []
     for misconception in exercise.misconceptions:
         outcomes = [run(misconception.wrong, record.trial) for record in records]
+        if exercise.changes and all(record.want.value is None for record in records):
+            outcomes = [replace(outcome, value=None) for outcome in outcomes]
         candidates.append((misconception, outcomes))
     for same in (_same_everything, _same_value):
         for misconception, outcomes in candidates:

@@ -155,6 +155,10 @@ class _Examination:
                 self.dtype = torch.float64
         self._collect()
         for record in self.records:
+            if record.want.error and not record.got.error:
+                at = f" for {record.extreme}" if record.extreme else ""
+                message = f"It should raise {record.want.error.kind}{at}, and does not."
+                raise Fault("nothing is raised", message)
             if record.got.error and not record.want.error:
                 at = f" for {record.extreme}" if record.extreme else ""
                 if record.got.error.kind == "StateMismatch":
@@ -282,7 +286,7 @@ class _Examination:
         guess = readings.reading(self.exercise, self.subject, self.records, self.tolerance)
         if guess is not None and self.stage in (
             "shape",
-            "property",
+            "invariances",
             "value",
             "gradient",
             "gradient flows",
@@ -297,6 +301,8 @@ class _Examination:
             trials.append((words, self._trial(100 + number, draw)))
         for words, trial in trials:
             got, want = self.subject.run(trial), run(self.exercise.reference, trial)
+            if self.exercise.changes and want.value is None:
+                got = replace(got, value=None)  # what counts is the change, not what is returned
             for other in self.exercise.accepts:
                 if self._difference(got, want):
                     alternative = run(other, trial)
@@ -308,7 +314,8 @@ class _Examination:
 
     def _difference(self, got: Outcome, want: Outcome) -> str:
         if got.error or want.error:
-            return "value" if (got.error is None) != (want.error is None) else ""
+            same = got.error and want.error and got.error.kind == want.error.kind
+            return "" if same else "value"
         return difference(got.value, want.value, self.tolerance, unordered=self.exercise.unordered)
 
     def _unlike(self, got: Any, want: Any, tolerance: float | None = None) -> bool:

@@ -30,11 +30,12 @@ def reading(
     usable = [r for r in records if not r.extreme and not r.got.error and not r.want.error]
     if not usable:
         return None
-    if not any(
+    unstable = _unstable(subject, usable[0], tolerance)
+    if unstable is not None or not any(
         difference(r.got.value, r.want.value, tolerance, unordered=exercise.unordered)
         for r in usable
     ):
-        return None
+        return unstable
     pairs = [(as_tensor(r.got.value), as_tensor(r.want.value)) for r in usable]
     numeric = [(got, want) for got, want in pairs if got is not None and want is not None]
     found = (
@@ -42,11 +43,7 @@ def reading(
         if len(numeric) == len(pairs)
         else _sequences(usable, tolerance)
     )
-    return (
-        found
-        or _unused_input(subject, usable, tolerance)
-        or _unstable(subject, usable[0], tolerance)
-    )
+    return found or _unused_input(subject, usable, tolerance)
 
 
 def _relation(

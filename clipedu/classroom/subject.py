@@ -37,7 +37,12 @@ class LocalSubject:
         self.answer = answer
 
     def describe(self) -> Description:
-        return Description("missing") if self.answer is MISSING else describe(self.answer)
+        if self.answer is MISSING:
+            return Description("missing")
+        try:
+            return describe(self.answer)
+        except Exception:  # an object may answer no question at all
+            return Description("value", type(self.answer).__name__)
 
     def run(self, trial: Trial) -> Outcome:
         return run(self.answer, trial)

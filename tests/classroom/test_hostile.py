@@ -140,7 +140,8 @@ CODE: dict[str, tuple[str, float, set[str]]] = {
         {"graded"},
     ),
     "endless_nesting": (
-        "def contrastive_loss(logits):\n    x = []\n    for _ in range(10**5): x = [x]\n    return x",
+        "def contrastive_loss(logits):\n    x = []\n"
+        "    for _ in range(10**5): x = [x]\n    return x",
         5,
         {"graded", "crashed"},
     ),

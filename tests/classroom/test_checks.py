@@ -1,0 +1,418 @@
+"""Checks: right answers pass in every legitimate form, wrong ones are named, nothing raises."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from clipedu.classroom import check, specs
+from clipedu.classroom.audit import spec_problems
+from clipedu.classroom.calling import Trial, run
+from clipedu.classroom.checks import report_on
+from clipedu.classroom.compare import difference
+from clipedu.classroom.diagnose import GENERAL_DIAGNOSES
+from clipedu.classroom.exercise_reader import parse_exercises
+from clipedu.classroom.report import Report
+from clipedu.classroom.spec import (
+    Exercise,
+    FunctionExercise,
+    Misconception,
+    Property,
+    ValueExercise,
+)
+from clipedu.classroom.subject import LocalSubject
+
+COURSE = Path(__file__).parent / "course"
+SOURCES = parse_exercises(COURSE / "lessons" / "90_small" / "exercises.py")
+CODED = [source for source in SOURCES if source.kind != "investigate"]
+
+
+def judge(exercise: Exercise, answer: Any, seed: int = 0) -> Report:
+    return report_on(exercise, LocalSubject(answer), seed=seed, points=3, title="")
+
+
+def answer_of(source: Any, code: str) -> Any:
+    """What a notebook would hand to check(): the names, after setup and cell have run."""
+    space: dict[str, Any] = {"__name__": "exercise"}
+    exec(source.setup.replace("from clipedu.objectives import info_nce", ""), space)
+    exec(code, space)
+    return space[source.names[0]]
+
+
+# The small course, whole: what tests/course does with the real one
+
+
+@pytest.mark.parametrize("source", CODED, ids=lambda source: source.id)
+def test_spec_is_sound(source: Any) -> None:
+    assert spec_problems(specs.find(source.id)) == []
+
+
+@pytest.mark.parametrize("source", CODED, ids=lambda source: source.id)
+def test_solution_passes_and_stub_is_not_attempted(source: Any) -> None:
+    for seed in range(3):
+        solved = judge(specs.find(source.id), answer_of(source, source.solution), seed)
+        assert solved.passed, solved
+    stub = judge(specs.find(source.id), answer_of(source, source.stub))
+    assert (stub.status, stub.points) == ("not attempted", 0)
+
+
+@pytest.mark.parametrize(
+    ("source", "wrong"),
+    [(source, wrong) for source in CODED for wrong in source.wrong],
+    ids=lambda item: getattr(item, "name", getattr(item, "id", "")),
+)
+def test_wrong_variant_fails_with_its_own_diagnosis(source: Any, wrong: Any) -> None:
+    for seed in range(3):
+        report = judge(specs.find(source.id), answer_of(source, wrong.source), seed)
+        assert (report.status, report.points) == ("failed", 0), report
+        assert report.diagnosis == wrong.name, report
+
+
+# One exercise, many answers
+
+
+def right(logits: Tensor) -> Tensor:
+    labels = torch.arange(len(logits))
+    return (cross_entropy(logits, labels) + cross_entropy(logits.T, labels)) / 2
+
+
+def in_place(logits: Tensor) -> Tensor:
+    with torch.no_grad():
+        logits -= logits.max()
+    return right(logits)
+
+
+def naive(logits: Tensor) -> Tensor:
+    rows = logits.exp() / logits.exp().sum(dim=1, keepdim=True)
+    columns = logits.exp() / logits.exp().sum(dim=0, keepdim=True)
+    return -(rows.diag().log().mean() + columns.diag().log().mean()) / 2
+
+
+def crashes(logits: Tensor) -> Tensor:
+    return right(logits) + undefined  # type: ignore[name-defined]  # noqa: F821
+
+
+def empty(logits: Tensor) -> Tensor:
+    """Nothing but this."""
+
+
+def unsolved(logits: Tensor) -> Tensor:
+    raise NotImplementedError("Exercise 90.2")
+
+
+def leaves(logits: Tensor) -> Tensor:
+    raise SystemExit(0)
+
+
+LEGITIMATE: dict[str, Callable[..., Any]] = {
+    "other argument name": lambda x: right(x),
+    "an extra argument with a default": lambda x, scale=1.0: right(scale * x),
+    "any arguments": lambda *inputs, **named: right(*inputs, **named),
+    "float32 inside": lambda x: right(x.float()),
+    "float32 only": lambda x: right(torch.matmul(x, torch.eye(len(x), dtype=torch.float32))),
+    "log_softmax by hand": lambda x: (
+        -(
+            (x - x.logsumexp(1, keepdim=True)).diag() + (x - x.logsumexp(0, keepdim=True)).diag()
+        ).mean()
+        / 2
+    ),
+    "an nn.Module": type("Loss", (nn.Module,), {"forward": lambda self, x: right(x)})(),
+}
+WRONG: dict[str, tuple[Callable[..., Any] | Any, str]] = {
+    "the answer is not a function": (3.5, "got a value: float"),
+    "the arguments are not those of the stub": (lambda a, b: right(a), "contrastive_loss(logits)"),
+    "nothing is returned": (lambda x: print(end=""), "return"),
+    "the result has the wrong type": (lambda x: "loss", "a string"),
+    "the result has the wrong shape": (lambda x: torch.stack([right(x)] * 2) * 3, "(2,)"),
+    "an input is changed in place": (in_place, "`logits`"),
+    "the gradient does not flow": (lambda x: right(x).detach(), "`logits`"),
+    "the result is not finite for extreme inputs": (naive, "logits of a thousand"),
+    "it raises NameError": (crashes, "undefined"),
+    "it raises SystemExit": (leaves, "SystemExit"),
+    "the sign is flipped": (lambda x: -right(x), "sign"),
+    "the result is off by a constant factor": (lambda x: right(x) / 3, "0.333"),
+    "it is summed where it should be averaged": (lambda x: right(x) * len(x), "size"),
+    "the result does not depend on the inputs": (lambda x: 0 * x.sum() + 4.16, "always the same"),
+    "the value is wrong": (lambda x: right(x) ** 2 + x.diag().mean(), "value"),
+    "the gradient is wrong": (
+        lambda x: right(x).detach() + 2 * (right(x) - right(x).detach()),
+        "gradient",
+    ),
+    "the answer is still the stub": (unsolved, "NotImplementedError"),
+}
+
+
+@pytest.mark.parametrize("name", LEGITIMATE)
+def test_legitimate_variants_pass(name: str) -> None:
+    for seed in range(3):
+        report = judge(specs.find("90.2"), LEGITIMATE[name], seed)
+        assert report.passed, report
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_general_diagnoses(name: str) -> None:
+    answer, words = WRONG[name]
+    report = judge(specs.find("90.2"), answer)
+    assert report.diagnosis == name, report
+    assert words in report.message, report
+    assert report.points == 0
+    assert name in GENERAL_DIAGNOSES or name.startswith("it raises")
+
+
+def test_python_numbers_lists_and_arrays_are_right_where_no_gradient_is_asked_for() -> None:
+    exercise = replace(
+        specs.find("90.2"), gradient=(), reference=lambda logits: logits.diag(), misconceptions=()
+    )
+    assert isinstance(exercise, FunctionExercise)
+    exercise = replace(exercise, properties=())
+    for answer in (
+        lambda x: x.diag().tolist(),
+        lambda x: tuple(x.diag().tolist()),
+        lambda x: x.diag().numpy(),
+        lambda x: np.diag(x.numpy()),
+    ):
+        assert judge(exercise, answer).passed
+    mean = replace(exercise, reference=lambda logits: logits.mean())
+    assert judge(mean, lambda x: float(x.mean())).passed
+    assert judge(mean, lambda x: np.float64(x.mean())).passed
+    assert judge(mean, lambda x: x.mean().reshape(1)).diagnosis == "the result has the wrong shape"
+
+
+def test_dtype_same_is_held() -> None:
+    exercise = replace(specs.find("90.2"), dtype="same")
+    assert judge(exercise, right).passed
+    assert judge(exercise, lambda x: right(x.float())).diagnosis == "the result has the wrong dtype"
+
+
+def test_an_unused_input_is_named() -> None:
+    exercise = FunctionExercise(
+        id="90.2",
+        name="scaled",
+        reference=lambda x, scale: x * scale,
+        inputs=lambda g: {"x": torch.randn(4, generator=g), "scale": torch.rand((), generator=g)},
+    )
+    assert judge(exercise, lambda x, scale: x * 2 + 1).diagnosis == "`scale` is not used"
+
+
+def test_unstable_answers_are_named() -> None:
+    report = judge(specs.find("90.2"), lambda x: right(x) + x.sum() * random.random())
+    assert report.diagnosis == "the result changes from call to call"
+
+
+def test_an_answer_cannot_be_fitted_to_the_inputs() -> None:
+    """The inputs of two checks differ, and differ from what a global seed would draw."""
+    seen: list[float] = []
+
+    def spy(logits: Tensor) -> Tensor:
+        seen.append(float(logits[0, 0].detach()))
+        return right(logits)
+
+    check("90.2", spy)
+    check("90.2", spy)
+    assert len(set(seen)) > len(seen) / 4 and seen[0] != seen[len(seen) // 2]
+
+
+def test_inputs_shall_change_when_the_exercise_says_so() -> None:
+    def clamp(scale: Tensor) -> None:
+        with torch.no_grad():
+            scale.clamp_(max=1.0)
+
+    exercise = FunctionExercise(
+        id="90.2",
+        name="clamp_",
+        reference=clamp,
+        inputs=lambda g: {"scale": nn.Parameter(3 * torch.rand(4, generator=g))},
+        changes=("scale",),
+        misconceptions=(
+            Misconception("a new tensor is returned", lambda scale: scale.clamp(max=1.0)),
+            Misconception("no_grad is forgotten", lambda scale: scale.clamp_(max=1.0)),
+        ),
+    )
+    assert spec_problems(exercise) == []
+    assert judge(exercise, clamp).passed
+    assert judge(exercise, lambda s: None).status in ("failed", "not attempted")
+
+
+def test_python_objects_and_order() -> None:
+    def merge(tokens: list[str], pair: tuple[str, str]) -> list[str]:
+        out: list[str] = []
+        for token in tokens:
+            if out and (out[-1], token) == pair:
+                out[-1] += token
+            else:
+                out.append(token)
+        return out
+
+    def draw(generator: torch.Generator) -> dict[str, Any]:
+        letters = torch.randint(0, 2, (12,), generator=generator).tolist()
+        return {"tokens": ["ab"[i] for i in letters], "pair": ("a", "b")}
+
+    exercise = FunctionExercise(id="90.2", name="merge", reference=merge, inputs=draw)
+    assert judge(exercise, merge).passed
+    assert judge(exercise, lambda t, p: tuple(merge(t, p))).passed
+    report = judge(exercise, lambda t, p: merge(t, p)[::-1])
+    assert report.diagnosis == "the order is reversed"
+    loose = replace(exercise, unordered=True)
+    assert judge(loose, lambda t, p: merge(t, p)[::-1]).passed
+
+    def changes(tokens: list[str], pair: tuple[str, str]) -> list[str]:
+        result = merge(tokens, pair)
+        tokens.clear()
+        return result
+
+    assert judge(exercise, changes).diagnosis == "an input is changed in place"
+
+
+def test_predicted_values() -> None:
+    exercise = ValueExercise(
+        id="90.1",
+        name="prediction",
+        expected={"shape": (2, 3), "name": "Softmax", "loss": 0.693},
+        misconceptions=(Misconception("the batch comes last", {"shape": (3, 2)}),),
+    )
+    right_value = {"shape": [2, 3], "name": " softmax", "loss": torch.tensor(0.69)}
+    assert judge(exercise, right_value).passed
+    swapped = judge(exercise, {**right_value, "shape": (3, 2)})
+    assert swapped.diagnosis == "the batch comes last"
+    other = judge(exercise, {**right_value, "loss": 5.0, "name": "relu"})
+    assert other.message == "Not right yet: name, loss."
+    assert "0.69" not in repr(other) and "oftmax" not in repr(other)
+    assert judge(exercise, ...).status == "not attempted"
+    assert judge(exercise, "no").diagnosis == "the value is of the wrong kind"
+    both = ValueExercise(id="90.1", name=("rows", "columns"), expected=(3, 4))
+    assert judge(both, (3, 4)).passed
+    assert judge(both, (3, ...)).status == "not attempted"
+    assert judge(both, (3, 5)).message == "Not right yet: columns."
+
+
+# check() as a notebook sees it
+
+
+def test_check_never_raises(capsys: pytest.CaptureFixture[str]) -> None:
+    assert check("90.1", 4.16).passed
+    assert check("90.9", 1).status == "error"
+    assert "90.1" in check("90.9", 1).message
+    assert check("99.1", 1).status == "error"
+    assert check("nonsense").status == "error"
+
+    class Broken:
+        def __getattr__(self, name: str) -> Any:
+            raise RuntimeError("no")
+
+        def __call__(self, logits: Tensor) -> Tensor:
+            raise RuntimeError("no")
+
+    assert check("90.2", Broken()).status in ("failed", "error")
+    assert check("90.2", nn.Linear).status == "failed"
+    assert check("90.3", Broken()).status == "failed"
+    assert check("90.3", nn.Linear(2, 2)).status == "failed"
+
+
+def test_check_looks_for_the_name_itself() -> None:
+    space: dict[str, Any] = {"check": check}
+    exec("report = check('90.1')", space)
+    assert space["report"].diagnosis == "the answer is missing"
+    exec("loss_at_start = 4.16; report = check('90.1')", space)
+    assert space["report"].passed
+
+
+def test_a_bug_in_a_spec_is_not_the_students_fault() -> None:
+    def broken(logits: Tensor) -> Tensor:
+        raise ValueError("bug")
+
+    exercise = replace(specs.find("90.2"), properties=(Property("x", lambda f: (1, 2)),))
+    report = judge(exercise, right)
+    assert report.status == "error" and "bug in the course" in report.message
+    assert judge(replace(specs.find("90.2"), reference=broken), right).status != "passed"
+
+
+def test_report_does_not_depend_on_the_seed() -> None:
+    for answer in (right, lambda x: -right(x), naive, lambda x: right(x) + 1):
+        assert len({repr(judge(specs.find("90.2"), answer, seed)) for seed in range(4)}) == 1
+
+
+def test_global_random_state_is_left_alone() -> None:
+    torch.manual_seed(7)
+    expected = torch.rand(3)
+    torch.manual_seed(7)
+    check("90.2", lambda x: right(x) + torch.rand(()))
+    assert torch.equal(torch.rand(3), expected)
+
+
+def test_a_check_is_quick() -> None:
+    start = time.process_time()
+    check("90.2", right)
+    assert time.process_time() - start < 2
+
+
+# The gates can fail
+
+
+def test_spec_problems_finds_each_kind() -> None:
+    good = specs.find("90.2")
+    assert isinstance(good, FunctionExercise)
+
+    def problems(**changes: Any) -> str:
+        return "; ".join(spec_problems(replace(good, **changes), range(1)))
+
+    assert problems() == ""
+    same = Misconception("it is no misconception", right)
+    assert "expected failed" in problems(misconceptions=(*good.misconceptions, same))
+    twin = Misconception("it is the same as another", good.misconceptions[0].wrong)
+    assert "diagnosed as" in problems(misconceptions=(*good.misconceptions, twin))
+    assert "fewer than two" in problems(misconceptions=())
+    general = Misconception("the value is wrong", good.misconceptions[0].wrong)
+    assert "general diagnosis" in problems(misconceptions=(*good.misconceptions, general))
+    rows = good.misconceptions[0].wrong
+    swapped = Property("the roles matter", lambda f, logits: (f(logits), f(logits.T)))
+    assert "does not pass" in problems(reference=rows, properties=(swapped,))
+    loose = Property("a false claim", lambda f, logits: (f(logits), f(logits) + 1))
+    assert "does not pass" in problems(properties=(loose,))
+    assert "global random state" in problems(
+        inputs=lambda g: {"logits": torch.randn(4, 4)}, properties=(), misconceptions=()
+    )
+
+
+def test_specs_are_checked_when_they_are_written() -> None:
+    with pytest.raises(ValueError, match="no capital"):
+        Misconception("The sign is wrong.", 1)
+    with pytest.raises(ValueError, match="like"):
+        ValueExercise(id="3.1", name="x", expected=1)
+    with pytest.raises(ValueError, match="no Python name"):
+        ValueExercise(id="03.1", name="a b", expected=1)
+    with pytest.raises(ValueError, match="gradient names"):
+        replace(specs.find("90.2"), gradient=("scale",))
+
+
+def test_comparison() -> None:
+    assert difference(torch.zeros(2), torch.zeros(2), 1e-6) == ""
+    assert difference(torch.zeros(2), torch.zeros(3), 1e-6) == "shape"
+    assert difference(torch.full((2,), float("nan")), torch.zeros(2), 1e-6) == "value"
+    assert difference(float("inf"), float("inf"), 1e-6) == ""
+    assert difference({"a": 1}, {"a": 1, "b": 2}, 1e-6) == "value"
+    assert difference("a", 1, 1e-6) == "type"
+    assert difference([1, [2.0, "x"]], [1, [2.0, "x"]], 1e-6) == ""
+    assert difference(None, torch.zeros(()), 1e-6) == "type"
+
+
+def test_run_gives_the_answer_copies() -> None:
+    inputs = {"x": torch.zeros(2), "names": ["a"]}
+
+    def spoil(x: Tensor, names: list[str]) -> int:
+        x += 1
+        names.append("b")
+        return 1
+
+    outcome = run(spoil, Trial(inputs))
+    assert torch.equal(inputs["x"], torch.zeros(2)) and inputs["names"] == ["a"]
+    assert torch.equal(outcome.after["x"], torch.ones(2)) and outcome.after["names"] == ["a", "b"]
