@@ -158,7 +158,7 @@ def better_python() -> str | None:
     """Another interpreter on PATH that is in range, newest first."""
     for minor in range(NEWEST[1], OLDEST[1] - 1, -1):
         found = shutil.which(f"python3.{minor}")
-        if found and ask(found, "-c", "import venv, ensurepip"):
+        if found and ask(found, "-c", "import venv, ensurepip") is not None:
             return found
     return None
 
@@ -526,6 +526,8 @@ VERBS: dict[str, tuple[str, Callable[[argparse.Namespace], int]]] = {
     "run": ("run a command of .venv: run ruff check", do_run),
 }
 
+PASS_ON = ("lab", "checkpoints", "build", "check", "doctor", "run")  # what follows is another's
+
 
 def parse(argv: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="course.py", description="Set the course up and run it.")
@@ -541,8 +543,11 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
             verb.add_argument(
                 "--test", action="store_true", help="with what the tests and the grader need"
             )
-        elif name not in ("test", "lint", "clean"):
-            verb.add_argument("rest", nargs=argparse.REMAINDER, help="passed on")
+        elif name in PASS_ON:
+            verb.add_argument("rest", nargs="*", metavar="...", help="passed on as it stands")
+    # argparse would take options that are meant for another program for its own.
+    if argv and argv[0] in PASS_ON and list(argv[1:2]) not in (["-h"], ["--help"]):
+        return argparse.Namespace(verb=argv[0], rest=list(argv[1:]))
     return parser.parse_args(argv)
 
 

@@ -250,6 +250,25 @@ def test_the_large_download_is_announced(
         course.install_torch()
 
 
+def test_another_python_is_looked_for(
+    course: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(course, "OLDEST", sys.version_info[:2])
+    monkeypatch.setattr(course, "NEWEST", sys.version_info[:2])
+    monkeypatch.setattr(course.shutil, "which", lambda name: sys.executable)
+    assert course.better_python() == sys.executable
+    monkeypatch.setattr(course, "ask", lambda *command: None)  # there, but it cannot make a venv
+    assert course.better_python() is None
+
+    calls: list[list[str]] = []
+    monkeypatch.setattr(course, "OLDEST", (99, 0))
+    monkeypatch.setattr(course, "better_python", lambda: "python99")
+    monkeypatch.setattr(course.subprocess, "call", lambda command, env: calls.append(command) or 7)
+    assert course.main(["clean"]) == 7
+    assert calls == [["python99", str(ROOT / "course.py"), "clean"]]
+    assert "going on with python99" in capsys.readouterr().out
+
+
 class Job:
     """A process that answers to Ctrl-C after `deaf` of them."""
 
@@ -360,4 +379,8 @@ def test_every_verb_parses(course: ModuleType) -> None:
     for verb in course.VERBS:
         assert isinstance(course.parse([verb]), argparse.Namespace)
     assert course.parse(["run", "ruff", "check", "--fix"]).rest == ["ruff", "check", "--fix"]
+    assert course.parse(["lab", "--no-browser"]).rest == ["--no-browser"]
     assert course.parse(["setup", "--fresh"]).fresh
+    with pytest.raises(SystemExit) as stop:
+        course.parse(["lab", "--help"])
+    assert stop.value.code == 0
