@@ -18,9 +18,9 @@ TEMPLATE_SETS: dict[str, list[str]] = {
     "name": ["{}"],
     # The paper's default for ImageNet, worth 1.3 points there (§3.1.4).
     "photo": ["a photo of a {}."],
-    # As the captions of the training families say it (clipedu.pairs.captions), with the styles
-    # that most families have. Over several styles the mean asks for the thing, not how it is drawn.
-    "icon": ["{}", "an icon of {}", "{}, outlined", "{}, filled", "a regular icon of {}"],
+    # As the captions of the training families say it (clipedu.pairs.captions). No style words: they
+    # would ask for a picture drawn in a certain way, and a held-out family is drawn in its own.
+    "icon": ["{}", "an icon of {}"],
     # Digits are a class of their own: "a nine" says less than "the number nine".
     "digits": ["{}", "the number {}", "the digit {}", "a handwritten {}", "number {}"],
 }
