@@ -92,7 +92,9 @@ EXERCISES = [
         extremes={"logits of a thousand": lambda g: {"logits": 1000 * torch.eye(4)}},
         misconceptions=(
             Misconception("only the rows are scored, not the columns", rows_only, "Which axis?"),
-            Misconception("the two losses are added, not averaged", lambda logits: 2 * right(logits)),
+            Misconception(
+                "the two losses are added, not averaged", lambda logits: 2 * right(logits)
+            ),
         ),
     ),
     ModuleExercise(

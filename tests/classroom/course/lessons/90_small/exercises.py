@@ -5,7 +5,7 @@
 import torch
 from torch import nn
 
-from clipedu.classroom import check, hint, solution
+from clipedu.classroom import check
 from clipedu.objectives import info_nce  # noqa: F401  (a worker has none of it)
 
 scale = 2.0
