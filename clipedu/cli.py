@@ -51,6 +51,7 @@ VERBS: dict[str, Verb] = {
     "build": Verb(
         "make the notebooks from lessons/", "clipedu.classroom.build_cli:add_build_parser"
     ),
+    "grade": Verb("grade a folder of submissions", "clipedu.classroom.grade_cli:add_grade_parser"),
 }
 
 

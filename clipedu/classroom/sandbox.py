@@ -136,9 +136,7 @@ def start(
             os.chown(work, user, user)
         inside = Path("/sandbox") if kind == "bubblewrap" else folder
         settings = {
-            "limits": {
-                key: value for key, value in asdict(limits).items() if isinstance(value, int)
-            },
+            "limits": system_limits(kind, limits),
             "user": user,
             "library": list(library),
             "library_path": str(inside / "library"),
@@ -184,6 +182,16 @@ def stop(running: Running) -> None:
     with contextlib.suppress(subprocess.TimeoutExpired):
         running.process.wait(timeout=10)
     shutil.rmtree(running.folder, ignore_errors=True)
+
+
+def system_limits(kind: str, limits: Limits) -> dict[str, int]:
+    """The limits that the worker sets for itself before it runs anything. Where it shares a user with
+    other programs, their processes count too.
+    """
+    wanted = {key: value for key, value in asdict(limits).items() if isinstance(value, int)}
+    if kind != "bubblewrap":
+        wanted["processes"] += sum(1 for _ in Path("/proc").glob("[0-9]*/task/*"))
+    return wanted
 
 
 def prefix(kind: str, folder: Path) -> list[str]:

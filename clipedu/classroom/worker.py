@@ -186,9 +186,10 @@ def set_limits(limits: dict[str, int]) -> None:
         "RLIMIT_CPU": (limits["cpu_seconds"], limits["cpu_seconds"] + 2),
         "RLIMIT_AS": (limits["memory_mb"] << 20,) * 2,
         "RLIMIT_FSIZE": (limits["file_mb"] << 20,) * 2,
-        "RLIMIT_NPROC": (limits["processes"],) * 2,
         "RLIMIT_NOFILE": (256, 256),
     }
+    if sys.platform == "linux":  # elsewhere it counts what the user's other programs do
+        wanted["RLIMIT_NPROC"] = (limits["processes"],) * 2
     for name, (soft, hard) in wanted.items():
         if hasattr(resource, name):
             with contextlib.suppress(ValueError, OSError):  # a lower hard limit is in force already
