@@ -36,7 +36,7 @@ OLDEST, NEWEST = (3, 11), (3, 14)
 CI = os.environ.get("CI", "").lower() in ("1", "true", "yes")
 # OpenAI's code is an oracle in tests; what it depends on would replace torch, so it comes alone.
 OPENAI_CODE = "clip-anytorch>=2.6,<3"
-MAIN_LESSONS = ("04",)  # what `course` runs when no lesson is named: the one that trains a CLIP
+MAIN_LESSONS = ("00", "01", "02", "03", "04")  # what `course` runs when no lesson is named
 NOTEBOOK_FOLDERS = ("notebooks", "exercises", "solutions")
 # Lax: every cell runs, those tagged nbval-check-output are compared. A lesson may train for minutes
 # in one cell, so its limit is long; pytest's own, for one cell too, must be longer.
@@ -436,6 +436,7 @@ def steps_of_test() -> list[tuple[str, list[str | Path]]]:
         if folder not in folders:
             say(f"{folder}/ holds no notebooks: nothing to run there.")
     if folders:
+        steps.append(("freshness", [PYTHON, "-m", "clipedu", "build", "--check"]))
         steps.append(
             ("notebooks", [PYTHON, "-m", "pytest", "-q", *NBVAL, "--durations=5", *folders])
         )

@@ -195,6 +195,7 @@ def _make(
                 timeout=timeout,
                 cwd=folder,
                 progress=progress,
+                watch=progress and out is not None,
                 name=f"{target.tree}/{path.name}",
             )
         except NotebookError as error:

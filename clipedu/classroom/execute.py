@@ -53,12 +53,14 @@ def execute_notebook(
     timeout: float = TIMEOUT,
     cwd: str | Path | None = None,
     progress: bool = True,
+    watch: bool = False,
     name: str = "notebook",
 ) -> NotebookNode:
     """A copy of `notebook` with fresh outputs; the argument stays as it is.
 
     timeout: seconds for each cell. cwd: the kernel's folder, by default the current one; nbval
-    takes the notebook's own. progress: a bar that counts cells. Raises NotebookError naming the
+    takes the notebook's own. progress: a bar that counts cells. watch: in place of the bar, show
+    the headings and the cells' own progress lines as they come. Raises NotebookError naming the
     cell; FileNotFoundError when `cwd` is no folder; ValueError for a time limit of 0 or less.
     """
     if timeout <= 0:
@@ -71,8 +73,8 @@ def execute_notebook(
     from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
     done = copy.deepcopy(notebook)
-    client = _client(done, timeout, folder)
-    bar = _bar(done, name) if progress else None
+    client = _client(done, timeout, folder, watch)
+    bar = _bar(done, name) if progress and not watch else None
     # nothing of the caller's shell may show: a figure is drawn inline, and a solved notebook that
     # is run here is nobody's progress
     inline = "module://matplotlib_inline.backend_inline"
@@ -84,6 +86,8 @@ def execute_notebook(
                 if cell.cell_type == "code":
                     cell.execution_count = None
                     _run(client, cell, position)
+                elif watch:
+                    _say_headings(cell.source)
                 if bar is not None:
                     bar.update()
     except CellTimeoutError:
@@ -170,7 +174,13 @@ def _run(client: Any, cell: NotebookNode, position: int) -> None:
         raise
 
 
-def _client(notebook: NotebookNode, timeout: float, folder: Path) -> Any:
+def _say_headings(text: str) -> None:
+    """Where a watched notebook has got to."""
+    for line in re.findall(r"^#{1,3} .*", text, re.MULTILINE):
+        print(line.replace("#", " ").rstrip(), file=sys.stderr, flush=True)
+
+
+def _client(notebook: NotebookNode, timeout: float, folder: Path, watch: bool = False) -> Any:
     """nbclient, told what it must not do."""
     from ipykernel.kernelspec import RESOURCES, get_kernel_dict
     from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
@@ -183,7 +193,16 @@ def _client(notebook: NotebookNode, timeout: float, folder: Path) -> Any:
         def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
             return KernelSpec(resource_dir=RESOURCES, **get_kernel_dict())
 
-    client = NotebookClient(
+    class Watched(NotebookClient):
+        """Shows what cells write to stderr, which is where progress lines go."""
+
+        def output(self, outs: Any, msg: Any, *rest: Any, **named: Any) -> Any:
+            if msg["msg_type"] == "stream" and msg["content"]["name"] == "stderr":
+                sys.stderr.write(msg["content"]["text"])
+                sys.stderr.flush()
+            return super().output(outs, msg, *rest, **named)
+
+    client = (Watched if watch else NotebookClient)(
         notebook,
         km=AsyncKernelManager(kernel_name="python3", kernel_spec_manager=ThisPython()),
         timeout=timeout,

@@ -30,6 +30,7 @@ MOST_CODE_LINES = 15
 LESSON_CELLS = range(35, 71)
 TAGS = {
     *("nbval-check-output", "nbval-ignore-output", "raises-exception"),
+    "summary",  # what `make course` prints at its end
     *("exercise", "wrong", "answer", "rubric"),
 }
 

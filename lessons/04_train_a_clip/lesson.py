@@ -414,7 +414,7 @@ except (TrainingDiverged, ValueError) as error:
 # ## The answer
 # Can it learn on this machine? The cell below says what happened in your run.
 
-# %%
+# %% tags=["summary"]
 import shutil
 
 shutil.rmtree(there)

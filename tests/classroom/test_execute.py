@@ -143,3 +143,16 @@ def test_a_figure_keeps_its_description():
     words = {"image/png": {"alt": "A curve that falls."}}
     shown = new_output("display_data", data={"image/png": "AAAA"}, metadata=words)
     assert tidied(shown)[0].metadata == words
+
+
+def test_a_watched_notebook_shows_its_headings_and_progress_lines(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    cells = [
+        new_markdown_cell("## Train\nwords"),
+        new_code_cell("import sys\nprint('49 %', file=sys.stderr)\nprint('quiet')"),
+    ]
+    notebook = new_notebook(cells=cells)
+    execute_notebook(notebook, cwd=tmp_path, watch=True, timeout=60)
+    shown = capfd.readouterr().err
+    assert "Train" in shown and "49 %" in shown and "quiet" not in shown
