@@ -35,7 +35,7 @@ from clipedu.classroom.jail import bubblewrap, copy_library, python_folders
 
 HERE = Path(__file__).resolve().parent
 KIT = ("worker.py", "fence.py", "wire.py", "calling.py")
-FIRST_USER = 61_000  # unprivileged user ids that no account has
+FIRST_USER = 61_000  # from here to 61,183 no system hands out user ids
 KINDS = ("bubblewrap", "namespaces", "limits")
 WORDS = {
     "bubblewrap": "bubblewrap: no network, no other files, own processes",
@@ -185,8 +185,8 @@ def stop(running: Running) -> None:
 
 
 def system_limits(kind: str, limits: Limits) -> dict[str, int]:
-    """The limits that the worker sets for itself before it runs anything. Where it shares a user with
-    other programs, their processes count too.
+    """The limits that the worker sets for itself before it runs anything. Where it shares a user
+    with other programs, their processes count too.
     """
     wanted = {key: value for key, value in asdict(limits).items() if isinstance(value, int)}
     if kind != "bubblewrap":
@@ -228,7 +228,7 @@ def unprivileged_user(kind: str, slot: int) -> int:
         kind != "bubblewrap" and not all(_open_to_all(path) for path in python_folders())
     ):
         return 0
-    return FIRST_USER + os.getpid() % 2000 * 16 + slot % 16
+    return FIRST_USER + os.getpid() % 11 * 16 + slot % 16
 
 
 def _open_to_all(path: Path) -> bool:

