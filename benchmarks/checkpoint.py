@@ -31,6 +31,7 @@ from clipedu.training import RECIPES, load_pretrained, save_model
 ROOT = Path(__file__).resolve().parents[1]
 ASSETS = ROOT / "clipedu" / "assets"
 CARD = ROOT / "docs" / "MODEL_CARD.md"
+MARKERS = ("<!-- results: written by make checkpoints -->", "<!-- end of results -->")
 TASKS = ("lucide", "font_awesome", "heroicons", "digits")
 SEEDS = (0, 1, 2)
 
@@ -55,6 +56,7 @@ def main() -> None:
     (ASSETS / "laptop.json").write_text(json.dumps(card, indent=1) + "\n", "utf-8")
     CARD.parent.mkdir(exist_ok=True)
     CARD.write_text(as_markdown(card), "utf-8")
+    write_results(card)
     print(CARD.read_text())
 
 
@@ -110,6 +112,34 @@ def make_card(shipped: dict[str, Any] | None, seeds: list[dict[str, Any]]) -> di
             **as_dict(evaluate(model, tokenizer, TASKS)),
         }
     return card
+
+
+def write_results(card: dict[str, Any]) -> None:
+    """The README's table of results, between its two markers."""
+    readme = ROOT / "README.md"
+    before, _, rest = readme.read_text("utf-8").partition(MARKERS[0])
+    _, _, after = rest.partition(MARKERS[1])
+    table = "\n".join(as_results(card))
+    readme.write_text(f"{before}{MARKERS[0]}\n{table}\n{MARKERS[1]}{after}", "utf-8")
+
+
+def as_results(card: dict[str, Any]) -> list[str]:
+    """Zero-shot accuracy of the shipped file and of the laptop recipe's seeds, task by task."""
+    lines = ["| zero-shot task | classes | chance | `laptop` recipe, three seeds | shipped |"]
+    lines.append("|---|---|---|---|---|")
+    for name, row in card["shipped"]["tasks"].items():
+        seeds = [run["zero_shot"][name] for run in card["laptop_seeds"] if name in run["zero_shot"]]
+        laptop = ", ".join(f"{value:.1%}" for value in seeds) or "not measured"
+        lines.append(
+            f"| {name} | {row['classes']} | {row['chance']:.1%} | {laptop} | **{row['top1']:.1%}** |"
+        )
+    minutes = ", ".join(str(run["minutes"]) for run in card["laptop_seeds"])
+    lines += [
+        "",
+        f"Minutes of training: {minutes} for the three seeds, {card['shipped']['minutes']} for the "
+        f"shipped model. Machine: {card['machine']}, {card['date']}.",
+    ]
+    return lines
 
 
 def machine() -> str:
