@@ -67,8 +67,7 @@ def picture_path_figure(path: PicturePath, patch: int) -> Figure:
         _bare(cell, f"channel {k}")
     channels, places = path.features.shape[0], tuple(path.features.shape[1:])
     end.suptitle(
-        f"a ResNet filters it: {channels} maps of {places[0]} x {places[1]}; "
-        f"{CHANNELS} of them, dark is high",
+        f"a ResNet filters it: {channels} maps of {places[0]} x {places[1]}, {CHANNELS} drawn",
         fontsize=10,
     )
     strip = bottom.subplots()

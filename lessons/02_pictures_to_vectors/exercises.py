@@ -151,7 +151,7 @@ def vit_parameters(resolution: int, patch: int, width: int, layers: int, embed_d
 # %%
 check("02.3", vit_parameters)
 
-# %% the class token has no position tags=["wrong"]
+# %% one of the class token's two vectors is forgotten: its own or its position tags=["wrong"]
 def vit_parameters(resolution, patch, width, layers, embed_dim):
     places = (resolution // patch) ** 2
     block = 12 * width**2 + 13 * width

@@ -1,4 +1,4 @@
-"""The shift explorer: ink is conserved by means, not by skipping, and controls redraw the picture."""
+"""The shift explorer: means keep the ink, skipping does not, and controls redraw the picture."""
 
 from __future__ import annotations
 

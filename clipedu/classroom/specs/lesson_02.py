@@ -454,17 +454,12 @@ EXERCISES = [
         trials=4,
         misconceptions=(
             Misconception(
-                "the class token has no vector of its own",
+                "one of the class token's two vectors is forgotten: its own or its position",
                 _count(class_token=0),
                 "What stands in front of the patches?",
             ),
             Misconception(
-                "the class token has no position",
-                _count(class_place=0),
-                "How many tokens get a positional embedding?",
-            ),
-            Misconception(
-                "the class token is forgotten, vector and position",
+                "the class token's two vectors, or a layer norm outside the blocks, are forgotten",
                 _count(class_token=0, class_place=0),
                 "What stands in front of the patches?",
             ),
@@ -494,14 +489,9 @@ EXERCISES = [
                 "ln_pre and ln_post learn something too.",
             ),
             Misconception(
-                "one of the two layer norms around the blocks is forgotten",
-                _count(outer_norms=1),
-                "There is one before the blocks and one after.",
-            ),
-            Misconception(
-                "the layer norms inside the blocks are forgotten",
+                "the layer norms or the attention's biases inside the blocks are forgotten",
                 _count(inner_norms=0),
-                "What is done to x before the attention, and before the MLP?",
+                "A block has two layer norms, and each of its linear layers has a bias.",
             ),
             Misconception(
                 "a layer norm is counted as one vector, not as a scale and a shift",
@@ -512,11 +502,6 @@ EXERCISES = [
                 "the attention's output matrix is forgotten",
                 _count(attention=3, attention_bias=3),
                 "What happens to the heads' answers after they are joined?",
-            ),
-            Misconception(
-                "the attention's biases are forgotten",
-                _count(attention_bias=0),
-                "A linear layer has a weight and a bias.",
             ),
             Misconception(
                 "the MLP's biases are forgotten",
