@@ -99,8 +99,8 @@ def weights_in_words(weights: Tensor, labels: Sequence[str], *, causal: bool = T
 def weights_figure(
     weights: Tensor, labels: Sequence[str], *, causal: bool = True, title: str = ""
 ) -> Figure:
-    """(L, L) weights as a numbered matrix: a row for each token that asks, a column for each that is
-    looked at. Raises ValueError when labels and weights don't fit.
+    """(L, L) weights as a numbered matrix: a row for each token that asks, a column for each that
+    is looked at. Raises ValueError when labels and weights don't fit.
     """
     count = len(labels)
     if weights.shape != (count, count):
@@ -131,7 +131,7 @@ def weights_figure(
 
 
 class AttentionExplorer(ipywidgets.VBox):
-    """Controls `head`, `temperature` and `mask`; `picture` and `words` are HTML that follow them."""
+    """Controls `head`, `temperature` and `mask`; `picture` and `words`, HTML, follow them."""
 
     def __init__(self, labels: Sequence[str], heads: Mapping[str, Head]) -> None:
         if not heads:
