@@ -13,12 +13,13 @@ from __future__ import annotations
 import html
 import math
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import ipywidgets
 import torch
 from matplotlib.figure import Figure
+from matplotlib.patches import Circle
 from torch import Tensor
 
 from clipedu.objectives import info_nce, similarity_logits
@@ -215,3 +216,45 @@ def similarity_explorer(
     Raises ValueError when there are fewer than two pairs, or the numbers differ.
     """
     return SimilarityExplorer(image, text, captions, pictures, scale)
+
+
+def circle_figure(stages: Mapping[str, tuple[Tensor, Tensor]], names: Sequence[str]) -> Figure:
+    """Vectors in the plane, a circle for each stage: pictures solid, captions dashed.
+
+    stages: title -> image and text, each (N, 2). Raises ValueError for vectors that are not (N, 2).
+    """
+    use_style()
+    figure = Figure(figsize=(min(9.6, 3.9 * len(stages)), 3.9 if len(stages) < 3 else 3.5), dpi=DPI)
+    for axes, (title, vectors) in zip(
+        figure.subplots(1, len(stages), squeeze=False)[0], stages.items(), strict=True
+    ):
+        axes.add_patch(Circle((0, 0), 1, fill=False, edgecolor="#bbbbbb"))
+        for rows, kind in zip(vectors, ("picture", "caption"), strict=True):
+            if rows.shape != (len(names), 2):
+                raise ValueError(f"{tuple(rows.shape)} vectors; expected {(len(names), 2)}")
+            is_picture = kind == "picture"
+            for (x, y), name in zip(rows.tolist(), names, strict=True):
+                axes.plot(
+                    [0, x],
+                    [0, y],
+                    color="#000000" if is_picture else "#0072B2",
+                    linestyle="-" if is_picture else "--",
+                    marker="s" if is_picture else "o",
+                    markevery=[1],
+                    markersize=7,
+                    markerfacecolor="black" if is_picture else "white",
+                )
+                out = 1.17 if is_picture else 1.42
+                axes.text(
+                    out * x,
+                    out * y,
+                    name if is_picture else f'"{name}"',
+                    ha="center",
+                    va="center",
+                    fontsize=8,
+                    color="#000000" if is_picture else "#0072B2",
+                )
+        axes.set(xlim=(-1.75, 1.75), ylim=(-1.6, 1.6), aspect="equal", xticks=[], yticks=[])
+        axes.set_title(title, fontsize=10)
+        axes.set_xlabel("black square: picture; blue ring: caption", fontsize=8)
+    return figure
