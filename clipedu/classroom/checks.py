@@ -1,12 +1,14 @@
 """`check("03.1", my_loss)`: the question a student asks in a notebook.
 
 It never raises there: a wrong answer, an answer that crashes, and a bug in the check itself all
-come back as a `Report`. The inputs are drawn anew at every call, so an answer cannot be fitted to
+come back as a `Report`. (Under nbgrader it raises unless passed, since nbgrader counts a cell that
+does not raise as right.) The inputs are drawn anew at every call, so an answer cannot be fitted to
 them.
 """
 
 from __future__ import annotations
 
+import os
 import secrets
 import sys
 from typing import Any
@@ -38,7 +40,7 @@ def check(exercise_id: str, *answers: Any, seed: int | None = None) -> Report:
     message = state.record_check(exercise.id, report.status, report.diagnosis)
     if message:
         print(message)
-    return report
+    return report.raise_if_failed() if os.environ.get("NBGRADER_EXECUTION") else report
 
 
 def report_on(

@@ -22,7 +22,7 @@ from clipedu.classroom.checks import report_on
 from clipedu.classroom.compare import difference
 from clipedu.classroom.diagnose import GENERAL_DIAGNOSES
 from clipedu.classroom.exercise_reader import parse_exercises
-from clipedu.classroom.report import Report
+from clipedu.classroom.report import CheckFailed, Report
 from clipedu.classroom.spec import (
     Exercise,
     FunctionExercise,
@@ -316,6 +316,15 @@ def test_check_never_raises(capsys: pytest.CaptureFixture[str]) -> None:
     assert check("90.2", nn.Linear).status == "failed"
     assert check("90.3", Broken()).status == "failed"
     assert check("90.3", nn.Linear(2, 2)).status == "failed"
+
+
+def test_check_raises_under_nbgrader_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """nbgrader takes a cell that does not raise for a right one."""
+    monkeypatch.setenv("NBGRADER_EXECUTION", "autograde")
+    assert check("90.1", 4.16).passed
+    for answer in (..., 6.0):
+        with pytest.raises(CheckFailed):
+            check("90.1", answer)
 
 
 def test_check_looks_for_the_name_itself() -> None:
