@@ -168,7 +168,8 @@ def as_markdown(card: dict[str, Any]) -> str:
         f"* Trained on: {', '.join(card['data']['training families'])}.",
         f"* Never seen in training: {', '.join(card['data']['held-out families'])}. Recipes were "
         "chosen on pictures set aside inside the training families (`clipedu train --validate`); "
-        "the held-out families are only reported.",
+        "the held-out families are only reported. One choice, stronger augmentation for longer "
+        "runs, was made from the training loss when held-out figures had already been seen.",
         "* Packages: " + ", ".join(f"{k} {v}" for k, v in card["data"]["packages"].items()) + ".",
         "",
     ]
