@@ -1,4 +1,4 @@
-"""A course that uses nbgrader gets the same points from it: the real program, on the same notebooks."""
+"""A course that uses nbgrader gets the same points from it: the real program, our notebooks."""
 
 from __future__ import annotations
 
@@ -20,6 +20,8 @@ def nbgrader(folder: Path, *words: str) -> None:
         **os.environ,
         "PYTHONPATH": str(Path(__file__).parents[2]),
         "CLIPEDU_STATE": "off",
+        # it runs alembic, which an environment that is not activated does not find
+        "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]),
         "JUPYTER_CONFIG_DIR": str(folder / "config"),
         "IPYTHONDIR": str(folder / "ipython"),
     }
