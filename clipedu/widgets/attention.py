@@ -76,8 +76,9 @@ def tower_heads(model: CLIP, tokenizer: Tokenizer, caption: str) -> Heads:
     x = tower.token_embedding(tokens) + tower.positional_embedding[: len(labels)]  # (1, L, W)
     heads: dict[str, Head] = {}
     for layer, block in enumerate(tower.transformer.resblocks, 1):
-        attn = block.attn
-        qkv = linear(block.ln_1(x), attn.in_proj_weight, attn.in_proj_bias)[0]  # (L, 3W)
+        attn: Any = block.attn
+        norm: Any = block.ln_1
+        qkv = linear(norm(x), attn.in_proj_weight, attn.in_proj_bias)[0]  # (L, 3W)
         queries, keys, _ = qkv.view(len(labels), 3, attn.heads, -1).permute(1, 2, 0, 3)  # (H, L, D)
         for number, (q, k) in enumerate(zip(queries, keys, strict=True), 1):
             heads[f"layer {layer}, head {number}"] = (q, k)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from matplotlib.axes import Axes
@@ -54,7 +54,8 @@ def picture_path_figure(path: PicturePath, patch: int) -> Figure:
         raise ValueError(f"patches of {patch} px do not cut a picture of {side} px evenly")
     use_style()
     figure = Figure(figsize=(9.0, 4.6), dpi=DPI)
-    top, bottom = figure.subfigures(2, 1, height_ratios=(3.3, 1))
+    rows: Any = figure.subfigures(2, 1, height_ratios=(3.3, 1))
+    top, bottom = rows
     start, middle, end = top.subfigures(1, 3, width_ratios=(1, 1, 1.55))
     _picture(start.subplots(), path.picture, f"a picture: 3 x {side} x {side} numbers")
     n = side // patch
@@ -63,7 +64,7 @@ def picture_path_figure(path: PicturePath, patch: int) -> Figure:
     middle.suptitle(f"a ViT cuts it: {n * n} patches", fontsize=10)
     strongest = path.features.flatten(1).std(dim=1).topk(CHANNELS).indices
     for cell, k in zip(end.subplots(2, CHANNELS // 2).flat, strongest.tolist(), strict=True):
-        cell.imshow(path.features[k], cmap="Greys")
+        cell.imshow(path.features[k].numpy(), cmap="Greys")
         _bare(cell, f"channel {k}")
     channels, places = path.features.shape[0], tuple(path.features.shape[1:])
     end.suptitle(
@@ -71,8 +72,8 @@ def picture_path_figure(path: PicturePath, patch: int) -> Figure:
         fontsize=10,
     )
     strip = bottom.subplots()
-    spread = 2 * path.vector.std()
-    strip.imshow(path.vector[None], aspect="auto", cmap="Greys", vmin=-spread, vmax=spread)
+    spread = 2 * float(path.vector.std())
+    strip.imshow(path.vector[None].numpy(), aspect="auto", cmap="Greys", vmin=-spread, vmax=spread)
     _bare(strip, f"either way, one vector comes out: {len(path.vector)} numbers, length 1")
     return figure
 
@@ -110,10 +111,11 @@ def looking_figure(pictures: Tensor, weights: Tensor, titles: Sequence[str]) -> 
     use_style()
     figure = Figure(figsize=(1.75 * len(titles), 4.0), dpi=DPI)
     rows = figure.subplots(2, len(titles), squeeze=False)
-    highest = max(float(weights.max()), 1e-6)
+    even = 1 / weights[0].numel()
+    highest = max(float(weights.max()), 3 * even)  # so that an even spread is a light grey
     for column, title in enumerate(titles):
         _picture(rows[0][column], pictures[column], title)
-        rows[1][column].imshow(weights[column], cmap="Greys", vmin=0, vmax=highest)
+        rows[1][column].imshow(weights[column].numpy(), cmap="Greys", vmin=0, vmax=highest)
         _bare(rows[1][column], "")
         for (i, j), share in _cells(weights[column]):
             colour = "white" if share > 0.55 * highest else "black"
@@ -133,7 +135,9 @@ def _squares(picture: Tensor, patch: int) -> list[Tensor]:
 
 
 def _picture(axes: Axes, picture: Tensor, title: str) -> None:
-    axes.imshow(picture.permute(1, 2, 0).clamp(0, 1), interpolation="nearest", vmin=0, vmax=1)
+    axes.imshow(
+        picture.permute(1, 2, 0).clamp(0, 1).numpy(), interpolation="nearest", vmin=0, vmax=1
+    )
     _bare(axes, title)
 
 

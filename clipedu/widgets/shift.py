@@ -120,7 +120,9 @@ def shift_strip(series: Sequence[Shrunk], shifts: Sequence[int] = (0, 1, 2, 3, 4
 
 
 def _draw(axes: Axes, picture: Tensor, title: str) -> None:
-    axes.imshow(picture.permute(1, 2, 0).clamp(0, 1), interpolation="nearest", vmin=0, vmax=1)
+    axes.imshow(
+        picture.permute(1, 2, 0).clamp(0, 1).numpy(), interpolation="nearest", vmin=0, vmax=1
+    )
     axes.set_title(title, fontsize=9)
     axes.set_xticks([])
     axes.set_yticks([])

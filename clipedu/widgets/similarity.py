@@ -106,9 +106,9 @@ def matrix_figure(
     short = [textwrap.shorten(caption, 22, placeholder=" ...") for caption in captions]
     axes.set_xticks(range(n), short, rotation=40, ha="right", rotation_mode="anchor", fontsize=8)
     axes.set_yticks(range(n), [""] * n if pictures is not None else short, fontsize=8)
-    for i in range(n if pictures is not None else 0):
+    for i, picture in enumerate(pictures if pictures is not None else ()):
         box = axes.inset_axes((-0.95 / n, 1 - (i + 0.95) / n, 0.9 / n, 0.9 / n))
-        box.imshow(pictures[i].permute(1, 2, 0).clamp(0, 1).numpy(), interpolation="nearest")
+        box.imshow(picture.permute(1, 2, 0).clamp(0, 1).numpy(), interpolation="nearest")
         box.set(xticks=[], yticks=[])
     axes.tick_params(length=0)
     axes.set_xlabel("captions")
