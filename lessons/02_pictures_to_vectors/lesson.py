@@ -14,7 +14,6 @@ import inspect
 import torch
 import torch.nn.functional as F
 from matplotlib.figure import Figure
-from torch import nn
 from tqdm.auto import tqdm
 
 from clipedu.models import PRESETS, build, count_flops, count_parameters
@@ -116,7 +115,7 @@ show(picture_grid(wrong, [f"group {i}" for i in range(16)], title="reshape alone
      "The same numbers grouped by reshape alone: stripes and colours, no square of the picture, because each group mixes whole rows of one channel.")
 
 # %% [markdown]
-# The second version trains. It gives no error, its loss falls, and it is worse, since a patch no longer holds neighbours. Shapes alone don't show such a bug: **look at what you feed.**
+# The second version has the right shape and gives no error; a network would train on it. But a group no longer holds neighbours of the picture, and one strip of colour noise looks much like another. Shapes alone don't show such a bug: **look at what you feed.**
 #
 # Now each patch of 3 x 8 x 8 = 192 numbers is multiplied by one matrix, the same for all patches, to become a vector of the tower's **width**. `Linear` would do; the library writes it as a convolution whose step is as long as its window.
 # Both are the same:
@@ -155,7 +154,7 @@ with torch.no_grad():
     print("without positions, same:", torch.allclose(embed(vit.visual, by_hand), embed(vit.visual, shuffled), atol=1e-4))
 
 # %% [markdown]
-# Without positions the ViT sees a bag of patches, as the CBOW tower of lesson 01 sees a bag of words. Note `ln_pre`: normalising the sum of patch and position before the first block is the paper's one change to the ViT (section 2.4).
+# Without positions the ViT sees a bag of patches, as the CBOW tower of lesson 01 sees a bag of words. Note `ln_pre`: normalising the sum of patch and position before the first block is the one layer that the paper adds to the ViT (section 2.4; it also starts from slightly different random weights).
 #
 # ## 4. The ViT, block by block
 #
@@ -247,7 +246,8 @@ stripes = torch.tensor([0, 1, 0, 1, 0, 1, 0, 1.0])
 after = torch.tensor([1, 0, 1, 0, 1, 0, 1, 0.0])
 for name, r in (("stripes", stripes), ("moved by one", after)):
     means = r.view(4, 2).mean(dim=1)
-    print(f"{name:13}{[int(v) for v in r]}  every second {[int(v) for v in r[::2]]}  mean of two {means.tolist()}")
+    print(f"{name:12} {[int(v) for v in r]}")
+    print(f"   every second {[int(v) for v in r[::2]]}, mean of two {means.tolist()}")
 
 # %% [markdown]
 # Every second number: all black or all white, from the same stripes. This is **aliasing**: detail finer than the step doesn't vanish, it turns into something false.
@@ -426,11 +426,11 @@ for name in tqdm([name for name in PRESETS if name.startswith(("RN", "ViT"))]):
     rows[name] = (count_parameters(tower), counted[name])
 
 # %% tags=["nbval-check-output"]
-print("image tower      parameters   billion multiply-adds   paper, Fig 9   off by")
+print("image tower      parameters   10^9 multiply-adds   paper, Fig 9   off by")
 for name, (parameters, adds) in rows.items():
-    line = f"{name:15} {parameters / 1e6:9.1f} M {adds / 1e9:17.1f}"
+    line = f"{name:15} {parameters / 1e6:9.1f} M {adds / 1e9:14.1f}"
     paper = printed.get(name)
-    print(line + (f" {paper:16} {adds / 1e9 / paper - 1:14.1%}" if paper else "      not printed"))
+    print(line + (f" {paper:17} {adds / 1e9 / paper - 1:11.1%}" if paper else "      not printed"))
 print(f"\nRN50 when only the mean asks: {work['visual'] / 1e9:.1f}")
 
 # %% [markdown]
@@ -521,9 +521,9 @@ from clipedu.widgets.picture_path import looking_figure, pooling_weights
 
 before, after = (pooling_weights(tower, pictures).mean(dim=1) for tower in (random_resnet, model))
 show(looking_figure(pictures, before, names),
-     "Before training: the attention is spread over the 16 places almost evenly, on paper as on ink.")
+     f"Before training: each of the 16 places gets between {before.min():.0%} and {before.max():.0%}, on paper as on ink.")
 show(looking_figure(pictures, after, names),
-     "After training: some places get several times as much as others, and which ones depends on the picture.")
+     f"After training: a place gets between {after.min():.0%} and {after.max():.0%} of the attention, and which places get most depends on the picture.")
 
 # %% tags=["nbval-check-output"]
 def contrast(weights):
