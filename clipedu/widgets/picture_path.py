@@ -56,7 +56,7 @@ def picture_path_figure(path: PicturePath, patch: int) -> Figure:
     figure = Figure(figsize=(9.0, 4.6), dpi=DPI)
     rows: Any = figure.subfigures(2, 1, height_ratios=(3.3, 1))
     top, bottom = rows
-    start, middle, end = top.subfigures(1, 3, width_ratios=(1, 1, 1.55))
+    start, middle, end = top.subfigures(1, 3, width_ratios=(1, 1, 1.55), squeeze=False)[0]
     _picture(start.subplots(), path.picture, f"a picture: 3 x {side} x {side} numbers")
     n = side // patch
     for cell, square in zip(middle.subplots(n, n).flat, _squares(path.picture, patch), strict=True):
