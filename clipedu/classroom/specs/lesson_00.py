@@ -1,5 +1,6 @@
-"""What is right in lesson 00, pictures and words, in the order of the lesson; the functions of words
-and those of numbers have a file each.
+"""What is right in lesson 00, pictures and words, in the order of the lesson.
+
+The functions of words and those of vectors have a file each.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ def _entries(value: Any) -> tuple[float, ...]:
 
 
 def label_set() -> tuple[float, ...]:
-    """Numbers in the last layer; numbers for 50 more labels; best percentage; numbers with words."""
+    """Numbers in the last layer, for 50 more labels; best percentage; numbers with words."""
     return ((WIDE + 1) * LABELS, (WIDE + 1) * MORE, 100 * INSIDE / ASKED, 0)
 
 

@@ -84,7 +84,7 @@ ZERO_SHOT = FunctionExercise(
         "very short vectors": _vectors([[3e-4, 4e-4]], [[6e-4, 8e-4], [1e-4, -1e-4]]),
         "one picture and one name": _vectors([[1.0, 2.0]], [[2.0, -1.0]]),
         "as many pictures as names": _vectors(THREE, [[0.0, 9.0], [4.0, 3.0], [0.5, -0.5]]),
-        "only negative cosines": _vectors([[1.0, 0.0]], [[-1.0, 0.0], [-2.0, 5.0]]),
+        "only negative cosines": _vectors([[1.0, 0.5]], [[-1.0, 0.3], [-2.0, -5.0]]),
     },
     misconceptions=(
         Misconception(

@@ -63,7 +63,7 @@ def _with(**changed: Any) -> Callable[[str, Styles], str]:
 
 
 def draw_name(generator: Generator) -> dict[str, Any]:
-    kinds = ["Arrow", "mouse", "Bag", "thin", "cloud", "Wi", "2", "svgs", "bolder", "Up"]
+    kinds = ["Arrow", "mouse", "Bag", "thin", "cloud", "Wi", "2", "bugs", "bolder", "Up"]
     picked = [kinds[_draw(generator, len(kinds))] for _ in range(1 + _draw(generator, 3))]
     glue = ["-", "_", "--", "_-"]
     text = picked[0]
@@ -89,11 +89,12 @@ CLEAN = FunctionExercise(
         "a style alone": _name("Bold.svg"),
         "a word that ends like a style": _name("half-embold.svg"),
         "a style in capitals": _name("Bag-OUTLINED.svg"),
-        "letters of the extension at the end": _name("bag_vs.svg"),
+        "letters of the extension at the end": _name("wi-bugs.svg"),
+        "letters of the extension at the start": _name("svg-viewer.svg"),
         "two separators together": _name("wi-_fi__off.svg"),
         "a full stop inside the name": _name("Version-2.5-thin.svg"),
         "no style": _name("cloud-rain.svg"),
-        "no extension": _name("cloud_rain-bold"),
+        "no extension": _name("cloud_rain"),
     },
     misconceptions=(
         Misconception(
