@@ -99,9 +99,9 @@ def run(answer: Callable[..., Any], trial: Trial) -> Outcome:
     an Exception.
 
     The global random state is set before and put back after, so an answer that draws numbers does
-    so repeatably.
+    so repeatably. New tensors are on the CPU, whatever the notebook's default device is.
     """
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(devices=[]), torch.device("cpu"):
         torch.random.default_generator.manual_seed(0)
         try:
             target = _target(answer, trial)

@@ -14,10 +14,11 @@ import sys
 from typing import Any
 
 from clipedu.classroom import catalogue, specs, state
-from clipedu.classroom.examine import Verdict, examine
+from clipedu.classroom.examine import examine
 from clipedu.classroom.report import Report
 from clipedu.classroom.spec import Exercise
 from clipedu.classroom.subject import MISSING, LocalSubject, Subject, SubjectLost
+from clipedu.classroom.verdict import Verdict
 
 
 def check(exercise_id: str, *answers: Any, seed: int | None = None) -> Report:

@@ -103,7 +103,7 @@ def as_tensor(value: Any) -> Tensor | None:
     if not _numeric(value):
         return None
     tensor = torch.as_tensor(value)
-    return None if tensor.is_complex() else tensor.detach().to(torch.float64)
+    return None if tensor.is_complex() else tensor.detach().cpu().to(torch.float64)
 
 
 def _numeric(value: Any) -> bool:

@@ -27,6 +27,7 @@ GENERAL_DIAGNOSES = (
     "the result has the wrong type",
     "the result has the wrong shape",
     "the result has the wrong dtype",
+    "the result is on another device",
     "an input is changed in place",
     "the gradient does not flow",
     "the gradient is wrong",

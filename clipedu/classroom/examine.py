@@ -12,13 +12,13 @@ inputs), and the one that fits gives its name.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import torch
 
 from clipedu.classroom import diagnose, readings, values
-from clipedu.classroom.calling import Outcome, Trial, fresh, run
+from clipedu.classroom.calling import Outcome, Trial, fresh, run, tensors
 from clipedu.classroom.compare import describe_result, difference, finite, same_sort
 from clipedu.classroom.diagnose import Record
 from clipedu.classroom.report import Stage
@@ -32,42 +32,26 @@ from clipedu.classroom.spec import (
 )
 from clipedu.classroom.subject import Subject
 from clipedu.classroom.trials import draw_trial
+from clipedu.classroom.verdict import Fault, NotAttempted, Verdict
 
 FLOAT32_TOLERANCE = 1e-4
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """`status` is "passed", "failed" or "not attempted"."""
-
-    status: str
-    diagnosis: str = ""
-    message: str = ""
-    stages: tuple[Stage, ...] = ()
-
-
-class Fault(Exception):
-    """A stage failed."""
-
-    def __init__(self, diagnosis: str, message: str) -> None:
-        super().__init__(message)
-        self.diagnosis, self.message = diagnosis, message
-
-
-class NotAttempted(Exception):
-    """There is nothing to judge yet."""
 
 
 def examine(exercise: Exercise, subject: Subject, seed: int) -> Verdict:
     """Judge one answer. The same seed draws the same inputs. Raises SubjectLost when a remote
     answer dies.
     """
+    with torch.device("cpu"):  # whatever the notebook's default device is
+        return _examine(exercise, subject, seed)
+
+
+def _examine(exercise: Exercise, subject: Subject, seed: int) -> Verdict:
     found = subject.describe()
     names = " and ".join(f"`{name}`" for name in exercise.names)
     if found.kind == "missing":
         return Verdict("not attempted", "the answer is missing", f"There is no {names} yet.")
     if isinstance(exercise, ValueExercise):
-        return _examine_value(exercise, subject)
+        return values.examine_value(exercise, subject)
     if found.kind == "empty":
         return Verdict("not attempted", "the answer is still the stub", f"{names} is still empty.")
     examination = _Examination(exercise, subject, seed)
@@ -102,7 +86,7 @@ class _Examination:
             ("runs", self._runs),
             ("type", lambda: self._differs("type")),
             ("shape", lambda: self._differs("shape")),
-            ("dtype", self._dtype),
+            ("dtype and device", self._dtype),
             ("inputs left alone", self._inputs_left_alone),
             ("gradient flows", self._gradient_flows),
             *(
@@ -192,6 +176,10 @@ class _Examination:
             )
 
     def _dtype(self) -> None:
+        for record in self.records:
+            if any(tensor.device.type != "cpu" for tensor in tensors(record.got.value)):
+                message = "The inputs are on the CPU, the result is not: use the inputs' device."
+                raise Fault("the result is on another device", message)
         if (
             self.exercise.dtype == "same"
             and self.widest is not None
@@ -320,17 +308,3 @@ class _Examination:
 
     def _unlike(self, got: Any, want: Any, tolerance: float | None = None) -> bool:
         return bool(difference(got, want, tolerance or self.tolerance))
-
-
-def _examine_value(exercise: ValueExercise, subject: Subject) -> Verdict:
-    """A predicted value: attempted, of the right kind, right; or a known wrong one."""
-    value = subject.value()
-    parts = value if isinstance(exercise.name, tuple) and isinstance(value, tuple) else (value,)
-    if any(part is None or part is Ellipsis for part in parts):
-        return Verdict(
-            "not attempted", "the answer is still the stub", "The value is not filled in yet."
-        )
-    name, message = values.wrong_value(exercise, value)
-    if name:
-        return Verdict("failed", name, message, (Stage("value", "failed"),))
-    return Verdict("passed", "", "That is right.", (Stage("value", "passed"),))

@@ -6,7 +6,24 @@ from collections.abc import Iterable
 from typing import Any
 
 from clipedu.classroom.compare import describe_result, difference
+from clipedu.classroom.report import Stage
 from clipedu.classroom.spec import ValueExercise
+from clipedu.classroom.subject import Subject
+from clipedu.classroom.verdict import Verdict
+
+
+def examine_value(exercise: ValueExercise, subject: Subject) -> Verdict:
+    """A predicted value: attempted, of the right kind, right; or a known wrong one."""
+    value = subject.value()
+    parts = value if isinstance(exercise.name, tuple) and isinstance(value, tuple) else (value,)
+    if any(part is None or part is Ellipsis for part in parts):
+        return Verdict(
+            "not attempted", "the answer is still the stub", "The value is not filled in yet."
+        )
+    name, message = wrong_value(exercise, value)
+    if name:
+        return Verdict("failed", name, message, (Stage("value", "failed"),))
+    return Verdict("passed", "", "That is right.", (Stage("value", "passed"),))
 
 
 def wrong_value(exercise: ValueExercise, value: Any) -> tuple[str, str]:

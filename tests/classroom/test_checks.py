@@ -194,6 +194,14 @@ def test_dtype_same_is_held() -> None:
     assert judge(exercise, lambda x: right(x.float())).diagnosis == "the result has the wrong dtype"
 
 
+def test_a_default_device_of_the_notebook_does_no_harm() -> None:
+    torch.set_default_device("meta")
+    try:
+        assert judge(specs.find("90.2"), right).passed
+    finally:
+        torch.set_default_device(None)
+
+
 def test_an_unused_input_is_named() -> None:
     exercise = FunctionExercise(
         id="90.2",

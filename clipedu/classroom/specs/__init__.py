@@ -103,6 +103,8 @@ from functools import cache
 from pathlib import Path
 from types import ModuleType
 
+import torch
+
 from clipedu.classroom.spec import Exercise
 
 
@@ -119,6 +121,11 @@ def lesson_module(lesson: str) -> ModuleType | None:
     name = f"{__name__}.lesson_{lesson}"
     if not lesson.isdigit():
         return None
+    with torch.device("cpu"):  # a notebook may have another default device
+        return _load(name, lesson)
+
+
+def _load(name: str, lesson: str) -> ModuleType | None:
     if importlib.util.find_spec(name) is not None:
         return importlib.import_module(name)
     own = Path(os.environ.get("CLIPEDU_SPECS") or "/nowhere") / f"lesson_{lesson}.py"
