@@ -110,7 +110,7 @@ def weights_figure(
     cell = 0.72 if count <= 8 else 0.56
     figure = Figure(figsize=(1.9 + cell * count, 1.3 + cell * count), dpi=DPI)
     axes = figure.subplots()
-    axes.imshow(weights.detach().cpu(), vmin=0, vmax=1, cmap="Greys")
+    axes.imshow(weights.detach().cpu().numpy(), vmin=0, vmax=1, cmap="Greys")
     for i in range(count):
         for j in range(count):
             if causal and j > i:

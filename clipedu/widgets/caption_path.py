@@ -117,9 +117,9 @@ def path_figure(path: CaptionPath, picture: np.ndarray | None = None) -> Figure:
     return figure
 
 
-def _scaled(numbers: Tensor) -> Tensor:
+def _scaled(numbers: Tensor) -> np.ndarray:
     """Into -1..1, so that two standard deviations reach the ends."""
-    return (numbers / (2 * numbers.std(unbiased=False) + 1e-12)).clamp(-1, 1)
+    return (numbers / (2 * numbers.std(unbiased=False) + 1e-12)).clamp(-1, 1).numpy()
 
 
 class CaptionExplorer(ipywidgets.VBox):
