@@ -40,8 +40,7 @@ show(
 # * say where the paper's 400 million pairs came from.
 #
 # You need Python and a little PyTorch. Nothing about CLIP.
-
-# %% [markdown]
+#
 # ## 1. You are the model
 #
 # Write a name for each drawing between the quotation marks, one or two words, and run the cell. If you would rather read on, leave them empty: everything below runs all the same.
@@ -70,8 +69,7 @@ print(f"named {sum(map(bool, said))} of 10, in the same words {sum(g == a for g,
 
 # %% [markdown]
 # If you did write names, some of yours are probably good names that are not *the* name. What is a house to you is a home to somebody else; a loudspeaker with a stroke is "volume off" to one person and "mute" to another. Keep this in mind: **judging names letter by letter is unfair**, and people have many words for one thing.
-
-# %% [markdown]
+#
 # ## 2. The model's turn
 #
 # The course ships a small model, trained before this lesson. It has never seen a drawing by the hand that made these ten. You give it pictures, and a list of names that *you* write; it says which name fits each picture.
@@ -108,8 +106,7 @@ print(f"you: {sum(g == a for g, a in zip(said, answers, strict=True))} of 10 in 
 # The comparison is not fair, in both directions: the model had a list with the answer in it, and you have known umbrellas for years.
 #
 # Note the errors. A wrong answer is often a *near* one. And one thing the model never says: "none of these".
-
-# %% [markdown]
+#
 # ## 3. What labels cannot do
 #
 # Before 2021 the usual way went like this: fix a list of classes, have people sort pictures into them, train a network whose last layer has one output for each class. The paper's introduction names two large efforts and their limit: their labels number 1,000 and 18,291, and the classifiers have no way to answer with anything else.
@@ -193,8 +190,7 @@ print("cat is closer to dog than to star:", bool(cosines[0, 1] > cosines[0, 4]))
 # * **Scale.** Text stands beside pictures already. Nobody needs to vote on a "gold label".
 # * **Breadth.** A sentence can name anything, with its colour, its style, its purpose.
 # * **Transfer.** What is learned is connected to language, so that language can ask for it afterwards: zero-shot.
-
-# %% [markdown]
+#
 # ## 4. The pairs
 #
 # A **pair** is a picture and a text that belongs to it. Ours are icons and emoji: drawn by people, named by people, openly licensed, small enough for your machine. A **family** is a set drawn by one group in one manner; a **style** is a way of drawing inside a family (thin, filled, ...).
@@ -257,8 +253,7 @@ caption_search(pairs.icons, pairs.rgba, "cloud rain")
 
 # %% [markdown]
 # Type a word, press Enter. Try *love*, *night*, *danger*, *mouse*, *bold snow*. Pictures with the word in their name come first, then those that have it in a tag or a category. Look for a word that you would expect and that finds nothing.
-
-# %% [markdown]
+#
 # ## 5. What is wrong with the words
 #
 # Words that people wrote for their own purposes are not labels that somebody checked. Three faults matter for the whole course.
@@ -283,7 +278,7 @@ print(f"the longest: {long}")
 # %%
 every = open_pictures()
 shown, titles = [], []
-for word in ("mouse", "seal", "bolt", "spade", "apple", "window", "pool"):
+for word in ("mouse", "seal", "bolt", "spade", "apple", "window"):
     by_family = {icon.family: row for row, icon in reversed(list(enumerate(every.icons))) if icon.name.lower() == word}
     for key in [key for key in FAMILIES if key in by_family]:
         shown.append(by_family[key])
@@ -291,7 +286,7 @@ for word in ("mouse", "seal", "bolt", "spade", "apple", "window", "pool"):
 show(
     picture_grid(every.rgba[shown], titles),
     "One word, several things: a mouse is an animal and a pointing device; a seal an animal, a rosette and a stamp; a bolt a screw, a flash of lightning and a nut; "
-    "a spade a shovel and a card suit; an apple a company's logo and a fruit; a window a wall's and a program's; a pool a ladder and a swimmer.",
+    "a spade a shovel and a card suit; an apple a company's logo and a fruit; a window a wall's and a program's.",
 )
 
 # %% [markdown]
@@ -306,8 +301,7 @@ for word in ("mouse", "crane", "bat", "bolt", "key", "nail", "fan"):
 
 # %% [markdown]
 # *Crane* stands once, for the machine; *bat* twice, for the animal both times; *key* is drawn by six families, each time for a lock. Data decide which meanings a model can learn, and a dictionary does not.
-
-# %% [markdown]
+#
 # ### One picture, two names
 # The reverse happens too. The library finds pictures that are equal pixel for pixel:
 
@@ -348,8 +342,7 @@ print(f"batches with at least one: {sum(pair[0] > 0 for pair in counts)}")
 
 # %% [markdown]
 # Few among so many, and only those are counted that are equal to the last pixel: a thin and a bold *close* and *clear* are not. Lesson 03 computes what they cost. The library's batches never hold the same *name* twice; equal pictures under two names can meet.
-
-# %% [markdown]
+#
 # ## 6. What "zero-shot" will mean
 #
 # The test of this course is: **name pictures of a family that you never trained on, from names that you are told in words.** Zero examples of that family: zero-shot. (The things are known from other hands, as an umbrella is; the *drawings* are new. The paper uses the word in the same broad sense, for data sets not trained on: its section 3.1.1.)
@@ -417,17 +410,16 @@ figure = Figure(figsize=(7, 2.2))
 axes = figure.subplots()
 names_of = [f"{result.task}, {len(result.class_names)} names" for result in results]
 axes.barh(names_of, [100 * result.top1 for result in results], color="0.75", edgecolor="black")
-axes.plot([100 * result.chance for result in results], names_of, "k|", markersize=26, linestyle="none", label="blind guessing")
-axes.set(xlim=(0, 100), xlabel="pictures named right, percent")
+axes.plot([100 * result.chance for result in results], names_of, "kD", markersize=7, linestyle="none", label="blind guessing")
+axes.set(xlim=(-2, 100), xlabel="pictures named right, percent")
 axes.invert_yaxis()
-axes.legend(loc="lower right")
+axes.legend(loc="lower right", bbox_to_anchor=(1, 1))
 numbers = ", ".join(f"{result.task} {result.top1:.0%} (blind guessing {result.chance:.1%})" for result in results)
 show(figure, f"Zero-shot accuracy on the three held-out families: {numbers}. Each bar ends far to the right of its mark for blind guessing.")
 
 # %% [markdown]
 # For the paper's model the corresponding headline is ImageNet: 76.2 % without one of its 1.28 million labelled pictures (section 3.1.3, Table 1), as good as the original ResNet-50 that was trained on all of them. Photographs of 1,000 things are another task than icons, so compare the idea, not the numbers.
-
-# %% [markdown]
+#
 # ## 7. How many pairs?
 #
 # The paper looked at the data sets of its day (section 2.2). MS-COCO and Visual Genome have good captions but only some 100,000 photographs each. YFCC100M has 100 million, of which 15 million kept an English title or description when filtered. So the authors made their own: **400 million pairs** from public web pages. They searched for pairs whose text includes one of **500,000 queries**, and took up to **20,000 pairs per query**, so that no subject drowns the others. Queries are the words that occur 100 times or more in the English Wikipedia, with frequent word pairs, article titles and WordNet terms added.
@@ -452,8 +444,7 @@ show(figure, f"Four sets of pairs on a logarithmic axis: ours with {len(pairs):,
 
 # %% [markdown]
 # Ours is a small world: black shapes on white, a few thousand words. In it you can see in minutes what took the paper's largest ResNet 18 days on 592 GPUs (section 2.5), and look at every single pair that taught it. What does not carry over is said where it matters.
-
-# %% [markdown]
+#
 # ## 8. Back to your ten
 #
 # Your names were judged letter by letter. Judge them by meaning: let the text tower find which of the 297 names is closest to yours. If you filled nothing in, four other names for the drawings stand in for you.
@@ -467,9 +458,8 @@ for (i, guess), place in zip(mine.items(), nearest, strict=True):
     print(f"   the answer is “{answers[i]}”")
 
 # %% [markdown]
-# Sometimes it mends an unfair verdict, sometimes it makes an odd one: this text tower has read icon names and nothing else. That a *sentence* can be compared with a name at all is the point.
-
-# %% [markdown]
+# Sometimes it mends an unfair verdict, sometimes it makes an odd one: this text tower has read the captions of icons and nothing else, and some words only a few times. That a *sentence* can be compared with a name at all is the point.
+#
 # ## 9. The map
 #
 # The model above has two towers, a loss and a training run. The course builds each. Lessons 00 to 04 exist now; the others are planned.
@@ -490,8 +480,7 @@ for (i, guess), place in zip(mine.items(), nearest, strict=True):
 # | 11 robustness | What happens when the pictures change? | planned |
 # | 12 limits | Where does it fail, and whom? | planned |
 # | 13 the real CLIP | Is it really the same model? | planned |
-
-# %% [markdown]
+#
 # ## The answer
 #
 # Why learn from words instead of labels?
