@@ -72,9 +72,10 @@ def test_16_bits_stay_16_bits_and_finite(dtype):
 def test_the_choice_follows_device_dtype_length_and_gradients():
     bf16, fp32 = torch.bfloat16, torch.float32
     assert choose_attention("cpu", bf16, 32, gradients=True).path == "plain"
-    assert choose_attention("cpu", bf16, 256, gradients=True).path == "plain"
-    assert choose_attention("cpu", bf16, 256, gradients=False).path == "fused"
-    assert choose_attention("cpu", fp32, 64, gradients=True).path == "plain"
+    assert choose_attention("cpu", bf16, 512, gradients=True).path == "plain"
+    assert choose_attention("cpu", bf16, 512, gradients=False).path == "fused"
+    assert choose_attention("cpu", fp32, 32, gradients=True).path == "plain"
+    assert choose_attention("cpu", fp32, 32, gradients=False).path == "fused"
     assert choose_attention("cpu", fp32, 577, gradients=True).path == "fused"
     assert choose_attention("cuda", bf16, 32, gradients=True).path == "fused"
     for device in ("cpu", "cuda"):
