@@ -69,6 +69,7 @@ class Share:
         self.current: tuple[int, Grading] | None = None
         self.refused: set[int] = set()
         self.interrupted = False
+        self.parent = os.getppid()
 
     def claim(self, number: int) -> bool:
         """Is submission `number` ours? The first to ask gets it; what was begun before is written
@@ -76,8 +77,8 @@ class Share:
         """
         if self.current is not None and self.current[0] == number:
             return True
-        if number in self.refused:
-            return False
+        if number in self.refused or os.getppid() != self.parent:
+            return False  # nobody waits for us any more: begin nothing new
         self.finish()
         try:
             os.close(os.open(Path(self.plan.claims) / str(number), os.O_CREAT | os.O_EXCL))

@@ -49,7 +49,11 @@ class Client:
         os.set_blocking(self.to, False)
         os.set_blocking(self.source, False)
         self.effort = Effort(self.running.process.pid)
-        self._answer([], allowed=STARTUP_SECONDS)
+        try:
+            self._answer([], allowed=STARTUP_SECONDS)
+        except BaseException:  # an interruption too: no worker stays behind
+            self.stop()
+            raise
 
     def ask(self, op: str, **request: Any) -> dict[str, Any]:
         """One question. Raises SubjectLost; returns the answer's dict ({"error": ...} for what the
