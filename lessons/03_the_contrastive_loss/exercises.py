@@ -406,7 +406,7 @@ EXERCISE = dict(
 )
 
 # %% [markdown]
-# `captions` is the list of the N captions of a batch. Return the least mean loss that any model can reach when nothing is masked (section 8). For `["cat", "cat", "umbrella"]` it is 0.462, for captions that all differ it is 0.
+# `captions` is the list of the N captions of a batch. Return the least mean loss that any model can reach when nothing is masked (section 8). For `["cake", "cake", "watch"]` it is 0.462, for captions that all differ it is 0.
 
 # %%
 def floor_of(captions: list[str]) -> float:
