@@ -43,13 +43,13 @@ class Client:
         self.notes: list[str] = []
         self.alive = True
         self.running = sandbox.start(kind, limits, library=library, hidden=hidden, slot=slot)
-        pipes = self.running.process
-        assert pipes.stdin and pipes.stdout
-        self.to, self.source = pipes.stdin.fileno(), pipes.stdout.fileno()
-        os.set_blocking(self.to, False)
-        os.set_blocking(self.source, False)
-        self.effort = Effort(self.running.process.pid)
         try:
+            pipes = self.running.process
+            assert pipes.stdin and pipes.stdout
+            self.to, self.source = pipes.stdin.fileno(), pipes.stdout.fileno()
+            os.set_blocking(self.to, False)
+            os.set_blocking(self.source, False)
+            self.effort = Effort(self.running.process.pid)
             self._answer([], allowed=STARTUP_SECONDS)
         except BaseException:  # an interruption too: no worker stays behind
             self.stop()
