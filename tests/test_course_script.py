@@ -361,7 +361,8 @@ def test_test_runs_every_step_and_fails_when_one_does(
     broken = "mypy"
     ran.clear()
     assert course.main(["test"]) == 1
-    assert len(ran) == 4 and "--nbval-lax" in ran[3] and ran[3].endswith(" notebooks")
+    assert len(ran) == 5 and "--nbval-lax" in ran[4] and ran[4].endswith(" notebooks")
+    assert ran[3] == "clipedu build --check"  # what is committed is what lessons/ says
     said = capsys.readouterr().out
     assert "FAILED: types" in said and "solutions/ holds no notebooks" in said
 
