@@ -410,7 +410,7 @@ figure = Figure(figsize=(7, 2.2))
 axes = figure.subplots()
 names_of = [f"{result.task}, {len(result.class_names)} names" for result in results]
 axes.barh(names_of, [100 * result.top1 for result in results], color="0.75", edgecolor="black")
-axes.plot([100 * result.chance for result in results], names_of, "kD", markersize=7, linestyle="none", label="blind guessing")
+axes.plot([100 * result.chance for result in results], names_of, "kD", markersize=7, markevery=1, linestyle="none", label="blind guessing")
 axes.set(xlim=(-2, 100), xlabel="pictures named right, percent")
 axes.invert_yaxis()
 axes.legend(loc="lower right", bbox_to_anchor=(1, 1))
