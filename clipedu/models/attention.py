@@ -41,10 +41,10 @@ def choose_attention(
 ) -> AttentionChoice:
     """Which path :func:`attention` takes for ``length`` keys, and why.
 
-    Measured on x86-64 with bf16 instructions. In bf16 with a backward, at 16 to 64 tokens, plain
-    attention takes a fifth of the time of torch's fused kernel; in fp32 the two are close. For
-    long sequences the L x L scores outgrow the cache, and the fused kernel, which never writes
-    them down, wins.
+    Measured on one core of an x86-64 with bf16 instructions (``benchmarks/attention.json``). In
+    bf16 with a backward, at 16 to 64 tokens, plain attention takes less than a fifth of the time
+    of torch's fused kernel; in fp32 the two are close. For long sequences the L x L scores outgrow
+    the cache, and the fused kernel, which never writes them down, wins.
     """
     kind = torch.device(device).type
     if kind != "cpu":
