@@ -176,7 +176,7 @@ class AttentionExplorer(ipywidgets.VBox):
         self.words.value = f'<p role="status">{html.escape(said)}</p>'
 
     def __repr__(self) -> str:
-        return "attention explorer: head, temperature and mask (it needs a running notebook)"
+        return "attention explorer: temperature and mask (in a running notebook)"
 
 
 def attention_explorer(labels: Sequence[str], heads: Mapping[str, Head]) -> AttentionExplorer:

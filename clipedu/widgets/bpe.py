@@ -185,7 +185,7 @@ class BPEStepper(ipywidgets.VBox):
         self.words.value = f'<p role="status">{html.escape(said)}</p>'
 
     def __repr__(self) -> str:
-        return "BPE stepper: a slider over the merges (it needs a running notebook)"
+        return "BPE stepper: a slider over the merges (in a running notebook)"
 
 
 def picture_html(figure: Figure, words: str) -> str:

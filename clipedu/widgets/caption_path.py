@@ -165,7 +165,7 @@ class CaptionExplorer(ipywidgets.VBox):
         )
 
     def __repr__(self) -> str:
-        return "caption explorer: a text box for captions (it needs a running notebook)"
+        return "caption explorer: a box to type captions in (in a running notebook)"
 
 
 def caption_explorer(

@@ -1,0 +1,58 @@
+"""Two figures of lesson 01 without controls: what merges buy, and what training draws together.
+
+They are here, and not in the lesson's cells, because how to draw is not what the lesson teaches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from clipedu.plots import DPI, use_style
+
+
+def merges_figure(merges: Sequence[int], pieces: Sequence[float], words: float) -> Figure:
+    """Pieces per caption against the number of merges; `words` per caption as a dashed line."""
+    if len(merges) != len(pieces) or not merges:
+        raise ValueError(f"{len(merges)} numbers of merges, but {len(pieces)} of pieces")
+    use_style()
+    figure = Figure(figsize=(7, 3.4), dpi=DPI)
+    axes = figure.subplots()
+    axes.plot(merges, pieces, markevery=1, label="pieces per caption")
+    axes.axhline(words, color="black", linestyle="--", label="words and marks per caption")
+    axes.set(xlabel="merges", ylabel="mean number per caption")
+    axes.set_ylim(bottom=0)
+    axes.legend()
+    return figure
+
+
+def cosines_figure(cosines: Mapping[str, Mapping[str, Tensor]]) -> Figure:
+    """Panel title -> kind of pair -> (P,) cosines, as one box for each kind.
+
+    A box holds the middle half, its line is the median, the whiskers reach from 5 to 95 percent.
+    Raises ValueError when there are no panels, or their kinds differ.
+    """
+    panels = list(cosines.items())
+    if not panels or any(list(kinds) != list(panels[0][1]) for _, kinds in panels):
+        raise ValueError("give at least one panel, and the same kinds of pairs in each")
+    use_style()
+    count = len(panels[0][1])
+    figure = Figure(figsize=(7.5, 1.2 + 0.5 * count), dpi=DPI)
+    row = figure.subplots(1, len(panels), squeeze=False)[0]
+    for axes, (title, kinds) in zip(row, panels, strict=True):
+        axes.boxplot(
+            [values.detach().cpu().numpy() for values in kinds.values()],
+            orientation="horizontal",
+            whis=(5, 95),
+            showfliers=False,
+            tick_labels=list(kinds),
+            widths=0.55,
+            medianprops={"color": "black", "linewidth": 3, "linestyle": "-", "marker": ""},
+        )
+        axes.set(title=title, xlabel="cosine", xlim=(-0.3, 1.02))
+        axes.invert_yaxis()
+    for axes in row[1:]:
+        axes.set_yticklabels([])  # the first panel names the kinds for all
+    return figure
