@@ -2,7 +2,8 @@
 
 Three changes to the ResNet of He et al.: a stem of three convolutions; every halving is an
 average pooling (a blur), so that no pixel is skipped; and attention pooling in place of the
-average at the end.
+average at the end. The small cousin keeps the third; its basic blocks and its "half" stem step over
+pixels, as He et al. did.
 """
 
 from __future__ import annotations
