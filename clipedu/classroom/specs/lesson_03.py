@@ -143,42 +143,6 @@ NORMALISE = FunctionExercise(
             "the rows are divided by their largest entry",
             lambda x: x / x.abs().amax(dim=1, keepdim=True),
         ),
-        Misconception(
-            "the rows are divided by their largest entry, signs and all",
-            lambda x: x / x.amax(dim=1, keepdim=True),
-        ),
-        Misconception("the vectors are returned as they came", lambda x: x * 1),
-        Misconception(
-            "the entries are squeezed between 0 and 1",
-            lambda x: (x - x.min()) / (x.max() - x.min()),
-            "Normalising to length 1 keeps every direction.",
-        ),
-        Misconception(
-            "the entries of each row are squeezed between 0 and 1",
-            lambda x: (
-                (x - x.amin(dim=1, keepdim=True))
-                / (x.amax(dim=1, keepdim=True) - x.amin(dim=1, keepdim=True))
-            ),
-            "Normalising to length 1 keeps every direction.",
-        ),
-        Misconception("each entry is replaced by its sign", lambda x: x.sign()),
-        Misconception(
-            "each row is standardised (mean 0, mean square 1)",
-            lambda x: F.layer_norm(x, x.shape[1:], eps=0),
-            "Standardising is another thing than normalising to length 1.",
-        ),
-        Misconception(
-            "each column is standardised over the batch",
-            lambda x: (x - x.mean(dim=0)) / x.std(dim=0),
-            "A row's result may not depend on the other rows.",
-        ),
-        Misconception(
-            "each column is divided by its squared length",
-            lambda x: x / (x * x).sum(dim=0, keepdim=True),
-        ),
-        Misconception(
-            "only the first row's length is used for all rows", lambda x: x / x[0].norm()
-        ),
         Misconception("a softmax is taken of each row", lambda x: x.softmax(dim=1)),
         Misconception(
             "the rows are brought to mean 0 and standard deviation 1",
@@ -275,16 +239,6 @@ def _mean_probability(logits: Tensor) -> Tensor:
     return -(rows.log() + columns.log()) / 2
 
 
-def _one_place_off(logits: Tensor) -> Tensor:
-    answers = (torch.arange(len(logits)) + 1) % len(logits)
-    return (F.cross_entropy(logits, answers) + F.cross_entropy(logits.T, answers)) / 2
-
-
-def _right_probability(logits: Tensor) -> Tensor:
-    both = logits.softmax(dim=1) + logits.softmax(dim=0)
-    return both.diagonal().mean() / 2
-
-
 def _sigmoid(logits: Tensor) -> Tensor:
     signs = 2 * torch.eye(len(logits), dtype=logits.dtype) - 1
     return -F.logsigmoid(signs * logits).sum() / len(logits)
@@ -379,70 +333,6 @@ LOSS = FunctionExercise(
         Misconception(
             "a sigmoid is used in place of the softmax", lambda i, t, s: _sigmoid(s * i @ t.T)
         ),
-        Misconception(
-            "each entry is judged by itself and the mean is taken over all N x N",
-            lambda i, t, s: _sigmoid(s * i @ t.T) / len(i),
-            "A softmax compares the captions of one row with each other.",
-        ),
-        Misconception(
-            "only the rows are scored, and the cosines are divided by the scale",
-            lambda i, t, s: _rows_loss(i @ t.T / s),
-            "Two things: the columns ask, too, and the scale multiplies.",
-        ),
-        Misconception(
-            "only the rows are scored, and the logit scale is left out",
-            lambda i, t, s: _rows_loss(i @ t.T),
-            "Two things: the columns ask, too, and the cosines need their scale.",
-        ),
-        Misconception(
-            "only the rows are scored, and the exponential of the scale is taken again",
-            lambda i, t, s: _rows_loss(s.exp() * i @ t.T),
-        ),
-        Misconception(
-            "the two losses are added and the cosines are divided by the scale",
-            lambda i, t, s: 2 * _both(i @ t.T / s),
-        ),
-        Misconception(
-            "the two losses are added and the logit scale is left out",
-            lambda i, t, s: 2 * _both(i @ t.T),
-        ),
-        Misconception(
-            "the two losses are added and the exponential of the scale is taken again",
-            lambda i, t, s: 2 * _both(s.exp() * i @ t.T),
-        ),
-        Misconception(
-            "only the rows are scored, and their loss is halved",
-            lambda i, t, s: _rows_loss(s * i @ t.T) / 2,
-            "The other half of the mean is missing.",
-        ),
-        Misconception(
-            "the right answers are one place off",
-            lambda i, t, s: _one_place_off(s * i @ t.T),
-            "In which column does row i have its right answer? Count from 0.",
-        ),
-        Misconception(
-            "probabilities are averaged without their logarithm",
-            lambda i, t, s: -_right_probability(s * i @ t.T),
-            "A cross-entropy is minus the logarithm of the probability.",
-        ),
-        Misconception(
-            "a fixed scale of 1 / 0.07 is used, not the one given",
-            lambda i, t, s: _both(i @ t.T / 0.07),
-        ),
-        Misconception(
-            "a fixed scale of 100 is used, not the one given", lambda i, t, s: _both(100 * i @ t.T)
-        ),
-        Misconception(
-            "squared distances are used as scores",
-            lambda i, t, s: _both(s * ((i[:, None] - t[None]) ** 2).sum(dim=-1)),
-            "A score must be large for vectors that are close.",
-        ),
-        Misconception(
-            "negative squared distances are used as scores",
-            lambda i, t, s: _both(-s * ((i[:, None] - t[None]) ** 2).sum(dim=-1)),
-            "The score is scale x cosine.",
-        ),
-        Misconception("pictures are compared with pictures", lambda i, t, s: _both(s * i @ i.T)),
         Misconception("the scores are negated", lambda i, t, s: _both(-s * i @ t.T)),
         Misconception(
             "channels are compared with channels, not pictures with captions",
@@ -527,32 +417,6 @@ GRADIENT = FunctionExercise(
         ),
         Misconception(
             "the rows' half is missing", _gradient_variant(lambda r, c, e, n: (c - e) / (2 * n))
-        ),
-        Misconception(
-            "only the rows' half is there, and no mean is taken",
-            _gradient_variant(lambda r, c, e, n: r - e),
-            "Two things: the captions ask, too, and each cross-entropy is a mean over N.",
-        ),
-        Misconception(
-            "the derivative of the softmax is used, p(1 - p), in both halves",
-            _gradient_variant(lambda r, c, e, n: (r * (1 - r) + c * (1 - c)) / (2 * n)),
-            "Combined with the logarithm, the derivative is simpler than that.",
-        ),
-        Misconception(
-            "1 is taken off every entry, not only off the right answers",
-            _gradient_variant(lambda r, c, e, n: (r + c - 2) / (2 * n)),
-        ),
-        Misconception(
-            "it is divided by N - 1 in place of N",
-            _gradient_variant(lambda r, c, e, n: (r + c - 2 * e) / (2 * max(n - 1, 1))),
-        ),
-        Misconception(
-            "a sigmoid is used in place of the softmax",
-            lambda x: (x.sigmoid() - torch.eye(len(x), dtype=x.dtype)) / len(x),
-        ),
-        Misconception(
-            "the right answers are added, not taken off",
-            _gradient_variant(lambda r, c, e, n: (r + c + 2 * e) / (2 * n)),
         ),
         Misconception(
             "the two halves are added, not averaged",
@@ -664,12 +528,6 @@ def _multiplier_against_log(log_scale: nn.Parameter, maximum: float) -> None:
         log_scale.fill_(math.log(maximum))
 
 
-@torch.no_grad()
-def _store_maximum(log_scale: nn.Parameter, maximum: float) -> None:
-    if float(log_scale) > math.log(maximum):
-        log_scale.fill_(maximum)
-
-
 def _bind_the_name(log_scale: nn.Parameter, maximum: float) -> None:
     log_scale = log_scale.clamp(max=math.log(maximum))  # type: ignore[assignment]
 
@@ -688,10 +546,6 @@ CLAMP = FunctionExercise(
     extremes={
         "a scale far above the maximum": _at(100_000.0),
         "a logarithm of 150": _at(math.exp(150)),
-        "a maximum of 2": lambda g: {
-            "log_scale": nn.Parameter(torch.tensor(9.0)),
-            "maximum": 2.0,
-        },
         "a scale far below the maximum": _at(14.3),
         "a scale of 0.5": _at(0.5),
         "a scale of 0.001": _at(0.001),
@@ -733,35 +587,6 @@ CLAMP = FunctionExercise(
         Misconception(
             "the maximum is taken for a temperature",
             _clamped(lambda m: None, lambda m: -math.log(m)),
-        ),
-        Misconception(
-            "everything below the maximum of the multiplier is raised to it",
-            _clamped(lambda m: m, lambda m: None),
-            "Which of min and max is an upper limit? And the parameter is a logarithm.",
-        ),
-        Misconception(
-            "the logarithm is held between 0 and the maximum of the multiplier",
-            _clamped(lambda m: 0.0, lambda m: m),
-            "The parameter is a logarithm, and only an upper limit is asked for.",
-        ),
-        Misconception(
-            "the maximum is always 100, whatever was asked for",
-            _clamped(lambda m: None, lambda m: math.log(100)),
-        ),
-        Misconception(
-            "the exponential of the maximum is the limit, not its logarithm",
-            _clamped(lambda m: None, math.exp),
-            "exp(log_scale) is the multiplier. What undoes exp?",
-        ),
-        Misconception(
-            "the square root of the maximum is the limit, not its logarithm",
-            _clamped(lambda m: None, math.sqrt),
-        ),
-        Misconception("1 is added before the logarithm", _clamped(lambda m: None, math.log1p)),
-        Misconception(
-            "the maximum itself is stored when the scale is too large",
-            _store_maximum,
-            "What is stored must be a logarithm.",
         ),
         Misconception(
             "scales below 1 are raised to 1, too",
@@ -897,34 +722,6 @@ SIGLIP = FunctionExercise(
             _on_logits(_diagonal_only),
             "All N x N entries ask a question.",
         ),
-        Misconception(
-            "right pairs get the sign 0 and wrong ones -1",
-            _on_logits(
-                lambda x: -F.logsigmoid((torch.eye(len(x), dtype=x.dtype) - 1) * x).sum() / len(x)
-            ),
-        ),
-        Misconception(
-            "the mean is taken over all N x N, and the bias is left out",
-            lambda i, t, s, b: _siglip(s * i @ t.T) / len(i),
-            "Two things: divide by N, and every logit gets the bias.",
-        ),
-        Misconception(
-            "the cosine is subtracted and the bias added",
-            lambda i, t, s, b: _siglip(b - s * i @ t.T),
-            "A right pair must have a large logit.",
-        ),
-        Misconception(
-            "the sum is divided by N - 1",
-            _on_logits(lambda x: _siglip(x) * len(x) / max(len(x) - 1, 1)),
-        ),
-        Misconception(
-            "the exponential of the bias is taken",
-            lambda i, t, s, b: _siglip(s * i @ t.T + b.exp()),
-        ),
-        Misconception(
-            "a fixed bias of -10 is used, not the one given",
-            lambda i, t, s, b: _siglip(s * i @ t.T - 10),
-        ),
         Misconception("only the wrong pairs are scored", _on_logits(_wrong_only)),
         Misconception(
             "right pairs and wrong pairs are averaged each by themselves", _on_logits(_two_means)
@@ -1046,40 +843,6 @@ FLOOR = FunctionExercise(
             "the other copies are counted, the pair itself is not",
             _counted(lambda m, n: sum(k * math.log(k - 1) for k in m if k > 1) / n),
             "Among how many equal captions is the probability shared?",
-        ),
-        Misconception(
-            "the sum of ln m over the different captions is not divided at all",
-            _counted(lambda m, n: sum(math.log(k) for k in m)),
-        ),
-        Misconception(
-            "the logarithm has base 10, and the sum is not divided by N",
-            _counted(lambda m, n: sum(k * math.log10(k) for k in m)),
-        ),
-        Misconception(
-            "the logarithm has base 2, and the sum is not divided by N",
-            _counted(lambda m, n: sum(k * math.log2(k) for k in m)),
-        ),
-        Misconception(
-            "the probability 1/m is averaged, not its cost",
-            _counted(lambda m, n: len(m) / n),
-            "What does a right answer of probability 1/m cost?",
-        ),
-        Misconception(
-            "every repeated caption pays ln 2, however often it occurs",
-            _counted(lambda m, n: sum(k for k in m if k > 1) * math.log(2) / n),
-        ),
-        Misconception(
-            "only the copies after the first pay",
-            _counted(lambda m, n: sum((k - 1) * math.log(k) for k in m) / n),
-            "The first of several equal captions shares its probability, too.",
-        ),
-        Misconception(
-            "only the captions so far are counted, not the whole batch",
-            lambda captions: (
-                sum(math.log(captions[: k + 1].count(c)) for k, c in enumerate(captions))
-                / len(captions)
-            ),
-            "The whole batch is one exam; its order does not matter.",
         ),
         Misconception(
             "one is added to each count",
