@@ -74,7 +74,13 @@ print(", ".join([word for word in new if len(word) > 6][::18]), "...")
 # 3. Glue the most frequent pair together, everywhere. (Of equals, the alphabetically first.) That is one **merge**.
 # 4. Go to 2.
 #
-# Our six words stand 5, 2, 3, 4, 2 and 3 times in a text. **Predict:** which pair has the highest count, and which comes second? Then run.
+# Our six words, and how often each stands in a text:
+#
+# | word | star | starfish | fish | car | cart | cat |
+# |---|---|---|---|---|---|---|
+# | times | 5 | 2 | 3 | 4 | 2 | 3 |
+#
+# **Predict:** which pair of letters has the highest count, and which comes second? Then run.
 
 # %% tags=["nbval-check-output"]
 from clipedu.bpe import count_pairs, encode_word, merge_pair, train_steps
@@ -82,7 +88,7 @@ from clipedu.bpe import count_pairs, encode_word, merge_pair, train_steps
 six = {"star": 5, "starfish": 2, "fish": 3, "car": 4, "cart": 2, "cat": 3}
 words = {tuple(word): times for word, times in six.items()}
 for (first, second), count in count_pairs(words).most_common(5):
-    print(f"{first} + {second}   {count}")
+    print(f"{first + ' + ' + second:8} {count:>3}")
 
 # %% [markdown]
 # `a + r` is the winner: 5 times in *star*, 2 in *starfish*, 4 in *car*, 2 in *cart*. It is glued. The next in the list is `c + a`.
@@ -93,7 +99,7 @@ for (first, second), count in count_pairs(words).most_common(5):
 words = {merge_pair(word, ("a", "r")): n for word, n in words.items()}
 print("  ".join("|".join(word) for word in words), "\n")
 for (first, second), count in count_pairs(words).most_common(5):
-    print(f"{first} + {second}   {count}")
+    print(f"{first + ' + ' + second:8} {count:>3}")
 
 # %% [markdown]
 # No. In *car* and *cart* the `a` has gone into `ar`, so only *cat* is left to `c + a`. A merge takes neighbours away from other pairs: **count anew after every merge.** Reading all merges off the first list is the usual mistake with pencil and paper.
@@ -197,7 +203,7 @@ for place in (1, 2, 3, 4, 5, 6, 7, 30, 100, 300, 1000, 3838):
 # %% [markdown]
 # The captions' own favourites come first: `of`, `icon` and what they are made of. Then endings and stems, then whole words that are frequent among icons and rare elsewhere. A vocabulary shows what its texts were about.
 #
-# How does one rare word grow? And how long is a caption with more and more merges? Two cells.
+# How does one rare word grow? And how long is a caption with more and more merges? The next two cells answer.
 
 # %% tags=["nbval-check-output"]
 from clipedu.tokenizer import Tokenizer
@@ -318,7 +324,14 @@ print("a longer row makes no difference:", same(short, wide))
 # * a **key**: what do I have to offer?
 # * a **value**: what do I hand to a token that looks at me?
 #
-# Take the caption *red star*: four tokens with SOT and EOT. We choose the vectors instead of learning them. The four channels of queries and keys mean start, colour, thing and end. A colour looks for its thing, a thing for its colour; EOT looks for things, and a little for colours.
+# Take the caption *red star*: four tokens with SOT and EOT. We choose the vectors instead of learning them. The four channels of queries and keys mean start, colour, thing and end.
+#
+# | token | query: looks for | key: offers | value: (red, star) |
+# |---|---|---|---|
+# | SOT | nothing: (0, 0, 0, 0) | start: (2, 0, 0, 0) | (0, 0) |
+# | red | its thing: (0, 0, 2, 0) | colour: (0, 2, 0, 0) | (1, 0) |
+# | star | its colour: (0, 2, 0, 0) | thing: (0, 0, 2, 0) | (0, 1) |
+# | EOT | things, and a little colours: (0, 1, 2, 0) | end: (0, 0, 0, 2) | (0, 0) |
 
 # %% tags=["nbval-check-output"]
 labels = ["[SOT]", "red", "star", "[EOT]"]
@@ -411,7 +424,7 @@ show(
 )
 for name, weights in found.items():
     row = zip(heads.labels, weights[-1].tolist())
-    print(f"{name}: EOT takes", *(f"{label.strip()} {w:.2f} " for label, w in row))
+    print(f"{name}: ", *(f"{label.strip()} {w:.2f} " for label, w in row))
 
 # %%
 attention_explorer(heads.labels, heads.heads)
@@ -623,7 +636,7 @@ caption_explorer(model, tokenizer, names, start="a small dog")
 # %% [markdown]
 # Type captions of your own into the box, press Enter, and look for neighbours that a dictionary would not give you.
 #
-# An untrained tower puts all captions into one corner: any two are alike. Training spreads them out, and leaves together what belongs to the same pictures. So *near* means *drawn alike*, not *means the same*, and a name with few pictures may land anywhere.
+# An untrained tower puts all captions into one corner: any two are alike. Training spreads them out, and leaves together what belongs to the same pictures. So *near* means *drawn alike*, not *means the same*; and, as the lists above show, a name can also land among strangers.
 #
 # ## The answer
 #
