@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 import ipywidgets
 import torch
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle
 from torch import Tensor
@@ -84,48 +85,71 @@ def matrix_figure(
 
     Raises ValueError when captions or pictures are not N.
     """
-    n = len(matrix.chosen)
+    return _matrices_figure([matrix], captions, pictures)
+
+
+def both_ways_figure(
+    image: Tensor, text: Tensor, scale: float, captions: Sequence[str], pictures: Tensor | None
+) -> Figure:
+    """The same batch read along the rows, left, and down the columns, right. Arguments and errors
+    as those of `similarity_matrix` and `matrix_figure`."""
+    matrices = [similarity_matrix(image, text, scale, view) for view in ("rows", "columns")]
+    return _matrices_figure(matrices, captions, pictures)
+
+
+def _matrices_figure(
+    matrices: Sequence[Matrix], captions: Sequence[str], pictures: Tensor | None
+) -> Figure:
+    n = len(matrices[0].chosen)
     if len(captions) != n or (pictures is not None and len(pictures) != n):
         raise ValueError(f"the matrix has {n} rows; give {n} captions and as many pictures")
     use_style()
     cell = 0.62 if n <= 8 else 0.42
-    figure = Figure(figsize=(2.6 + cell * n, 1.7 + cell * n), dpi=DPI)
-    axes = figure.subplots()
-    low = -1 if matrix.view == "cosines" else 0
-    axes.imshow(matrix.values.detach().numpy(), vmin=low, vmax=1, cmap="Greys")
-    for i in range(n):
-        for j in range(n):
-            dark = float(matrix.values[i, j]) > (0.2 if low else 0.55)
-            if n <= 8:
-                colour = "white" if dark else "black"
-                text = f"{float(matrix.values[i, j]):.2f}"
-                axes.text(j, i + 0.12, text, ha="center", va="center", color=colour, fontsize=8)
-    for i, choice in enumerate(matrix.chosen.tolist()):
-        x, y = (i, choice) if matrix.view == "columns" else (choice, i)
-        _mark(axes, x, y - (0.27 if n <= 8 else 0), right=i == choice)
-    short = [textwrap.shorten(caption, 22, placeholder=" ...") for caption in captions]
-    axes.set_xticks(range(n), short, rotation=40, ha="right", rotation_mode="anchor", fontsize=8)
-    axes.set_yticks(range(n), [""] * n if pictures is not None else short, fontsize=8)
-    for i, picture in enumerate(pictures if pictures is not None else ()):
-        box = axes.inset_axes((-0.95 / n, 1 - (i + 0.95) / n, 0.9 / n, 0.9 / n))
-        box.imshow(picture.permute(1, 2, 0).clamp(0, 1).numpy(), interpolation="nearest")
-        box.set(xticks=[], yticks=[])
-    axes.tick_params(length=0)
-    axes.set_xlabel("captions")
-    axes.set_ylabel("pictures", labelpad=34 if pictures is not None else 4)
-    axes.grid(visible=False)
-    axes.set_title(f"{VIEWS[matrix.view]}\ncircle: right choice, cross: wrong choice", fontsize=9)
+    figure = Figure(figsize=((2.6 + cell * n) * len(matrices), 1.7 + cell * n), dpi=DPI)
+    for matrix, axes in zip(
+        matrices, figure.subplots(1, len(matrices), squeeze=False)[0], strict=True
+    ):
+        _draw_matrix(axes, matrix, captions, pictures)
     return figure
 
 
-def _mark(axes: object, x: float, y: float, *, right: bool) -> None:
-    """A circle or a cross that shows on black and on white."""
-    style = {"linestyle": "", "marker": "o" if right else "x", "markevery": 1}
-    for width, colour in ((3.2, "white"), (1.4, "black")):
-        axes.plot(  # type: ignore[attr-defined]
-            [x], [y], **style, markersize=7, markeredgewidth=width, markeredgecolor=colour,
+def _draw_matrix(
+    axes: Axes, matrix: Matrix, captions: Sequence[str], pictures: Tensor | None
+) -> None:
+    n, low = len(captions), -1 if matrix.view == "cosines" else 0
+    values = matrix.values.detach().numpy()
+    axes.imshow(values, vmin=low, vmax=1, cmap="Greys")
+    ink = [["white" if value > (low + 1.2) / 2 else "black" for value in row] for row in values]
+    for i in range(n if n <= 8 else 0):
+        for j in range(n):
+            number = f"{float(values[i, j]):.2f}"
+            axes.text(j, i + 0.12, number, ha="center", va="center", color=ink[i][j], fontsize=8)
+    for i, choice in enumerate(matrix.chosen.tolist()):
+        row, column = (choice, i) if matrix.view == "columns" else (i, choice)
+        axes.plot(
+            [column],
+            [row - (0.27 if n <= 8 else 0)],
+            linestyle="",
+            marker="o" if i == choice else "x",
+            markevery=1,
+            markersize=8,
+            markeredgewidth=1.6,
+            markeredgecolor=ink[row][column],
             markerfacecolor="none",
-        )  # fmt: skip
+        )
+    short = [textwrap.shorten(caption, 22, placeholder=" ...") for caption in captions]
+    axes.set_xticks(range(n), short, rotation=40, ha="right", rotation_mode="anchor", fontsize=8)
+    axes.set_yticks(range(n), short if pictures is None else [""] * n, fontsize=8)
+    if pictures is not None:
+        for i, picture in enumerate(pictures):
+            box = axes.inset_axes((-0.95 / n, 1 - (i + 0.95) / n, 0.9 / n, 0.9 / n))
+            box.imshow(picture.permute(1, 2, 0).clamp(0, 1).numpy(), interpolation="nearest")
+            box.set_axis_off()
+    axes.tick_params(length=0)
+    axes.set_xlabel("captions")
+    axes.set_ylabel("pictures", labelpad=4 if pictures is None else 34)
+    axes.grid(visible=False)
+    axes.set_title(f"{VIEWS[matrix.view]}\ncircle: right choice, cross: wrong choice", fontsize=9)
 
 
 class SimilarityExplorer(ipywidgets.VBox):
@@ -244,17 +268,19 @@ def circle_figure(stages: Mapping[str, tuple[Tensor, Tensor]], names: Sequence[s
                     markersize=7,
                     markerfacecolor="black" if is_picture else "white",
                 )
-                out = 1.17 if is_picture else 1.42
+                side = "left" if x > 0.25 else "right" if x < -0.25 else "center"
+                out = 1.1 if is_picture else 1.26
                 axes.text(
                     out * x,
                     out * y,
                     name if is_picture else f'"{name}"',
-                    ha="center",
+                    ha=side,
                     va="center",
                     fontsize=8,
                     color="#000000" if is_picture else "#0072B2",
                 )
         axes.set(xlim=(-1.75, 1.75), ylim=(-1.6, 1.6), aspect="equal", xticks=[], yticks=[])
+        axes.spines[["left", "bottom"]].set_visible(False)
         axes.set_title(title, fontsize=10)
         axes.set_xlabel("black square: picture; blue ring: caption", fontsize=8)
     return figure

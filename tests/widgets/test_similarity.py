@@ -11,6 +11,8 @@ from torch.nn import functional as F
 
 from clipedu.widgets.similarity import (
     VIEWS,
+    both_ways_figure,
+    circle_figure,
     matrix_figure,
     matrix_in_words,
     similarity_explorer,
@@ -74,9 +76,24 @@ def test_choices_are_marked_by_shape(view: str) -> None:
     pictures = torch.rand(3, 3, 8, 8, generator=torch.Generator().manual_seed(0))
     axes = matrix_figure(matrix, CAPTIONS, pictures).axes[0]
     markers = [line.get_marker() for line in axes.lines]
-    assert markers.count("o") == 2 * matrix.right and markers.count("x") == 2 * (3 - matrix.right)
+    assert markers.count("o") == matrix.right and markers.count("x") == 3 - matrix.right
     assert axes.get_xlabel() == "captions" and axes.get_ylabel() == "pictures"
     assert len(axes.child_axes) == 3
+
+
+def test_both_ways_shows_rows_and_columns_side_by_side() -> None:
+    left, right = both_ways_figure(IMAGE, TEXT, 10.0, CAPTIONS, None).axes
+    assert "rows" in left.get_title() and "columns" in right.get_title()
+    assert [line.get_marker() for line in right.lines].count("x") == 1
+
+
+def test_the_circle_draws_every_vector_of_every_stage() -> None:
+    figure = circle_figure({"before": (IMAGE, TEXT), "after": (TEXT, TEXT)}, ["c", "d", "t"])
+    assert [axes.get_title() for axes in figure.axes] == ["before", "after"]
+    for axes in figure.axes:
+        assert len(axes.lines) == 6 and {text.get_text() for text in axes.texts} >= {"c", '"c"'}
+    with pytest.raises(ValueError, match="expected"):
+        circle_figure({"three-dimensional": (unit(3, 0), unit(3, 1))}, ["c", "d", "t"])
 
 
 def test_every_control_changes_picture_and_words() -> None:

@@ -1,0 +1,241 @@
+"""Exercise 03.3: the symmetric loss."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from clipedu.classroom.spec import FunctionExercise, Misconception, Property
+from clipedu.classroom.specs.lesson_03_shared import (
+    batch,
+    both_ways,
+    rows_loss,
+    sigmoid_loss,
+)
+
+
+def _with_scale(generator: torch.Generator, scale: float) -> dict[str, Any]:
+    return {**batch(generator), "logit_scale": torch.tensor(scale)}
+
+
+def contrastive_loss(image: Tensor, text: Tensor, logit_scale: Tensor) -> Tensor:
+    """(N, E), (N, E), () -> ()."""
+    return both_ways(logit_scale * image @ text.T)
+
+
+def _first_caption(logits: Tensor) -> Tensor:
+    answers = torch.zeros(len(logits), dtype=torch.long)
+    return (F.cross_entropy(logits, answers) + F.cross_entropy(logits.T, answers)) / 2
+
+
+def _softmax_twice(logits: Tensor) -> Tensor:
+    answers = torch.arange(len(logits))
+    rows = F.cross_entropy(logits.softmax(dim=1), answers)
+    return (rows + F.cross_entropy(logits.T.softmax(dim=1), answers)) / 2
+
+
+def _without_right(logits: Tensor) -> Tensor:
+    rest = logits.masked_fill(torch.eye(len(logits), dtype=torch.bool), -math.inf)
+    per_row, per_column = rest.logsumexp(dim=1), rest.logsumexp(dim=0)
+    return ((per_row + per_column) / 2 - logits.diagonal()).mean()
+
+
+def _whole_matrix(logits: Tensor) -> Tensor:
+    return -logits.flatten().log_softmax(dim=0).view_as(logits).diagonal().mean()
+
+
+def _mean_probability(logits: Tensor) -> Tensor:
+    rows, columns = (x.softmax(dim=1).diagonal().mean() for x in (logits, logits.T))
+    return -(rows.log() + columns.log()) / 2
+
+
+def _one_place_off(logits: Tensor) -> Tensor:
+    answers = (torch.arange(len(logits)) + 1) % len(logits)
+    return (F.cross_entropy(logits, answers) + F.cross_entropy(logits.T, answers)) / 2
+
+
+def _right_probability(logits: Tensor) -> Tensor:
+    both = logits.softmax(dim=1) + logits.softmax(dim=0)
+    return both.diagonal().mean() / 2
+
+
+LOSS = FunctionExercise(
+    id="03.3",
+    name="contrastive_loss",
+    reference=contrastive_loss,
+    inputs=batch,
+    gradient=("image", "text", "logit_scale"),
+    properties=(
+        Property(
+            "the result changes when pictures and captions swap roles",
+            lambda f, image, text, scale: (f(image, text, scale), f(text, image, scale)),
+        ),
+        Property(
+            "the result changes when the pairs come in another order",
+            lambda f, image, text, scale: (
+                f(image, text, scale),
+                f(image.flip(0), text.flip(0), scale),
+            ),
+        ),
+    ),
+    extremes={
+        "a batch of one": lambda g: batch(g, 1),
+        "a logit scale of 1,000": lambda g: _with_scale(g, 1000.0),
+        "the smallest scale, 0": lambda g: _with_scale(g, 0.0),
+    },
+    misconceptions=(
+        Misconception(
+            "only the rows are scored, not the columns",
+            lambda i, t, s: rows_loss(s * i @ t.T),
+            "Which question does a column ask?",
+        ),
+        Misconception(
+            "only the columns are scored, not the rows",
+            lambda i, t, s: rows_loss(s * t @ i.T),
+            "Which question does a row ask?",
+        ),
+        Misconception(
+            "the two losses are added, not averaged",
+            lambda i, t, s: 2 * contrastive_loss(i, t, s),
+            "What must the loss of guessing among N be?",
+        ),
+        Misconception(
+            "the cosines are divided by the logit scale",
+            lambda i, t, s: both_ways(i @ t.T / s),
+            "The scale is 1 / temperature: which of the two multiplies?",
+        ),
+        Misconception("the logit scale is left out", lambda i, t, s: both_ways(i @ t.T)),
+        Misconception(
+            "the exponential of the logit scale is taken, which is done already",
+            lambda i, t, s: both_ways(s.exp() * i @ t.T),
+            "The function is given the multiplier itself.",
+        ),
+        Misconception(
+            "the cosines are multiplied by the logarithm of the scale",
+            lambda i, t, s: both_ways(s.log() * i @ t.T),
+        ),
+        Misconception(
+            "the scale is multiplied in twice", lambda i, t, s: both_ways(s * s * i @ t.T)
+        ),
+        Misconception(
+            "the first caption is the right answer for every picture",
+            lambda i, t, s: _first_caption(s * i @ t.T),
+            "In which column does row i have its right answer?",
+        ),
+        Misconception(
+            "the cross-entropy is given probabilities where it wants scores",
+            lambda i, t, s: _softmax_twice(s * i @ t.T),
+            "torch's cross_entropy takes the softmax itself.",
+        ),
+        Misconception(
+            "one softmax is taken over the whole matrix",
+            lambda i, t, s: _whole_matrix(s * i @ t.T),
+            "How many questions are there, and how many answers does each have?",
+        ),
+        Misconception(
+            "the right caption is left out of the denominator",
+            lambda i, t, s: _without_right(s * i @ t.T),
+            "A softmax sums over all captions, the right one too.",
+        ),
+        Misconception(
+            "the logarithm is taken of the mean probability",
+            lambda i, t, s: _mean_probability(s * i @ t.T),
+            "First the logarithm of each pair, then the mean.",
+        ),
+        Misconception(
+            "only the right pairs are scored, not the wrong ones",
+            lambda i, t, s: -(s * (i * t).sum(dim=1)).mean(),
+            "What keeps all vectors from becoming equal?",
+        ),
+        Misconception(
+            "a sigmoid is used in place of the softmax", lambda i, t, s: sigmoid_loss(s * i @ t.T)
+        ),
+        Misconception(
+            "each entry is judged by itself and the mean is taken over all N x N",
+            lambda i, t, s: sigmoid_loss(s * i @ t.T) / len(i),
+            "A softmax compares the captions of one row with each other.",
+        ),
+        Misconception(
+            "only the rows are scored, and the cosines are divided by the scale",
+            lambda i, t, s: rows_loss(i @ t.T / s),
+            "Two things: the columns ask, too, and the scale multiplies.",
+        ),
+        Misconception(
+            "only the rows are scored, and the logit scale is left out",
+            lambda i, t, s: rows_loss(i @ t.T),
+            "Two things: the columns ask, too, and the cosines need their scale.",
+        ),
+        Misconception(
+            "only the rows are scored, and the exponential of the scale is taken again",
+            lambda i, t, s: rows_loss(s.exp() * i @ t.T),
+        ),
+        Misconception(
+            "the two losses are added and the cosines are divided by the scale",
+            lambda i, t, s: 2 * both_ways(i @ t.T / s),
+        ),
+        Misconception(
+            "the two losses are added and the logit scale is left out",
+            lambda i, t, s: 2 * both_ways(i @ t.T),
+        ),
+        Misconception(
+            "the two losses are added and the exponential of the scale is taken again",
+            lambda i, t, s: 2 * both_ways(s.exp() * i @ t.T),
+        ),
+        Misconception(
+            "only the rows are scored, and their loss is halved",
+            lambda i, t, s: rows_loss(s * i @ t.T) / 2,
+            "The other half of the mean is missing.",
+        ),
+        Misconception(
+            "the right answers are one place off",
+            lambda i, t, s: _one_place_off(s * i @ t.T),
+            "In which column does row i have its right answer? Count from 0.",
+        ),
+        Misconception(
+            "probabilities are averaged without their logarithm",
+            lambda i, t, s: -_right_probability(s * i @ t.T),
+            "A cross-entropy is minus the logarithm of the probability.",
+        ),
+        Misconception(
+            "a fixed scale of 1 / 0.07 is used, not the one given",
+            lambda i, t, s: both_ways(i @ t.T / 0.07),
+        ),
+        Misconception(
+            "a fixed scale of 100 is used, not the one given",
+            lambda i, t, s: both_ways(100 * i @ t.T),
+        ),
+        Misconception(
+            "squared distances are used as scores",
+            lambda i, t, s: both_ways(s * ((i[:, None] - t[None]) ** 2).sum(dim=-1)),
+            "A score must be large for vectors that are close.",
+        ),
+        Misconception(
+            "negative squared distances are used as scores",
+            lambda i, t, s: both_ways(-s * ((i[:, None] - t[None]) ** 2).sum(dim=-1)),
+            "The score is scale x cosine.",
+        ),
+        Misconception(
+            "pictures are compared with pictures", lambda i, t, s: both_ways(s * i @ i.T)
+        ),
+        Misconception("the scores are negated", lambda i, t, s: both_ways(-s * i @ t.T)),
+        Misconception(
+            "channels are compared with channels, not pictures with captions",
+            lambda i, t, s: both_ways(s * i.T @ t),
+            "Which shape must the matrix have?",
+        ),
+        Misconception(
+            "the captions are not transposed",
+            lambda i, t, s: both_ways(s * (i @ t)),
+            "(N, E) times what gives (N, N)?",
+        ),
+        Misconception(
+            "the vectors are normalised over the batch",
+            lambda i, t, s: both_ways(s * F.normalize(i, dim=0) @ F.normalize(t, dim=0).T),
+            "The vectors have length 1 already.",
+        ),
+    ),
+)
