@@ -147,7 +147,9 @@ def _draw_matrix(
             box.set_axis_off()
     axes.tick_params(length=0)
     axes.set_xlabel("captions")
-    axes.set_ylabel("pictures", labelpad=4 if pictures is None else 34)
+    axes.set_ylabel("pictures")
+    if pictures is not None:
+        axes.yaxis.set_label_coords(-1 / n - 0.03, 0.5)  # before the pictures
     axes.grid(visible=False)
     axes.set_title(f"{VIEWS[matrix.view]}\ncircle: right choice, cross: wrong choice", fontsize=9)
 
@@ -269,10 +271,10 @@ def circle_figure(stages: Mapping[str, tuple[Tensor, Tensor]], names: Sequence[s
                     markerfacecolor="black" if is_picture else "white",
                 )
                 side = "left" if x > 0.25 else "right" if x < -0.25 else "center"
-                out = 1.1 if is_picture else 1.26
+                out, shift = (1.1, -0.08) if is_picture else (1.26, 0.1)  # apart where they meet
                 axes.text(
                     out * x,
-                    out * y,
+                    out * y + shift,
                     name if is_picture else f'"{name}"',
                     ha=side,
                     va="center",

@@ -3,7 +3,7 @@
 #
 # **Which caption goes with which picture?**
 #
-# About 60 minutes to read and do; about two minutes to run on two CPU cores.
+# About 60 minutes to read and do; about a minute to run on two CPU cores.
 # Rebuilds section 2.3 and Figure 3 of Radford et al. 2021 (arXiv 2103.00020), and in small the comparison of its Figure 2.
 
 # %%
