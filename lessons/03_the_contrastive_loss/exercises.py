@@ -221,70 +221,6 @@ def contrastive_loss(image, text, logit_scale):
 # %% tags=["exercise"]
 EXERCISE = dict(
     id="03.4",
-    title="Its gradient, by hand",
-    points=3,
-    minutes=12,
-    difficulty="hard",
-    goal="Derive who is pulled and who is pushed, for both directions, without autograd.",
-    hints=[
-        "For one row of scores with right answer y, the derivative of the cross-entropy is softmax - onehot(y). The mean over N rows divides by N.",
-        "Each entry belongs to a row and to a column and gets a part from both. Which part has its softmax along dim=0?",
-        "gradient = ((softmax along dim=1) - I + (softmax along dim=0) - I) / (2 N), with I the identity matrix.",
-    ],
-)
-
-# %% [markdown]
-# `logits` is (N, N), the loss is the symmetric one of section 1: the mean of the rows' and the columns' mean cross-entropy. Return its derivative with respect to each logit, (N, N), in closed form: no `backward`.
-# To try yours on: for the logits `[[3, 1, -1], [2, 2, 0], [0, 1, 4]]` autograd gives, rounded,
-#
-# | | | |
-# |---|---|---|
-# | -0.071 | 0.055 | 0.004 |
-# | 0.121 | -0.159 | 0.014 |
-# | 0.009 | 0.043 | -0.015 |
-
-# %%
-def contrastive_gradient(logits: Tensor) -> Tensor:
-    """(N, N) -> (N, N)."""
-    ### BEGIN SOLUTION
-    n = len(logits)
-    answers = torch.eye(n, dtype=logits.dtype, device=logits.device)
-    rows = (logits.softmax(dim=1) - answers) / n
-    columns = (logits.softmax(dim=0) - answers) / n
-    return (rows + columns) / 2
-    ### END SOLUTION
-
-# %%
-check("03.4", contrastive_gradient)
-
-# %% the columns' half is not turned back tags=["wrong"]
-def contrastive_gradient(logits):
-    n = len(logits)
-    eye = torch.eye(n)
-    return (logits.softmax(dim=1) - eye + logits.T.softmax(dim=1) - eye) / (2 * n)
-
-# %% only the rows' half is there, at full weight tags=["wrong"]
-def contrastive_gradient(logits):
-    return (logits.softmax(dim=1) - torch.eye(len(logits))) / len(logits)
-
-# %% the right answers are taken off once, not once for each direction tags=["wrong"]
-def contrastive_gradient(logits):
-    both = logits.softmax(dim=0) + logits.softmax(dim=1)
-    return (both - torch.eye(len(logits))) / (2 * len(logits))
-
-# %% the mean over the N pairs is forgotten tags=["wrong"]
-def contrastive_gradient(logits):
-    eye = torch.eye(len(logits))
-    return ((logits.softmax(dim=0) - eye) + (logits.softmax(dim=1) - eye)) / 2
-
-# %% the sign is flipped tags=["wrong"]
-def contrastive_gradient(logits):
-    eye = torch.eye(len(logits))
-    return (2 * eye - logits.softmax(dim=0) - logits.softmax(dim=1)) / (2 * len(logits))
-
-# %% tags=["exercise"]
-EXERCISE = dict(
-    id="03.5",
     title="Hold the scale at its maximum",
     points=2,
     minutes=8,
@@ -310,7 +246,7 @@ def clamp_scale(log_scale: nn.Parameter, maximum: float) -> None:
     ### END SOLUTION
 
 # %%
-check("03.5", clamp_scale)
+check("03.4", clamp_scale)
 
 # %% the logarithm is compared with the maximum of the multiplier tags=["wrong"]
 def clamp_scale(log_scale, maximum):
@@ -332,6 +268,59 @@ def clamp_scale(log_scale, maximum):
 def clamp_scale(log_scale, maximum):
     with torch.no_grad():
         log_scale.clamp_(min=math.log(maximum))
+
+# %% tags=["exercise"]
+EXERCISE = dict(
+    id="03.5",
+    title="The floor under the loss",
+    points=2,
+    minutes=10,
+    difficulty="medium",
+    goal="Compute, before any training, the loss that repeated captions make unreachable.",
+    hints=[
+        "If a caption occurs m times, m equal columns share the probability: each gets 1/m at most, and each of these m pairs pays -ln(1/m).",
+        "floor = (1/N) x the sum over all N pairs of ln(how often the pair's caption occurs)",
+        "Counter(captions) tells how often each occurs. Go over all N captions, not over the different ones only.",
+    ],
+)
+
+# %% [markdown]
+# `captions` is the list of the N captions of a batch. Return the least mean loss that any model can reach when nothing is masked (section 8). For `["cake", "cake", "watch"]` it is 0.462, for captions that all differ it is 0.
+
+# %%
+def floor_of(captions: list[str]) -> float:
+    """N captions -> nats."""
+    ### BEGIN SOLUTION
+    times = Counter(captions)
+    return sum(math.log(times[caption]) for caption in captions) / len(captions)
+    ### END SOLUTION
+
+# %%
+check("03.5", floor_of)
+
+# %% each different caption pays ln m only once tags=["wrong"]
+def floor_of(captions):
+    counts = Counter(captions).values()
+    return sum(math.log(m) for m in counts) / len(captions)
+
+# %% each different caption counts once, however often it occurs tags=["wrong"]
+def floor_of(captions):
+    counts = Counter(captions).values()
+    return sum(math.log(m) for m in counts) / len(counts)
+
+# %% N is divided by the number of different captions before the logarithm tags=["wrong"]
+def floor_of(captions):
+    return math.log(len(captions) / len(set(captions)))
+
+# %% the logarithm has base 2 tags=["wrong"]
+def floor_of(captions):
+    counts = Counter(captions)
+    return sum(math.log2(counts[c]) for c in captions) / len(captions)
+
+# %% the entropy of the captions is computed tags=["wrong"]
+def floor_of(captions):
+    shares = [m / len(captions) for m in Counter(captions).values()]
+    return -sum(p * math.log(p) for p in shares)
 
 # %% tags=["exercise"]
 EXERCISE = dict(
@@ -394,55 +383,66 @@ def siglip_loss(image, text, logit_scale, bias):
 # %% tags=["exercise"]
 EXERCISE = dict(
     id="03.7",
-    title="The floor under the loss",
-    points=2,
-    minutes=10,
-    difficulty="medium",
-    goal="Compute, before any training, the loss that repeated captions make unreachable.",
+    title="Its gradient, by hand",
+    points=3,
+    minutes=12,
+    difficulty="hard",
+    goal="Derive who is pulled and who is pushed, for both directions, without autograd.",
     hints=[
-        "If a caption occurs m times, m equal columns share the probability: each gets 1/m at most, and each of these m pairs pays -ln(1/m).",
-        "floor = (1/N) x the sum over all N pairs of ln(how often the pair's caption occurs)",
-        "Counter(captions) tells how often each occurs. Go over all N captions, not over the different ones only.",
+        "For one row of scores with right answer y, the derivative of the cross-entropy is softmax - onehot(y). The mean over N rows divides by N.",
+        "Each entry belongs to a row and to a column and gets a part from both. Which part has its softmax along dim=0?",
+        "gradient = ((softmax along dim=1) - I + (softmax along dim=0) - I) / (2 N), with I the identity matrix.",
     ],
 )
 
 # %% [markdown]
-# `captions` is the list of the N captions of a batch. Return the least mean loss that any model can reach when nothing is masked (section 8). For `["cake", "cake", "watch"]` it is 0.462, for captions that all differ it is 0.
+# `logits` is (N, N), the loss is the symmetric one of section 1: the mean of the rows' and the columns' mean cross-entropy. Return its derivative with respect to each logit, (N, N), in closed form: no `backward`.
+# To try yours on: for the logits `[[3, 1, -1], [2, 2, 0], [0, 1, 4]]` autograd gives, rounded,
+#
+# | | | |
+# |---|---|---|
+# | -0.071 | 0.055 | 0.004 |
+# | 0.121 | -0.159 | 0.014 |
+# | 0.009 | 0.043 | -0.015 |
 
 # %%
-def floor_of(captions: list[str]) -> float:
-    """N captions -> nats."""
+def contrastive_gradient(logits: Tensor) -> Tensor:
+    """(N, N) -> (N, N)."""
     ### BEGIN SOLUTION
-    times = Counter(captions)
-    return sum(math.log(times[caption]) for caption in captions) / len(captions)
+    n = len(logits)
+    answers = torch.eye(n, dtype=logits.dtype, device=logits.device)
+    rows = (logits.softmax(dim=1) - answers) / n
+    columns = (logits.softmax(dim=0) - answers) / n
+    return (rows + columns) / 2
     ### END SOLUTION
 
 # %%
-check("03.7", floor_of)
+check("03.7", contrastive_gradient)
 
-# %% each different caption pays ln m only once tags=["wrong"]
-def floor_of(captions):
-    counts = Counter(captions).values()
-    return sum(math.log(m) for m in counts) / len(captions)
+# %% the columns' half is not turned back tags=["wrong"]
+def contrastive_gradient(logits):
+    n = len(logits)
+    eye = torch.eye(n)
+    return (logits.softmax(dim=1) - eye + logits.T.softmax(dim=1) - eye) / (2 * n)
 
-# %% each different caption counts once, however often it occurs tags=["wrong"]
-def floor_of(captions):
-    counts = Counter(captions).values()
-    return sum(math.log(m) for m in counts) / len(counts)
+# %% only the rows' half is there, at full weight tags=["wrong"]
+def contrastive_gradient(logits):
+    return (logits.softmax(dim=1) - torch.eye(len(logits))) / len(logits)
 
-# %% N is divided by the number of different captions before the logarithm tags=["wrong"]
-def floor_of(captions):
-    return math.log(len(captions) / len(set(captions)))
+# %% the right answers are taken off once, not once for each direction tags=["wrong"]
+def contrastive_gradient(logits):
+    both = logits.softmax(dim=0) + logits.softmax(dim=1)
+    return (both - torch.eye(len(logits))) / (2 * len(logits))
 
-# %% the logarithm has base 2 tags=["wrong"]
-def floor_of(captions):
-    counts = Counter(captions)
-    return sum(math.log2(counts[c]) for c in captions) / len(captions)
+# %% the mean over the N pairs is forgotten tags=["wrong"]
+def contrastive_gradient(logits):
+    eye = torch.eye(len(logits))
+    return ((logits.softmax(dim=0) - eye) + (logits.softmax(dim=1) - eye)) / 2
 
-# %% the entropy of the captions is computed tags=["wrong"]
-def floor_of(captions):
-    shares = [m / len(captions) for m in Counter(captions).values()]
-    return -sum(p * math.log(p) for p in shares)
+# %% the sign is flipped tags=["wrong"]
+def contrastive_gradient(logits):
+    eye = torch.eye(len(logits))
+    return (2 * eye - logits.softmax(dim=0) - logits.softmax(dim=1)) / (2 * len(logits))
 
 # %% tags=["exercise"]
 EXERCISE = dict(

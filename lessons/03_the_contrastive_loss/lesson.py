@@ -332,7 +332,7 @@ print("torch agrees with the formula:", torch.allclose(logits.grad, by_formula, 
 print("every row sums to zero:", bool((logits.grad.sum(dim=1).abs() < 1e-6).all()))
 
 # %% [markdown]
-# What the right caption gains, the wrong ones lose, in proportion to how likely the model took them to be. The row of the watch is done: nothing moves. (The whole loss adds the columns' half; that is exercise 03.4.)
+# What the right caption gains, the wrong ones lose, in proportion to how likely the model took them to be. The row of the watch is done: nothing moves. (The whole loss adds the columns' half; that is exercise 03.7.)
 #
 # Now let the six vectors move on their circle: no towers, plain gradient steps at scale 10. **Predict** where three pairs end up.
 
@@ -721,4 +721,4 @@ similarity_explorer(image64, text64, asked, drawn, scale64.item())
 #
 # On a GPU nothing in the formulas changes, only the batch. The paper's 32,768 pairs make a matrix of 1,074 million entries; lesson 08 computes it in pieces.
 #
-# **Next**: [the exercises of lesson 03](../exercises/03_the_contrastive_loss.ipynb), where you write the loss, its gradient, the clamp, SigLIP and the floor; then [lesson 04, Train a CLIP](04_train_a_clip.ipynb), where this loss trains two towers for minutes instead of seconds.
+# **Next**: [the exercises of lesson 03](../exercises/03_the_contrastive_loss.ipynb), where you write the loss, the clamp, the floor, SigLIP and the gradient; then [lesson 04, Train a CLIP](04_train_a_clip.ipynb), where this loss trains two towers for minutes instead of seconds.

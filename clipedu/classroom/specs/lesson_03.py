@@ -12,4 +12,4 @@ from clipedu.classroom.specs.lesson_03_loss import LOSS
 from clipedu.classroom.specs.lesson_03_rows import NORMALISE, READ
 from clipedu.classroom.specs.lesson_03_siglip import SIGLIP
 
-EXERCISES = [READ, NORMALISE, LOSS, GRADIENT, CLAMP, SIGLIP, FLOOR]
+EXERCISES = [READ, NORMALISE, LOSS, CLAMP, FLOOR, SIGLIP, GRADIENT]

@@ -1,4 +1,4 @@
-"""Exercise 03.5: the cap on the logit scale."""
+"""Exercise 03.4: the cap on the logit scale."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def _recorded(log_scale: nn.Parameter, maximum: float) -> None:
 
 
 CLAMP = FunctionExercise(
-    id="03.5",
+    id="03.4",
     name="clamp_scale",
     reference=clamp_scale,
     inputs=_scale_and_maximum,

@@ -1,4 +1,4 @@
-"""Exercise 03.7: the floor under the loss when captions repeat."""
+"""Exercise 03.5: the floor under the loss when captions repeat."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def _neighbours(captions: list[str]) -> float:
 
 
 FLOOR = FunctionExercise(
-    id="03.7",
+    id="03.5",
     name="floor_of",
     reference=floor_of,
     inputs=_captions,

@@ -1,4 +1,4 @@
-"""Exercise 03.4: the gradient of the symmetric loss."""
+"""Exercise 03.7: the gradient of the symmetric loss."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def _gradient_variant(formula: Any) -> Any:
 
 
 GRADIENT = FunctionExercise(
-    id="03.4",
+    id="03.7",
     name="contrastive_gradient",
     reference=contrastive_gradient,
     inputs=_logits,
