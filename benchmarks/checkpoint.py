@@ -221,7 +221,7 @@ def as_markdown(card: dict[str, Any]) -> str:
         "## Limits",
         "",
         "* It knows icons and emoji, in English words, lower case. Photographs mean nothing to it.",
-        "* Digits, counting and fine differences are near chance, as in the paper (section 6).",
+        "* It is poor at digits. Counting and fine differences are not measured.",
         "* Emoji of people carry the choices of those who drew and named them; do not use the "
         "model to judge people.",
         "* The pictures' licences are in NOTICE.md.",

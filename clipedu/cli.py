@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from clipedu import __version__
+from clipedu.files import write_whole
 
 
 @dataclass(frozen=True)
@@ -121,11 +122,4 @@ def explain(error: Exception) -> str:
 
 def write_json(path: Path, data: dict[str, Any]) -> None:
     """Write the file whole or not at all; makes its folder. Raises OSError when it cannot."""
-    text = json.dumps(data, indent=2, allow_nan=False) + "\n"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        partial.write_text(text, "utf-8")
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
+    write_whole(path, json.dumps(data, indent=2, allow_nan=False) + "\n")

@@ -33,6 +33,7 @@ from tqdm.auto import tqdm
 
 from clipedu import openai_bpe
 from clipedu.bpe import encode_word, train_steps
+from clipedu.files import write_whole
 
 # GPT-2's pattern: every character of a text falls into exactly one word, spaces included.
 _WORDS = regex.compile(
@@ -254,15 +255,7 @@ class Tokenizer:
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write JSON, whole or not at all: a failure leaves what was at `path` before."""
-        target = Path(path)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        draft = target.with_name(f".{target.name}.{os.getpid()}.draft")
-        try:
-            text = json.dumps(self.to_dict(), ensure_ascii=False, indent=0)
-            draft.write_text(text + "\n", encoding="utf-8")
-            os.replace(draft, target)
-        finally:
-            draft.unlink(missing_ok=True)  # it is there only after a failure
+        write_whole(path, json.dumps(self.to_dict(), ensure_ascii=False, indent=0) + "\n")
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Tokenizer:

@@ -24,6 +24,7 @@ FLOORS = {
     "tokenizer": 1,
     "device": 1,
     "plots": 1,
+    "files": 0,
     "__init__": 0,
 }
 # Files that belong to a room without being in a folder of its name, beside cli_*.py.

@@ -14,8 +14,6 @@ builds of the same text write the same bytes.
 from __future__ import annotations
 
 import copy
-import os
-import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -43,6 +41,7 @@ from clipedu.classroom.source import (
     parse_lesson,
     shown_path,
 )
+from clipedu.files import write_whole
 
 __all__ = [
     "BuildReport",
@@ -218,19 +217,6 @@ def _entry(path: Path, status: str, seconds: float) -> NotebookReport:
 
 def _same(path: Path, text: str) -> bool:
     return path.exists() and path.read_bytes() == text.encode()
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write a file whole or not at all: a reader sees the old one or the new one."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(text.encode())
-        os.chmod(name, 0o644)  # mkstemp makes it private
-        os.replace(name, path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
 
 
 def _orphans(root: Path, made: set[Path], report: BuildReport) -> list[Finding]:

@@ -5,14 +5,13 @@ about itself."""
 from __future__ import annotations
 
 import json
-import os
 import re
-import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from clipedu.classroom.report import Report
+from clipedu.files import write_whole
 
 STATUSES = {
     "graded": "every exercise was attempted and judged",
@@ -109,22 +108,9 @@ def file_name(student: str) -> str:
     return f"{safe[:80]}-{hashlib.sha256(student.encode(errors='surrogatepass')).hexdigest()[:8]}"
 
 
-def write_whole(path: Path, text: str) -> None:
-    """Write a file whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".writing-")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", errors="replace", newline="") as file:
-            file.write(text)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
-
-
 def write_json(path: Path, entry: Any) -> None:
-    write_whole(path, json.dumps(entry, indent=1, ensure_ascii=False) + "\n")
+    text = json.dumps(entry, indent=1, ensure_ascii=False) + "\n"
+    write_whole(path, text, errors="replace")
 
 
 def save_result(folder: Path, result: Result) -> None:

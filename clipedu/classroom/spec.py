@@ -21,6 +21,11 @@ Inputs = Callable[[torch.Generator], dict[str, Any]]
 _ID = re.compile(r"^\d\d\.\d{1,2}$")
 
 
+def whole(generator: torch.Generator, low: int, high: int) -> int:
+    """A random whole number from low to high, both included: for `inputs` whose sizes vary."""
+    return int(torch.randint(low, high + 1, (), generator=generator))
+
+
 @dataclass(frozen=True)
 class Misconception:
     """A known wrong answer. `when` ends the sentence "this is what you get when ..."; the report

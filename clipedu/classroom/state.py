@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
+
+from clipedu.files import write_whole
 
 
 @dataclass
@@ -78,15 +79,7 @@ def save(progress: dict[str, Progress]) -> str:
         indent=1,
     )
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name)
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.write(text + "\n")
-            os.replace(temporary, path)
-        except OSError:
-            os.unlink(temporary)
-            raise
+        write_whole(path, text + "\n")
     except OSError as error:
         return f"Your progress could not be saved in {path}: {error.strerror or error}."
     return ""

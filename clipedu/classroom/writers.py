@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from clipedu.classroom.assignment import Assignment
-from clipedu.classroom.gradebook import STATUSES, Result, file_name, write_whole
+from clipedu.classroom.gradebook import STATUSES, Result, file_name
+from clipedu.files import write_whole
 
 STYLE = (
     "body{font:16px/1.5 system-ui,sans-serif;max-width:60em;margin:2em auto;padding:0 1em;"
@@ -60,7 +61,7 @@ def write_csv(path: Path, assignment: Assignment, results: list[Result]) -> None
             file=result.file,
         )
         writer.writerow({key: plain_cell(value) for key, value in row.items()})
-    write_whole(path, buffer.getvalue())
+    write_whole(path, buffer.getvalue(), errors="replace")
 
 
 def plain_cell(value: Any) -> str:
@@ -100,7 +101,7 @@ def gradescope(result: Result) -> dict[str, Any]:
 def write_gradescope(folder: Path, results: list[Result]) -> None:
     for result in results:
         text = json.dumps(gradescope(result), indent=1, ensure_ascii=False)
-        write_whole(folder / f"{file_name(result.student)}.json", text + "\n")
+        write_whole(folder / f"{file_name(result.student)}.json", text + "\n", errors="replace")
 
 
 def summarize(assignment: Assignment, results: list[Result]) -> dict[str, Any]:
@@ -187,8 +188,9 @@ def write_html(folder: Path, assignment: Assignment, results: list[Result]) -> N
         write_whole(
             folder / "students" / f"{file_name(result.student)}.html",
             student_page(assignment, result),
+            errors="replace",
         )
-    write_whole(folder / "index.html", class_page(assignment, results))
+    write_whole(folder / "index.html", class_page(assignment, results), errors="replace")
 
 
 def student_page(assignment: Assignment, result: Result) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import math
-import os
 import signal
 import sys
 import threading
@@ -15,6 +14,7 @@ from typing import Any
 
 from tqdm import tqdm
 
+from clipedu.files import write_whole
 from clipedu.training.recipe import Recipe
 
 HISTORY_NAME = "history.jsonl"
@@ -32,9 +32,7 @@ class History:
         if upto and before is not None:
             self.rows = [row for row in read_history(before) if row["step"] <= upto]
         if self._path is not None:
-            draft = self._path.with_suffix(".draft")
-            draft.write_text("".join(json.dumps(row) + "\n" for row in self.rows), "utf-8")
-            os.replace(draft, self._path)
+            write_whole(self._path, "".join(json.dumps(row) + "\n" for row in self.rows))
 
     def append(self, row: dict[str, Any]) -> None:
         """Adds a row. A disk that is full costs the file, not the run."""

@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from clipedu.files import write_whole
 from clipedu.models import PRESETS, CLIPConfig
 from clipedu.pairs import Augmentation
 
@@ -114,7 +115,7 @@ class Recipe:
 
     def save(self, path: str | Path) -> None:
         """Writes JSON that people can read."""
-        Path(path).write_text(json.dumps(self.to_dict(), indent=1) + "\n", "utf-8")
+        write_whole(path, json.dumps(self.to_dict(), indent=1) + "\n")
 
     @classmethod
     def load(cls, path: str | Path) -> Recipe:

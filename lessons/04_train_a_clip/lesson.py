@@ -63,7 +63,7 @@ loss = info_nce(image, text, scale)
 print(f"loss {loss.item():.2f}; a guess among 8 costs ln 8 = {math.log(8):.2f}")
 
 # %% [markdown]
-# It is near ln 8 and not exactly there: random towers already give some captions a higher score than others, and the logit scale of 14.3 makes
+# It lies above ln 8: random towers already give some captions a higher score than others, mostly wrong ones, and the logit scale of 14.3 makes
 # those differences count.
 #
 # Now the step. Four lines: forget old gradients, compute new ones, move the weights, clamp the logit scale.
@@ -163,11 +163,13 @@ print("logit_scale is spared:", "logit_scale" in spared["names"])
 # Most *tensors* may be spared, yet nearly all *numbers* are decayed: gains and biases are many but short.
 #
 # ### Pictures, changed so that their captions stay true
-# The paper's only augmentation is a random square crop (section 2.4): with 400 million pairs, few pictures come twice. Ours come back every 46 steps. What differs between
+# The paper's only augmentation is a random square crop (section 2.4). It shows each of its 400 million pictures 32 times; the cell below says how often this run shows one of ours. What differs between
 # families that draw icons is the pen, so that is what we vary.
 
 # %%
 recipe = RECIPES["lesson"]
+times = recipe.steps * recipe.batch_size / len(pairs)
+print(f"{len(pairs):,} pictures, each shown about {times:.1f} times in {recipe.steps} steps of {recipe.batch_size}")
 plain, words = pairs.batch_at(0, 8, seed=9, how=NONE)
 changed, _ = pairs.batch_at(0, 8, seed=9, how=recipe.augmentation)
 again, _ = pairs.batch_at(0, 8, seed=9, how=dataclasses.replace(recipe.augmentation, thicken=1.0))
@@ -230,7 +232,6 @@ from clipedu.evaluation import load_task
 
 task = load_task("lucide")
 with torch.no_grad():
-    names = tokenizer(task.class_names, context_length=32)  # (297, 32)
     text = result.model.encode_text(result.tokenizer(task.class_names, 32), normalize=True)  # (297, E)
     image = result.model.encode_image(to_model(task.pictures), normalize=True)  # (297, E)
 guess = (image @ text.T).argmax(dim=1)  # (297,)
@@ -265,6 +266,8 @@ for name in held_out:
 # %% tags=["nbval-check-output"]
 long = zero_shot(shipped, shipped_tokenizer, task)
 print("classes:", len(task.class_names), "pictures:", len(task))
+size = count_parameters(shipped)
+print(f"{size:,} parameters; the paper's ViT-L/14@336px has {427_944_193 / size:.0f} times as many")
 print("the shipped model names more than half of them:", long.top1 > 0.5)
 print("its five best guesses hold the right one for over three quarters:", long.top5 > 0.75)
 
@@ -274,7 +277,7 @@ show(ranking_figure(task.pictures[some], rankings, right), ranking_words(ranking
 
 # %% [markdown]
 # The paper's own zero-shot figure for ImageNet is 76.2 % among 1,000 classes (Table 1). Ours is not comparable: drawings instead of photographs, fewer classes, and a
-# model some two hundred times smaller than theirs. What is the same is the question: **name what you never saw.**
+# far smaller model, as printed above. What is the same is the question: **name what you never saw.**
 
 # %% [markdown]
 # ## A run that cheats
@@ -346,9 +349,9 @@ print("the painted run names fewer than 2 in 100 Lucide pictures:", paint.zero_s
 # %% [markdown]
 # A hundred steps are few: the plain run has only begun, and the 300 steps above show where it goes. The painted run has by far the better loss, and it stands just where a model that sees
 # the colour and nothing else would stand. It found a **shortcut**: the colour alone tells most captions of a batch apart, it is far easier to see than a shape, and gradient descent takes
-# what is easy first. With 800 steps a run of this kind was still at chance. Nothing in the loss says so. Only a task that the shortcut does not solve can.
+# what is easy first. Nothing in the loss says so. Only a task that the shortcut does not solve can.
 #
-# This is why every run here is measured on families that it never saw, and why colours stay out of our captions. (Lesson 12 comes back to shortcuts.)
+# This is why every run here is measured on families that it never saw, and why our pictures get no random colours.
 
 # %% [markdown]
 # ## Break it off, go on
@@ -428,6 +431,6 @@ for name in held_out:
 
 # %% [markdown]
 # **Now you:** the [exercises of lesson 04](../exercises/04_train_a_clip.ipynb) let you write the schedule, the parameter groups and the zero-shot weights, and find the fault in a broken training step. Then
-# [lesson 05: zero-shot transfer](05_zero_shot.ipynb) asks what a classifier made of words can do.
+# lesson 05, which is not written yet, will ask what a classifier made of words can do.
 #
-# To train for longer, in a shell: `clipedu train --recipe laptop --seed 0 --out runs/mine`, about ten minutes on two cores.
+# To train for longer, in a shell: `clipedu train --recipe laptop --seed 0 --out runs/mine`; [the model card](../docs/MODEL_CARD.md) says how long that takes and what it reaches.

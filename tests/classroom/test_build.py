@@ -316,21 +316,6 @@ def test_a_notebook_that_fails_keeps_its_file_and_the_others_are_built(course, m
     assert contents(course) == before
 
 
-def test_a_file_is_written_whole_or_not_at_all(course, monkeypatch):
-    build(root=course)
-    before = contents(course)
-    change(course, "lesson.py", "x = 1\n", "x = 11\n")
-
-    def full(*names: object) -> None:
-        raise OSError("no space left on device")
-
-    monkeypatch.setattr(builder.os, "replace", full)
-    with pytest.raises(OSError, match="no space"):
-        build(root=course)
-    assert contents(course) == before
-    assert [path.name for path in (course / "notebooks").iterdir()] == [f"{NAME}.ipynb"]
-
-
 def test_one_unreadable_text_stops_no_other_lesson(course):
     (course / "lessons" / "04_next").mkdir()
     (course / "lessons" / "04_next" / "lesson.py").write_text(LESSON)
