@@ -231,9 +231,9 @@ RECIPES: dict[str, Recipe] = {
     ),
     # About three minutes on two cores: few steps, so the schedule does its whole turn in them.
     "lesson": Recipe(steps=300, augmentation=_PENS, evaluate_every=50),
-    # About seven minutes on two cores.
+    # Eight to eleven minutes on two cores.
     "laptop": Recipe(
-        steps=800, augmentation=_STRONG, ema_decay=0.99, evaluate_every=200, checkpoint_every=200,
+        steps=1200, augmentation=_STRONG, ema_decay=0.99, evaluate_every=300, checkpoint_every=300,
     ),
     # The checkpoint that comes with the package.
     "shipped": Recipe(
