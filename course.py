@@ -38,6 +38,7 @@ CI = os.environ.get("CI", "").lower() in ("1", "true", "yes")
 OPENAI_CODE = "clip-anytorch>=2.6,<3"
 MAIN_LESSONS = ("00", "01", "02", "03", "04")  # what `course` runs when no lesson is named
 NOTEBOOK_FOLDERS = ("notebooks", "exercises", "solutions")
+LONGEST_FIRST = ("04", "08")  # lessons that train for minutes start before the others in `test`
 # Lax: every cell runs, those tagged nbval-check-output are compared. A lesson may train for minutes
 # in one cell, so its limit is long; pytest's own, for one cell too, must be longer.
 NBVAL = (
@@ -437,8 +438,14 @@ def steps_of_test() -> list[tuple[str, list[str | Path]]]:
             say(f"{folder}/ holds no notebooks: nothing to run there.")
     if folders:
         steps.append(("freshness", [PYTHON, "-m", "clipedu", "build", "--check"]))
+        # A notebook is run whole by one worker; the longest start first, so that none ends alone.
+        files = [path.relative_to(ROOT) for folder in folders for path in notebooks_in(folder)]
+        files.sort(
+            key=lambda path: path.parent.name != "notebooks" or path.name[:2] not in LONGEST_FIRST
+        )
+        order = [*parallel, "--no-loadscope-reorder"] if parallel else []
         steps.append(
-            ("notebooks", [PYTHON, "-m", "pytest", "-q", *NBVAL, "--durations=5", *folders])
+            ("notebooks", [PYTHON, "-m", "pytest", "-q", *NBVAL, "--durations=5", *order, *files])
         )
     return steps
 
