@@ -3,6 +3,7 @@
 from clipedu.pairs.augment import NONE, Augmentation, augment, ink
 from clipedu.pairs.batches import PairSet, held_out_pairs, to_model, to_pictures, training_pairs
 from clipedu.pairs.captions import all_captions, caption, captions
+from clipedu.pairs.clean import clean_picture, is_blank
 from clipedu.pairs.duplicates import picture_ids, same_pictures
 from clipedu.pairs.icons import (
     FAMILIES,
@@ -37,10 +38,12 @@ __all__ = [
     "augment",
     "caption",
     "captions",
+    "clean_picture",
     "emoji_name",
     "held_out_pairs",
     "held_out_task",
     "ink",
+    "is_blank",
     "load_icons",
     "open_pictures",
     "picture_ids",
