@@ -13,6 +13,8 @@ from clipedu.objectives.contrastive import (
     siglip_bias_init,
     similarity_logits,
 )
+from clipedu.objectives.sharded import gather, sharded_info_nce, sharded_siglip
+from clipedu.objectives.tiled import pair_loss, row_loss, tiled_info_nce, tiled_siglip
 
 __all__ = [
     "LOGIT_SCALE_INIT",
@@ -20,10 +22,17 @@ __all__ = [
     "SIGLIP_BIAS_INIT",
     "SIGLIP_LOGIT_SCALE_INIT",
     "clamp_logit_scale_",
+    "gather",
     "info_nce",
     "loss_floor",
     "n_pair",
+    "pair_loss",
+    "row_loss",
+    "sharded_info_nce",
+    "sharded_siglip",
     "siglip",
     "siglip_bias_init",
     "similarity_logits",
+    "tiled_info_nce",
+    "tiled_siglip",
 ]

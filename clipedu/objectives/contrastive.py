@@ -260,7 +260,7 @@ def _check_rows(name: str, rows: Tensor) -> None:
         )
 
 
-def _check_pairs(image: Tensor, text: Tensor, *, unit: bool) -> None:
+def _check_pairs(image: Tensor, text: Tensor, *, unit: bool, values: bool = True) -> None:
     if image.shape != text.shape:
         raise ValueError(
             f"image {tuple(image.shape)} and text {tuple(text.shape)} differ; row i of each is "
@@ -268,7 +268,7 @@ def _check_pairs(image: Tensor, text: Tensor, *, unit: bool) -> None:
         )
     for name, rows in (("image", image), ("text", text)):
         _check_rows(name, rows)
-        if not _may_look(rows):
+        if not (values and _may_look(rows)):
             continue
         lengths = torch.linalg.vector_norm(rows.detach(), dim=1, dtype=torch.float64)  # (N,)
         if not bool(lengths.isfinite().all()):
