@@ -34,7 +34,9 @@ if TYPE_CHECKING:
 COLOURS = ("#000000", "#E69F00", "#0072B2", "#CC79A7", "#D55E00", "#56B4E9", "#009E73")
 DASHES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 1)))
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
-EVERY = (0.1,) * len(COLOURS)  # ten markers a line, however many points it has
+EVERY = (0.1,) * len(COLOURS)  # ten markers a line, however many points it has ...
+FEW = 30  # ... but a line of so few points is drawn with a marker at each of them
+PRINTED = 76  # characters a line of printed words: a page of a printed notebook holds no more
 DPI = 100  # a figure of 8 x 5 inches is then 20 to 60 kB: ten of them fit in a notebook of 1 MB
 
 _words: WeakKeyDictionary[Figure, str] = WeakKeyDictionary()
@@ -84,11 +86,11 @@ def picture_grid(
         raise ValueError(f"columns is {columns}: it must be 1 or more")
     use_style()
     columns = min(columns, count)
-    wrapped = [textwrap.wrap(str(t), 17, max_lines=3, placeholder=" ...") for t in titles or ()]
+    wrapped = [textwrap.wrap(str(t), 15, max_lines=3, placeholder=" ...") for t in titles or ()]
     # All in inches, from the top left corner.
     gap, wide, head = 0.1, 1.05, 0.35 if title else 0.05
     tall = wide * height / width
-    row_tall = tall + gap + 0.13 * max(map(len, wrapped), default=0)
+    row_tall = tall + gap + 0.145 * max(map(len, wrapped), default=0)
     total = (columns * (wide + gap), head + -(-count // columns) * row_tall)
     figure = Figure(figsize=total, dpi=DPI)
     figure.set_layout_engine("none")  # every place is given here
@@ -109,7 +111,7 @@ def picture_grid(
                 (0, -2),
                 xycoords="axes fraction",
                 textcoords="offset points",
-                fontsize=7.5,
+                fontsize=8.5,
                 ha="center",
                 va="top",
             )
@@ -158,7 +160,7 @@ def show(fig: Figure, words: str) -> None:
 
         bundle, metadata = figure_bundle(fig, words)
         display(bundle, metadata=metadata, raw=True)
-    print(words)
+    print(textwrap.fill(words, PRINTED))
     from matplotlib import pyplot as plt
 
     plt.close(fig)
@@ -166,6 +168,7 @@ def show(fig: Figure, words: str) -> None:
 
 def figure_bundle(fig: Figure, words: str) -> tuple[dict[str, Any], dict[str, Any]]:
     """The (data, metadata) of a notebook output: a PNG, and its description wherever it is read."""
+    _mark_every_point_of_short_lines(fig)
     drawn = io.BytesIO()
     fig.savefig(drawn, format="png")
     # 256 colours are enough for a figure, and a third of the bytes: a notebook stays under 1 MB.
@@ -176,6 +179,15 @@ def figure_bundle(fig: Figure, words: str) -> tuple[dict[str, Any], dict[str, An
     picture.save(packed, format="png", optimize=True, pnginfo=text)
     png = base64.b64encode(packed.getvalue()).decode("ascii")
     return {"image/png": png, "text/plain": words}, {"image/png": {"alt": words}}
+
+
+def _mark_every_point_of_short_lines(fig: Figure) -> None:
+    """Undo the style's spacing of markers, which is by length along the line, where there are few
+    points anyway: each of them is a measurement that the reader wants to see."""
+    for axes in fig.axes:
+        for line in axes.lines:
+            if line.get_markevery() == EVERY[0] and len(line.get_xdata()) <= FEW:
+                line.set_markevery(None)
 
 
 def describe(fig: Figure) -> str | None:

@@ -46,7 +46,8 @@ def test_rows_columns_and_titles() -> None:
     figure = plots.picture_grid(torch.rand(4, 3, 8, 8), titles, columns=3, title="All")
     figure.savefig(io.BytesIO())
     boxes = [axes.get_position() for axes in figure.axes]
-    assert boxes[0].y0 == boxes[2].y0 > boxes[3].y1 and boxes[3].x0 == boxes[0].x0
+    assert boxes[0].y0 == boxes[2].y0 > boxes[3].y1
+    assert boxes[3].x0 == pytest.approx(boxes[0].x0)
     texts = [axes.texts[0].get_text() for axes in figure.axes]
     assert texts[0] == "one" and texts[1].count("\n") == 2 and texts[2] == "$5"
     assert figure.get_suptitle() == "All"
@@ -105,6 +106,25 @@ def test_show_prints_the_words_keeps_them_and_closes(capsys: pytest.CaptureFixtu
     assert not plt.fignum_exists(figure.number)
     with pytest.raises(ValueError, match="say what it shows"):
         plots.show(figure, "a plot")
+
+
+def test_long_words_are_printed_in_lines_that_a_page_holds(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    words = "Two lines that cross near the middle of the figure. " * 4
+    plots.show(plots.picture_grid(torch.rand(1, 3, 8, 8)), words)
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= plots.PRINTED and " ".join(lines) == words.strip()
+
+
+def test_short_lines_keep_a_marker_at_every_point_and_long_ones_do_not() -> None:
+    plots.use_style()
+    figure, axes = plt.subplots()
+    short, long = axes.plot(range(5))[0], axes.plot(range(400))[0]
+    chosen = axes.plot(range(5), markevery=2)[0]
+    plots.figure_bundle(figure, WORDS)
+    assert [line.get_markevery() for line in (short, long, chosen)] == [None, 0.1, 2]
+    plt.close(figure)
 
 
 def notebook_of(figure: plots.Figure) -> nbformat.NotebookNode:

@@ -115,7 +115,7 @@ def tidy(notebook: NotebookNode, folder: Path | None = None) -> NotebookNode:
         if cell.cell_type != "code":
             continue
         kept = []
-        for output in cell.outputs:
+        for output in _joined_streams(cell.outputs):
             if output.output_type == "stream":
                 output.text = _plain_text(output.text, folder)
                 if output.name == "stderr":
@@ -138,6 +138,30 @@ def tidy(notebook: NotebookNode, folder: Path | None = None) -> NotebookNode:
             kept.append(output)
         cell.outputs = kept
     return notebook
+
+
+def _joined_streams(outputs: list[NotebookNode]) -> list[NotebookNode]:
+    """The pieces in which a cell's text arrived (their number is chance) put together, in the order
+    in which the cell made its outputs: text printed after a figure stays beneath it. Warnings and
+    progress bars (stderr) are one text, where the first of them stood: a bar writes over itself."""
+    joined: list[NotebookNode] = []
+    errors: NotebookNode | None = None
+    printed: NotebookNode | None = None  # what the next piece of stdout continues
+    for output in outputs:
+        if output.output_type != "stream":
+            printed = None
+        elif output.name == "stderr":
+            if errors is not None:
+                errors.text += output.text
+                continue
+            errors = output
+        elif printed is not None:
+            printed.text += output.text
+            continue
+        else:
+            printed = output
+        joined.append(output)
+    return joined
 
 
 def machine_paths(folder: Path | None = None) -> list[tuple[str, str]]:
@@ -210,7 +234,7 @@ def _client(notebook: NotebookNode, timeout: float, folder: Path, watch: bool = 
         allow_errors=False,
         record_timing=False,
         store_widget_state=False,
-        coalesce_streams=True,
+        coalesce_streams=False,  # it puts all that a cell prints above its first figure; see tidy
         resources={"metadata": {"path": str(folder)}},
     )
     client.comm_open_handlers = {}

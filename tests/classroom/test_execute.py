@@ -112,6 +112,36 @@ def test_a_progress_bar_keeps_its_last_state_without_rates():
     assert tidied(stream(kept, "stdout"))[0].text == kept
 
 
+def test_text_stays_on_its_side_of_a_figure_and_bars_stay_one_text():
+    figure = new_output("display_data", data={"image/png": "AAAA"})
+    outputs = tidied(
+        stream("one ", "stdout"),
+        stream("\r 50%|██   | 1/2 [00:01<00:01]"),
+        stream("line\n", "stdout"),
+        figure,
+        stream("its words\n", "stdout"),
+        stream("\r100%|█████| 2/2 [00:02<00:00]\n"),
+    )
+    found = [(o.get("name"), o.get("text")) for o in outputs]
+    assert found == [
+        ("stdout", "one line\n"),
+        ("stderr", "100%|█████| 2/2\n"),
+        (None, None),
+        ("stdout", "its words\n"),
+    ]
+
+
+def test_a_cell_that_prints_around_a_figure_is_stored_in_that_order():
+    source = notebook(
+        "from IPython.display import Markdown, display\n"
+        "for word in ('first', 'second'):\n"
+        "    print(word)\n"
+        "    display(Markdown(word))"
+    )
+    outputs = execute_notebook(source, timeout=60, progress=False).cells[0].outputs
+    assert [o.output_type for o in outputs] == ["stream", "display_data"] * 2
+
+
 def test_paths_and_addresses_of_this_machine_are_taken_out():
     package = Path(execute.__file__).resolve()
     library = Path(pytest.__file__).resolve()
