@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from tqdm.auto import tqdm
+
 from clipedu.evaluation.embedding import Preprocess
-from clipedu.evaluation.tasks import TASKS, Task, load_task
+from clipedu.evaluation.tasks import TASKS, Task, TaskUnavailable, load_task
 from clipedu.evaluation.zeroshot import ZeroShotResult, zero_shot
 from clipedu.pairs import to_model
 
@@ -29,7 +32,9 @@ def evaluate(
 ) -> dict[str, ZeroShotResult]:
     """Zero-shot results by task name, in the order asked; by default every task of the registry.
 
-    tasks: names, loaded at the model's resolution, or tasks of your own
+    tasks: names, loaded at the model's resolution, or tasks of your own. By default a task whose
+        pictures are not on this machine is left out, with a warning; a task asked for by name must
+        be there (TaskUnavailable)
     templates: for all tasks instead of their own, to see what prompts are worth
     Raises ValueError for no tasks, an unknown one, or two of one name, before anything is measured.
     """
@@ -41,19 +46,28 @@ def evaluate(
     if twice:
         raise ValueError(f"Task(s) asked for twice: {', '.join(sorted(twice))}.")
     size = model.config.vision.resolution
-    loaded = [load_task(task, size) if isinstance(task, str) else task for task in asked]
-    return {
-        task.name: zero_shot(
+    for task in asked:
+        if isinstance(task, str) and task not in TASKS:
+            load_task(task, size)  # raises, and lists the names
+    results: dict[str, ZeroShotResult] = {}
+    bar = tqdm(asked, "tasks", delay=2, disable=not progress, leave=False)
+    for name, one in zip(names, bar, strict=True):  # one at a time: together they fill 1 GB
+        try:
+            task = load_task(one, size) if isinstance(one, str) else one
+        except TaskUnavailable as missing:
+            if tasks is not None:
+                raise
+            warnings.warn(f"{name} is left out. {missing}", stacklevel=2)
+            continue
+        results[name] = zero_shot(
             model,
             tokenizer,
             task,
             templates=templates,
             preprocess=preprocess,
             batch_size=batch_size,
-            progress=progress,
         )
-        for task in loaded
-    }
+    return results
 
 
 def as_dict(results: Mapping[str, ZeroShotResult]) -> dict[str, dict[str, Any]]:

@@ -1,15 +1,18 @@
 """Tasks: pictures, right answers, class names and templates: all that zero-shot needs (§3.1).
 
 Notable:
-- every task of the registry is offline, and says its source and its chance level
+- every task of the registry says its source, its chance level, and whether training has **seen**
+  its pictures; only a task with `seen=False` measures zero-shot transfer
 - the three icon tasks are *families that no training run has seen*: another hand drew them
 - a task that could only be measured wrongly (labels without a name, NaN, 0..255) cannot be made
+- a task may need a file that is not here; then `load_task` raises `TaskUnavailable`, and what runs
+  all tasks leaves it out and says so
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import torch
@@ -27,6 +30,9 @@ class Task:
     labels: (N,) int64, an index into `class_names` for each picture
     class_names: C distinct names; templates: sentences with `{}`; source: who made the pictures
     metric: what the paper reports for such a task, `"top1"` or `"mean_per_class"`
+    context: templates that also say what the task is about, as "{}, a kind of pet"; none: []
+    seen: does any of its pictures, or one like it, belong to a training family?
+    offline: can it be loaded without a download?
 
     Raises TypeError or ValueError, saying which part does not fit and what would.
     """
@@ -38,11 +44,16 @@ class Task:
     templates: list[str]
     source: str
     metric: Literal["top1", "mean_per_class"] = "top1"
+    context: list[str] = field(default_factory=list)
+    seen: bool = False
+    offline: bool = True
 
     def __post_init__(self) -> None:
         what = f"Task {self.name!r}: "
         object.__setattr__(self, "class_names", check_class_names(self.class_names))
         object.__setattr__(self, "templates", check_templates(self.templates))
+        if self.context:
+            object.__setattr__(self, "context", check_templates(self.context))
         check_pictures(self.pictures, what)
         _check_labels(self.labels, len(self.pictures), len(self.class_names), what)
         if self.metric not in ("top1", "mean_per_class"):
@@ -111,6 +122,10 @@ def _check_labels(labels: torch.Tensor, n: int, classes: int, what: str) -> None
         )
 
 
+class TaskUnavailable(FileNotFoundError):
+    """The task's pictures are not on this machine; the message says how to get them."""
+
+
 TaskBuilder = Callable[[int], Task]
 TASKS: dict[str, TaskBuilder] = {}
 
@@ -131,7 +146,7 @@ def load_task(name: str, size: int = 32) -> Task:
     """The task called `name`, its pictures `size` pixels wide.
 
     Raises ValueError for an unknown name (listing the known ones) or a size that is not a positive
-    whole number.
+    whole number; TaskUnavailable when its pictures are not on this machine.
     """
     if name not in TASKS:
         raise ValueError(f"There is no task {name!r}. The tasks are: {', '.join(TASKS)}.")

@@ -1,0 +1,148 @@
+"""Two tasks of photographs: Fashion-MNIST and CIFAR-10, from the system or from a download.
+
+Notable:
+- photographs are far from anything that a model of icons saw: expect little, and see it
+- nothing is downloaded without being asked: `load_task` reads what is there, `fetch_task` and
+  `clipedu tasks --download` get it, checked by SHA-256 before it is used (`downloads`)
+- the original binary formats are read, never a pickle
+"""
+
+from __future__ import annotations
+
+import gzip
+import os
+import tarfile
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from clipedu.device import cache_folder
+from clipedu.evaluation.downloads import Download, fetch, find
+from clipedu.evaluation.tasks import Task, TaskUnavailable, register_task
+from clipedu.evaluation.tasks_drawn import resized
+
+FASHION_CLASSES = "t-shirt,trousers,pullover,dress,coat,sandal,shirt,sneaker,bag,ankle boot".split(
+    ","
+)
+CIFAR_CLASSES = "airplane car bird cat deer dog frog horse ship truck".split()
+SYSTEM_FOLDERS = (
+    Path("/usr/share/datasets/fashion-mnist"),  # Debian's package dataset-fashion-mnist
+    Path("/usr/share/datasets/cifar-10"),
+    Path("/usr/share/datasets"),
+)
+_FASHION = "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/"
+_IMAGES, _LABELS = "t10k-images-idx3-ubyte.gz", "t10k-labels-idx1-ubyte.gz"
+FILES: dict[str, tuple[Download, ...]] = {
+    "fashion_mnist": (
+        Download(
+            _IMAGES,
+            _FASHION + _IMAGES,
+            "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
+        ),
+        Download(
+            _LABELS,
+            _FASHION + _LABELS,
+            "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
+        ),
+    ),
+    "cifar10": (
+        Download(
+            "cifar-10-binary.tar.gz",
+            "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz",
+            "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd",
+        ),
+    ),
+}
+_HOW = {
+    "fashion_mnist": "On Debian and Ubuntu `apt install dataset-fashion-mnist` puts it in place. ",
+    "cifar10": "",
+}
+
+
+def data_folders() -> list[Path]:
+    """Where photographs are looked for: $CLIPEDU_DATA, the download folder, the system's."""
+    own = os.environ.get("CLIPEDU_DATA")
+    named = [Path(own).expanduser()] if own else []
+    return [*named, cache_folder() / "downloads", *SYSTEM_FOLDERS]
+
+
+def fetch_task(name: str, *, progress: bool = True) -> list[Path]:
+    """Download what the task needs; what is there already is kept.
+
+    Raises ValueError for a task that needs no download, DownloadError when it fails.
+    """
+    if name not in FILES:
+        raise ValueError(f"Task {name!r} needs no download. These do: {', '.join(FILES)}.")
+    folders = data_folders()
+    return [find(file, folders) or fetch(file, progress=progress) for file in FILES[name]]
+
+
+def _paths(name: str) -> list[Path]:
+    found = [(file, find(file, data_folders())) for file in FILES[name]]
+    missing = [file.name for file, path in found if path is None]
+    if missing:
+        raise TaskUnavailable(
+            f"The pictures of {name} are not here ({', '.join(missing)}). {_HOW[name]}"
+            f"`clipedu tasks --download {name}` fetches and checks them; or set CLIPEDU_DATA to a "
+            "folder that has them."
+        )
+    return [path for _, path in found if path is not None]
+
+
+@register_task("fashion_mnist")
+def _fashion_mnist(size: int) -> Task:
+    """10,000 photographs of clothes, 28 x 28, grey: Zalando's articles (Xiao et al. 2017)."""
+    images, labels = _paths("fashion_mnist")
+    pixels = read_idx(images)  # (10000, 28, 28), white on black
+    paper = 1 - torch.from_numpy(pixels).float()[:, None] / 255  # dark on light, as icons are
+    return Task(
+        name="fashion_mnist",
+        pictures=resized(paper, size).expand(-1, 3, -1, -1).contiguous(),
+        labels=torch.from_numpy(read_idx(labels)).long(),
+        class_names=list(FASHION_CLASSES),
+        templates=["{}"],
+        source="Fashion-MNIST test set: photographs, never in training",
+        context=["an icon of {}", "{}, clothes", "{}, fashion", "an emoji of {}"],
+        offline=False,
+    )
+
+
+@register_task("cifar10")
+def _cifar10(size: int) -> Task:
+    """10,000 photographs, 32 x 32, colour, ten classes (Krizhevsky 2009)."""
+    (archive,) = _paths("cifar10")
+    with tarfile.open(archive) as tar:
+        file = tar.extractfile("cifar-10-batches-bin/test_batch.bin")
+        assert file is not None  # the checksum says it is there
+        rows = np.frombuffer(file.read(), np.uint8).reshape(-1, 1 + 3 * 32 * 32).copy()
+    pictures = torch.from_numpy(rows[:, 1:].reshape(-1, 3, 32, 32)).float() / 255
+    return Task(
+        name="cifar10",
+        pictures=resized(pictures, size),
+        labels=torch.from_numpy(rows[:, 0]).long(),
+        class_names=list(CIFAR_CLASSES),
+        templates=["{}"],
+        source="CIFAR-10 test set: photographs, never in training",
+        context=["an icon of {}", "an emoji of {}", "a filled icon of {}"],
+        offline=False,
+    )
+
+
+def read_idx(path: Path) -> np.ndarray:
+    """An array of bytes in MNIST's idx format, plain or gzip.
+
+    Raises ValueError for a file that is not one, or is cut off.
+    """
+    with path.open("rb") as plain:
+        zipped = plain.read(2) == b"\x1f\x8b"
+    with gzip.open(path, "rb") if zipped else path.open("rb") as file:
+        data = file.read()
+    if len(data) < 4 or data[:3] != b"\x00\x00\x08":
+        raise ValueError(f"{path} is no idx file of bytes: it starts with {data[:4].hex(' ')}.")
+    axes = data[3]
+    head = 4 + 4 * axes
+    shape = tuple(np.frombuffer(data[4:head], ">u4").astype(int))
+    if len(shape) != axes or len(data) - head != int(np.prod(shape)):
+        raise ValueError(f"{path} is cut off: {len(data) - head:,} bytes for shape {shape}.")
+    return np.frombuffer(data, np.uint8, offset=head).reshape(shape).copy()
