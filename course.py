@@ -327,7 +327,7 @@ def install(*what: str) -> str:
 def smoke_test() -> str:
     code = (
         "import clipedu, ipykernel, IPython, ipywidgets, jupyterlab, jupytext, matplotlib\n"
-        "import nbclient, numpy, regex, resvg_py, safetensors, sklearn, torch, tqdm\n"
+        "import anywidget, nbclient, numpy, regex, resvg_py, safetensors, sklearn, torch, tqdm\n"
         "assert float((torch.ones(8, 8) @ torch.ones(8, 8)).sum()) == 512"
     )
     if not run_quietly(PYTHON, "-c", code):

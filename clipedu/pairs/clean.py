@@ -26,8 +26,8 @@ FEWEST_PIXELS = 4  # on the shorter side: below that there is nothing to recogni
 MOST_MEGAPIXELS = 100  # a camera's 20 and a phone's 50 pass
 WHITE = (255, 255, 255)
 
-Source = str | os.PathLike[str] | bytes | bytearray | memoryview | Image.Image | np.ndarray
-Source = Source | torch.Tensor
+Bytes = bytes | bytearray | memoryview
+Source = str | os.PathLike[str] | Bytes | Image.Image | np.ndarray | torch.Tensor
 
 
 def clean_picture(source: Source, size: int = 32) -> torch.Tensor:
