@@ -4,7 +4,7 @@
     python benchmarks/testbed.py --clip    # the points of CLIP again, for a new shipped checkpoint;
                                            # at most 3 minutes, trains only what is fine-tuned
 
-Every supervised model learns from the reference family's learning part (clipedu/evaluation/things.py)
+Every supervised model learns from a part of the reference family (clipedu/evaluation/things.py)
 and is measured on the part set aside, on other families, and on rendered shifts. One row a model in
 clipedu/assets/testbed.csv; a row that is there is not measured again. The CLIP is trained for 400
 steps on the training families without the reference family, and kept in runs/testbed.
