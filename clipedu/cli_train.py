@@ -13,6 +13,8 @@ EXAMPLE = """examples:
   clipedu train --recipe laptop --seed 0 --out runs/laptop
   clipedu train --recipe lesson --steps 100 --batch-size 256 --out runs/short
   clipedu train --resume runs/laptop
+  clipedu train --batch-size 4096 --set execution.accumulate=8 --out runs/large
+  torchrun --nproc-per-node 2 -m clipedu train --recipe lesson --out runs/two
   clipedu train --compare-with-paper
 """
 TASKS = ("lucide", "font_awesome", "heroicons")
@@ -63,7 +65,13 @@ def add_train_parser(subparsers: Any) -> argparse.ArgumentParser:
 
 def run_train(args: argparse.Namespace) -> int | tuple[int, dict[str, Any]]:
     """Trains, prints the outcome and returns it for `--json`; 130 after Ctrl-C."""
-    from clipedu.training import TrainingInterrupted, load_checkpoint, train, validation_split
+    from clipedu.training import (
+        TrainingInterrupted,
+        World,
+        load_checkpoint,
+        train,
+        validation_split,
+    )
 
     recipe = _recipe(args)
     if args.compare_with_paper:
@@ -71,12 +79,13 @@ def run_train(args: argparse.Namespace) -> int | tuple[int, dict[str, Any]]:
         return 0
     if args.out is None and args.resume is None:
         raise ValueError("Where should the model go? Give --out FOLDER (or --resume FOLDER).")
+    world = World.from_environment()  # several processes under torchrun, one of which talks
     pairs = None
     evaluate: Any = None if args.no_evaluation else TASKS
     if args.validate:
         chosen = recipe if recipe is not None else load_checkpoint(args.resume).recipe
         size = chosen.config().vision.resolution
-        pairs, evaluate = validation_split(size, progress=not args.quiet)
+        pairs, evaluate = validation_split(size, progress=not args.quiet and world.writes)
     try:
         result = train(
             recipe,
@@ -90,8 +99,11 @@ def run_train(args: argparse.Namespace) -> int | tuple[int, dict[str, Any]]:
             overwrite=args.overwrite,
         )
     except TrainingInterrupted as stopped:
-        print(f"\n{stopped}", file=sys.stderr)
+        if world.writes:
+            print(f"\n{stopped}", file=sys.stderr)
         return 130
+    if not world.writes:
+        return 0
     outcome = {
         "folder": str(result.folder),
         "seed": result.seed,
@@ -141,10 +153,12 @@ def _recipe(args: argparse.Namespace) -> Any:
         part, dot, inner = field.partition(".")
         if not dot:
             data[field] = value
-        elif part in ("model", "augmentation"):
+        elif part in ("model", "augmentation", "execution"):
             data[part] = {**data[part], inner: value}
         else:
-            raise ValueError(f"Only model and augmentation have fields of their own, not {part!r}.")
+            raise ValueError(
+                f"Only model, augmentation and execution have fields of their own, not {part!r}."
+            )
     return Recipe.from_dict(data)
 
 

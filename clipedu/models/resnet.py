@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from clipedu.models.attention import attention
 from clipedu.models.config import STEM_SHRINK, ResNetConfig
+from clipedu.models.recompute import recomputed
 
 
 def _shortcut(inputs: int, outputs: int, stride: int) -> nn.Module | None:
@@ -127,6 +128,7 @@ class ModifiedResNet(nn.Module):
         super().__init__()
         width = config.width
         self.stem = config.stem
+        self.recompute = False  # in training: forget the insides of blocks, compute them again
         self.relu = nn.ReLU(inplace=True)
         if config.stem == "paper":
             half = width // 2
@@ -158,13 +160,24 @@ class ModifiedResNet(nn.Module):
         """(B, 3, R, R) -> (B, C, S, S): the last grid of features, before any pooling."""
         # Channels last in memory is what convolutions on a CPU, or in 16 bits, are written for.
         x = pictures.contiguous(memory_format=torch.channels_last)
+        if self.recompute:
+            x = recomputed(self._stem, x, owner=self)
+            for name in self.stages:
+                for block in self.get_submodule(name).children():
+                    x = recomputed(block, x)
+            return x
+        x = self._stem(x)
+        for name in self.stages:
+            x = self.get_submodule(name)(x)
+        return x
+
+    def _stem(self, x: Tensor) -> Tensor:
+        """(B, 3, R, R) -> (B, width, R/s, R/s), s being what the stem shrinks by."""
         x = self.relu(self.bn1(self.conv1(x)))
         if self.stem == "paper":
             x = self.relu(self.bn2(self.conv2(x)))
             x = self.relu(self.bn3(self.conv3(x)))
             x = self.avgpool(x)  # (B, width, R/4, R/4)
-        for name in self.stages:
-            x = self.get_submodule(name)(x)
         return x
 
     def features(self, pictures: Tensor) -> Tensor:

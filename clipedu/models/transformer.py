@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from clipedu.models.attention import attention
+from clipedu.models.recompute import recomputed
 
 
 class LayerNorm(nn.LayerNorm):
@@ -92,10 +93,15 @@ class Transformer(nn.Module):
         self, width: int, layers: int, heads: int, *, activation: str, causal: bool = False
     ) -> None:
         super().__init__()
+        self.recompute = False  # in training: forget the insides of blocks, compute them again
         self.resblocks = nn.Sequential()
         for _ in range(layers):
             block = ResidualAttentionBlock(width, heads, causal=causal, activation=activation)
             self.resblocks.append(block)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.resblocks(x)
+        if not self.recompute:
+            return self.resblocks(x)
+        for block in self.resblocks:
+            x = recomputed(block, x)
+        return x

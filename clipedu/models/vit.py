@@ -18,6 +18,7 @@ class VisionTransformer(nn.Module):
     def __init__(self, config: ViTConfig, embed_dim: int, activation: str = "quick_gelu") -> None:
         super().__init__()
         width, patch = config.width, config.patch
+        self.patch_dropout = 0.0  # share of the patches that training leaves out
         self.conv1 = nn.Conv2d(3, width, kernel_size=patch, stride=patch, bias=False)
         # Class, positions and projection start at N(0, 1/width); conv1 and the blocks keep
         # torch's defaults.
@@ -37,8 +38,25 @@ class VisionTransformer(nn.Module):
         first = self.class_embedding.to(x.dtype).expand(x.shape[0], 1, -1)
         x = torch.cat([first, x], dim=1)  # (B, 1 + patches, W)
         x = x + self.positional_embedding.to(x.dtype)
+        if self.training and self.patch_dropout:
+            x = drop_patches(x, self.patch_dropout)  # (B, 1 + fewer, W)
         x = self.transformer(self.ln_pre(x))
         return self.ln_post(x[:, 0])
 
     def forward(self, pictures: Tensor) -> Tensor:
         return self.features(pictures) @ self.proj
+
+
+def drop_patches(x: Tensor, share: float) -> Tensor:
+    """Leaves out a random share of each picture's patches, never the class token (FLIP,
+    arXiv 2212.00794): (B, 1 + P, W) -> (B, 1 + kept, W).
+
+    The patches carry their positions already, so the rest still know where they belong. At least
+    one patch stays.
+    """
+    patches = x.shape[1] - 1
+    kept = max(1, round(patches * (1 - share)))
+    luck = torch.rand(x.shape[0], patches, device=x.device)
+    chosen = 1 + luck.argsort(dim=1)[:, :kept]  # (B, kept)
+    rest = x.gather(1, chosen[:, :, None].expand(-1, -1, x.shape[2]))  # (B, kept, W)
+    return torch.cat([x[:, :1], rest], dim=1)

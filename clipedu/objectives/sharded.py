@@ -116,12 +116,12 @@ class _Gather(torch.autograd.Function):
     def forward(ctx: Any, rows: Tensor, group: Group) -> Tensor:
         ctx.group, ctx.first, ctx.n = group, dist.get_rank(group) * len(rows), len(rows)
         everyone = rows.new_empty((dist.get_world_size(group) * len(rows), *rows.shape[1:]))
-        dist.all_gather_into_tensor(everyone, rows.contiguous(), group=group)
+        dist.all_gather(_rooms(everyone, group), rows.contiguous(), group=group)
         return everyone
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> Any:
-        total = gradient.contiguous().clone()
+    def backward(ctx: Any, *gradients: Tensor) -> Any:
+        total = gradients[0].contiguous().clone()
         dist.all_reduce(total, group=ctx.group)  # what all ranks have to say about all rows
         return total[ctx.first : ctx.first + ctx.n], None
 
@@ -151,8 +151,9 @@ def _check_equal(rows: Tensor, group: Group) -> None:
     if rows.device.type != "cpu" and mine in _agreed:
         return  # on a GPU a look at numbers waits for the device: once for each shape will do
     shape = torch.tensor([rows.dim(), *rows.shape, 0, 0, 0][:4], device=rows.device)
-    shapes = shape.new_empty(dist.get_world_size(group), len(shape))
-    dist.all_gather_into_tensor(shapes, shape, group=group)
+    shapes = shape.new_empty(dist.get_world_size(group) * len(shape))
+    dist.all_gather(_rooms(shapes, group), shape, group=group)
+    shapes = shapes.view(-1, len(shape))  # (W, 4)
     if bool((shapes != shapes[0]).any()):
         sizes = ", ".join(f"rank {r}: {int(s[1])}" for r, s in enumerate(shapes))
         raise ValueError(
@@ -160,6 +161,11 @@ def _check_equal(rows: Tensor, group: Group) -> None:
             "parts: drop the last incomplete batch, or take a batch that the ranks divide"
         )
     _agreed.add(mine)
+
+
+def _rooms(everyone: Tensor, group: Group) -> list[Tensor]:
+    """Views of a tensor's equal parts, one for each rank to be written into."""
+    return list(everyone.chunk(dist.get_world_size(group)))
 
 
 def _check_how(how: str) -> None:

@@ -23,7 +23,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import torch
 from torch import Tensor
@@ -128,6 +128,7 @@ def pair_loss(
     return _Pairs.apply(image, text, scale, _number("bias", bias, image), first, tile)
 
 
+Method = TypeVar("Method", bound=Callable[..., Any])
 Place = tuple[slice, slice]  # rows and columns of a tile
 
 
@@ -163,7 +164,7 @@ def _hide(logits: Tensor, same: Any, at: Place, first: int) -> None:
     logits.masked_fill_(hidden, -math.inf)
 
 
-def _without_autocast(method: Callable[..., Any]) -> Callable[..., Any]:
+def _without_autocast(method: Method) -> Method:
     """Products of matrices in the precision of what they are given, as in `similarity_logits`."""
 
     @functools.wraps(method)
@@ -171,7 +172,7 @@ def _without_autocast(method: Callable[..., Any]) -> Callable[..., Any]:
         with torch.autocast(first.device.type, enabled=False):
             return method(ctx, first, *rest)
 
-    return precise
+    return cast(Method, precise)
 
 
 class _InfoNCE(torch.autograd.Function):
@@ -201,7 +202,7 @@ class _InfoNCE(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     @_without_autocast
-    def backward(ctx: Any, gradient: Tensor) -> Any:
+    def backward(ctx: Any, *gradients: Tensor) -> Any:
         image, text, scale, per_row, per_column = ctx.saved_tensors
         n = len(image)
         to_image, to_text = torch.zeros_like(image), torch.zeros_like(text)
@@ -218,7 +219,7 @@ class _InfoNCE(torch.autograd.Function):
             to_image[rows].addmm_(share, text[columns])
             to_text[columns].addmm_(share.T, image[rows])
             to_scale += cosines.mul_(share).sum()
-        each = gradient / (2 * n)
+        each = gradients[0] / (2 * n)
         whole = each * scale
         return to_image.mul_(whole), to_text.mul_(whole), to_scale.to(scale) * each, None, None
 
@@ -246,7 +247,7 @@ class _Rows(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     @_without_autocast
-    def backward(ctx: Any, gradient: Tensor) -> Any:
+    def backward(ctx: Any, *gradients: Tensor) -> Any:
         queries, keys, scale, per_row = ctx.saved_tensors
         to_queries, to_keys = torch.zeros_like(queries), torch.zeros_like(keys)
         to_scale = torch.zeros((), dtype=torch.float64, device=queries.device)
@@ -261,7 +262,7 @@ class _Rows(torch.autograd.Function):
             to_queries[rows].addmm_(share, keys[columns])
             to_keys[columns].addmm_(share.T, queries[rows])
             to_scale += cosines.mul_(share).sum()
-        each = gradient / len(queries)
+        each = gradients[0] / len(queries)
         whole = each * scale
         to_scale = to_scale.to(scale) * each
         return to_queries.mul_(whole), to_keys.mul_(whole), to_scale, None, None, None
@@ -288,7 +289,7 @@ class _Pairs(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     @_without_autocast
-    def backward(ctx: Any, gradient: Tensor) -> Any:
+    def backward(ctx: Any, *gradients: Tensor) -> Any:
         image, text, scale, bias = ctx.saved_tensors
         to_image, to_text = torch.zeros_like(image), torch.zeros_like(text)
         to_scale = torch.zeros((), dtype=torch.float64, device=image.device)
@@ -303,7 +304,7 @@ class _Pairs(torch.autograd.Function):
             to_text[columns].addmm_(share.T, image[rows])
             to_bias += share.sum()
             to_scale += cosines.mul_(share).sum()
-        each = gradient / len(image)
+        each = gradients[0] / len(image)
         whole = each * scale
         to_scale, to_bias = to_scale.to(scale) * each, to_bias.to(scale) * each
         return to_image.mul_(whole), to_text.mul_(whole), to_scale, to_bias, None, None

@@ -1,5 +1,6 @@
 """Training: a recipe, an optimizer, a loop, and files that can be trusted."""
 
+from clipedu.training.accumulate import cached_backward
 from clipedu.training.batches import Batch, Feeder, Pairs, TokenTable, same_captions
 from clipedu.training.checkpoint import (
     Checkpoint,
@@ -10,6 +11,8 @@ from clipedu.training.checkpoint import (
     save_model,
 )
 from clipedu.training.curves import describe_training, training_curve
+from clipedu.training.distributed import RankLost, World, join_world
+from clipedu.training.execution import Execution, compile_advice
 from clipedu.training.optimizer import (
     is_decayed,
     learning_rate,
@@ -32,18 +35,24 @@ __all__ = [
     "Batch",
     "Checkpoint",
     "CheckpointError",
+    "Execution",
     "Feeder",
     "Pairs",
+    "RankLost",
     "Recipe",
     "Run",
     "TokenTable",
     "TrainingDiverged",
     "TrainingInterrupted",
     "TrainingResult",
+    "World",
+    "cached_backward",
     "compare_with_paper",
+    "compile_advice",
     "describe_training",
     "get_recipe",
     "is_decayed",
+    "join_world",
     "learning_rate",
     "load_checkpoint",
     "load_model",

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from clipedu.pairs import Augmentation, Icon, to_model
 from clipedu.tokenizer import Tokenizer
+from clipedu.training.distributed import World
 from clipedu.training.recipe import Recipe
 
 
@@ -34,7 +35,12 @@ class Pairs(Protocol):
 
 
 class Batch(NamedTuple):
-    """pictures (B, 3, S, S) for the image tower, tokens (B, L) int64, same (B, B) bool or None."""
+    """pictures (B, 3, S, S) for the image tower, tokens (B, L) int64, and which captions are equal.
+
+    same: (B, B) bool; or (B,) int64, numbers that are equal where captions are, where no such
+    matrix should exist (tiled and sharded losses); or None where no two captions are equal.
+    Of a run on W ranks, each rank has B / W pairs.
+    """
 
     pictures: Tensor
     tokens: Tensor
@@ -73,22 +79,46 @@ class TokenTable:
 
 
 class Feeder:
-    """Makes the batch of any step: `feeder(k)`."""
+    """Makes the batch of any step: `feeder(k)`; in a world of several ranks, this rank's part.
+
+    The parts are those of the one batch that a single process would have. So every rank makes the
+    whole batch and keeps its part, unless `pairs` has a method `part_at(step, n, seed, how, rows)`
+    that makes the pictures of these rows only (and all n captions): with many ranks it should.
+    """
 
     def __init__(
-        self, pairs: Pairs, tokenizer: Tokenizer, recipe: Recipe, seed: int, device: torch.device
+        self,
+        pairs: Pairs,
+        tokenizer: Tokenizer,
+        recipe: Recipe,
+        seed: int,
+        device: torch.device,
+        world: World | None = None,
     ) -> None:
+        self.world = world or World()
+        self.part = self.world.part(recipe.batch_size)
         self.pairs, self.recipe, self.seed, self.device = pairs, recipe, seed, device
         self.tokens = TokenTable(tokenizer, recipe.context_length)
 
     def __call__(self, step: int) -> Batch:
         recipe = self.recipe
-        pictures, captions = self.pairs.batch_at(
-            step, recipe.batch_size, self.seed, recipe.augmentation
-        )
+        asked = (step, recipe.batch_size, self.seed, recipe.augmentation)
+        part_at = getattr(self.pairs, "part_at", None)
+        if self.world.size == 1:
+            pictures, captions = self.pairs.batch_at(*asked)
+        elif part_at is not None:
+            pictures, captions = part_at(*asked, self.part)
+        else:
+            pictures, captions = self.pairs.batch_at(*asked)
+            pictures = pictures[self.part]
         tokens, numbers = self.tokens(captions)
+        tokens = tokens[self.part]
         pictures = to_model(pictures).contiguous(memory_format=torch.channels_last)
-        same = same_captions(numbers) if recipe.mask_same_captions else None
+        same = None
+        if recipe.mask_same_captions and self.world.size == 1 and not recipe.execution.tile:
+            same = same_captions(numbers)
+        elif recipe.mask_same_captions and len(np.unique(numbers)) < len(numbers):
+            same = torch.from_numpy(numbers[self.part])
         return Batch(
             pictures.to(self.device, non_blocking=True),
             tokens.to(self.device, non_blocking=True),

@@ -21,12 +21,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 from clipedu.files import write_whole
-from clipedu.models import PRESETS, CLIPConfig
+from clipedu.models import PRESETS, CLIPConfig, ViTConfig
 from clipedu.pairs import Augmentation
+from clipedu.training.execution import Execution
 
 OBJECTIVES = ("infonce", "siglip")
 PRECISIONS = ("auto", "fp32", "bf16", "fp16")
-_SHARES = ("invert", "thicken", "thin", "outline", "lines", "affine", "flip")
+_SHARES = ("invert", "thicken", "thin", "outline", "lines", "affine", "flip", "erase")
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,9 @@ class Recipe:
         augmentation: how pictures are changed, see :class:`clipedu.pairs.Augmentation`.
         evaluate_every: steps between evaluations; 0: only at the end.
         checkpoint_every: steps between checkpoints; 0: only at the end.
+        patch_dropout: share of a ViT's patches that each training step leaves out (FLIP,
+            arXiv 2212.00794); 0: none.
+        execution: how a step is carried out: chunks, tiles, what is computed twice.
     """
 
     preset: str = "laptop"
@@ -78,10 +82,14 @@ class Recipe:
     augmentation: Augmentation = field(default_factory=Augmentation)
     evaluate_every: int = 100
     checkpoint_every: int = 200
+    patch_dropout: float = 0.0
+    execution: Execution = field(default_factory=Execution)
 
     def __post_init__(self) -> None:
         if isinstance(self.augmentation, Mapping):  # from JSON
             object.__setattr__(self, "augmentation", _augmentation(self.augmentation))
+        if isinstance(self.execution, Mapping):
+            object.__setattr__(self, "execution", _execution(self.execution))
         object.__setattr__(self, "model", dict(self.model))
         object.__setattr__(self, "betas", tuple(self.betas))
         _check(self)
@@ -151,6 +159,14 @@ def _augmentation(data: Mapping[str, Any]) -> Augmentation:
     return Augmentation(**data)
 
 
+def _execution(data: Mapping[str, Any]) -> Execution:
+    known = [f.name for f in dataclasses.fields(Execution)]
+    for name in data:
+        if name not in known:
+            raise ValueError(f"execution has no field {name!r}. There are: {', '.join(known)}.")
+    return Execution(**data)
+
+
 def _whole(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
@@ -199,6 +215,7 @@ def _check(recipe: Recipe) -> None:
     between("weight_decay", 0, 10, "0 or a small number, such as 0.2")
     between("max_logit_scale", 1, 1e6, "1 or more; the paper takes 100")
     between("ema_decay", 0, 0.999999, "0 (off) or a number below 1, such as 0.999")
+    between("patch_dropout", 0, 0.95, "0 (off) or a share below 1, such as 0.5")
     require(
         recipe.grad_clip is None or (_number(recipe.grad_clip) and recipe.grad_clip > 0),
         "grad_clip",
@@ -210,7 +227,18 @@ def _check(recipe: Recipe) -> None:
         value = getattr(recipe.augmentation, name)
         if not (_number(value) and 0 <= value <= 1):
             raise ValueError(f"augmentation.{name} must be a share from 0 to 1, not {value!r}.")
-    recipe.config()  # raises ValueError for a field that the preset does not have
+    config = recipe.config()  # raises ValueError for a field that the preset does not have
+    require(
+        not recipe.patch_dropout or isinstance(config.vision, ViTConfig),
+        "patch_dropout",
+        f"0 for {recipe.preset}, whose image tower has no patches to leave out (a ViT has)",
+    )
+    chunks = recipe.execution.accumulate
+    require(
+        recipe.batch_size % chunks == 0,
+        "batch_size",
+        f"divisible by execution.accumulate, which is {chunks}",
+    )
 
 
 #: What this course trains. `tiny` takes seconds, for tests; `lesson` about three minutes and

@@ -15,6 +15,8 @@ from clipedu.models import CLIP, build
 from clipedu.objectives.contrastive import SIGLIP_LOGIT_SCALE_INIT, siglip_bias_init
 from clipedu.tokenizer import Tokenizer
 from clipedu.training.checkpoint import Checkpoint, CheckpointError, load_weights_
+from clipedu.training.distributed import World, replicate
+from clipedu.training.execution import prepare_
 from clipedu.training.optimizer import make_optimizer, optimizer_tensors, restore_optimizer_
 from clipedu.training.recipe import Recipe, differences, get_recipe
 
@@ -28,9 +30,11 @@ class Run:
     Attributes:
         choice: device, and dtype of the autocast (float32: none).
         scaler: keeps fp16 gradients from vanishing; does nothing at other precisions.
+        network: what a step calls: the model itself, or the model compiled or replicated.
         bias: SigLIP's, a scalar; None with InfoNCE.
         average: the moving average of the weights, where the recipe keeps one.
         step: steps taken; seconds: time they took.
+        world: the processes that share the run.
         facts: what must be the same when the run goes on, such as the number of pairs.
     """
 
@@ -41,10 +45,12 @@ class Run:
     model: CLIP
     optimizer: torch.optim.AdamW
     scaler: torch.amp.GradScaler
+    network: nn.Module
     bias: nn.Parameter | None = None
     average: CLIP | None = None
     step: int = 0
     seconds: float = 0.0
+    world: World = field(default_factory=World)
     facts: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -64,8 +70,10 @@ def new_run(
     choice: DeviceChoice,
     tokenizer: Tokenizer,
     facts: dict[str, Any] | None = None,
+    world: World | None = None,
 ) -> Run:
     """A run before its first step, with weights from the seed."""
+    world = world or World()
     dtype = _DTYPES.get(recipe.precision, choice.dtype)  # "auto" is not among them
     choice = DeviceChoice(choice.device, dtype, choice.reason)
     model = build(recipe.config(tokenizer.vocab_size), seed=seed)
@@ -78,6 +86,8 @@ def new_run(
     for parameter in model.parameters():
         if parameter.ndim == 4:  # convolutions on a CPU are faster with the channels last
             parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
+    average = copy.deepcopy(model).eval().requires_grad_(False) if recipe.ema_decay else None
+    network = prepare_(model, recipe.execution, recipe.patch_dropout)
     named = [*model.named_parameters(), *([] if bias is None else [("logit_bias", bias)])]
     return Run(
         recipe=recipe,
@@ -87,8 +97,10 @@ def new_run(
         model=model,
         optimizer=make_optimizer(named, recipe),
         scaler=torch.amp.GradScaler(choice.device.type, enabled=dtype == torch.float16),
+        network=replicate(network, world, choice.device),
         bias=bias,
-        average=copy.deepcopy(model).eval().requires_grad_(False) if recipe.ema_decay else None,
+        average=average,
+        world=world,
         facts=facts or {},
     )
 

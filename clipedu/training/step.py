@@ -1,4 +1,8 @@
-"""One training step, which reads like the paper's Fig 3, and the words for when it goes wrong."""
+"""One training step, which reads like the paper's Fig 3, and the words for when it goes wrong.
+
+On several ranks each takes its part of the batch; the loss is that of the whole (see
+:mod:`clipedu.objectives.sharded`) and every rank ends the step with the same weights.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +10,15 @@ import contextlib
 import math
 from typing import Any
 
+import numpy as np
 import torch
-from torch import nn
+import torch.distributed as dist
+from torch import Tensor, nn
 
 from clipedu.objectives.contrastive import clamp_logit_scale_, info_nce, siglip
+from clipedu.objectives.sharded import sharded_info_nce, sharded_siglip
+from clipedu.objectives.tiled import tiled_info_nce, tiled_siglip
+from clipedu.training.accumulate import cached_backward
 from clipedu.training.batches import Batch
 from clipedu.training.optimizer import learning_rate_of, set_learning_rate, update_average_
 from clipedu.training.run import Run
@@ -28,20 +37,33 @@ def train_step(run: Run, batch: Batch) -> dict[str, Any]:
     rate = learning_rate_of(recipe, run.step)
     set_learning_rate(run.optimizer, rate)
 
-    with _autocast(run):
-        image, text, scale = model(batch.pictures, batch.tokens)  # (B, E), (B, E), ()
-    if not (image.sum() + text.sum() + scale).isfinite():
-        raise TrainingDiverged(explain_divergence("The embeddings hold NaN", run, batch, rate))
-    # Outside autocast: logits go up to 100, where bf16 has steps of 0.5.
-    if run.bias is None:
-        loss = info_nce(image, text, scale, same=batch.same)
-    else:
-        loss = siglip(image, text, scale, run.bias)
-    if not math.isfinite(loss.item()):
-        raise TrainingDiverged(explain_divergence(f"The loss is {loss.item()}", run, batch, rate))
-
     run.optimizer.zero_grad(set_to_none=True)
-    run.scaler.scale(loss).backward()
+    if recipe.patch_dropout:  # what is left out depends on (seed, step, rank) alone
+        torch.manual_seed(_mix(run.seed, run.step, run.world.rank))
+
+    def loss_of(image: Tensor, text: Tensor, scale: Tensor) -> Tensor:
+        if _broken(run, not (image.sum() + text.sum() + scale).isfinite()):
+            raise TrainingDiverged(explain_divergence("The embeddings hold NaN", run, batch, rate))
+        # Outside autocast: logits go up to 100, where bf16 has steps of 0.5.
+        loss = batch_loss(run, batch, image, text, scale)
+        if _broken(run, not math.isfinite(loss.item())):
+            words = f"The loss is {loss.item()}"
+            raise TrainingDiverged(explain_divergence(words, run, batch, rate))
+        return loss
+
+    loss, (_, _, scale) = cached_backward(
+        run.network,
+        batch.pictures,
+        batch.tokens,
+        loss_of,
+        chunks=recipe.execution.accumulate,
+        multiply=run.scaler.scale,
+        context=lambda: _autocast(run),
+    )
+    if run.bias is not None and run.world.size > 1:  # not a parameter of the network
+        assert run.bias.grad is not None
+        dist.all_reduce(run.bias.grad)
+        run.bias.grad /= run.world.size
     run.scaler.unscale_(run.optimizer)
     length = nn.utils.clip_grad_norm_(run.parameters, recipe.grad_clip or math.inf).item()
     if (
@@ -59,11 +81,27 @@ def train_step(run: Run, batch: Batch) -> dict[str, Any]:
     run.step += 1
     return {
         "step": run.step,
-        "loss": loss.item(),
+        "loss": run.world.mean(loss.item(), run.choice.device),
         "logit_scale": scale.item(),
         "learning_rate": rate,
         "gradient": length,
     }
+
+
+def batch_loss(run: Run, batch: Batch, image: Tensor, text: Tensor, scale: Tensor) -> Tensor:
+    """The recipe's loss, in the way that its `execution` and the number of ranks ask for."""
+    how, tile = run.recipe.execution.gather, run.recipe.execution.tile
+    if run.bias is not None:
+        if run.world.size > 1:
+            return sharded_siglip(image, text, scale, run.bias, how=how, tile=tile)
+        if tile:
+            return tiled_siglip(image, text, scale, run.bias, tile=tile)
+        return siglip(image, text, scale, run.bias)
+    if run.world.size > 1:
+        return sharded_info_nce(image, text, scale, same=batch.same, how=how, tile=tile)
+    if tile:
+        return tiled_info_nce(image, text, scale, same=batch.same, tile=tile)
+    return info_nce(image, text, scale, same=batch.same)
 
 
 def explain_divergence(what: str, run: Run, batch: Batch, rate: float) -> str:
@@ -105,3 +143,12 @@ def _autocast(run: Run) -> contextlib.AbstractContextManager[Any]:
     if run.choice.dtype == torch.float32:
         return contextlib.nullcontext()
     return torch.autocast(run.choice.device.type, run.choice.dtype)
+
+
+def _broken(run: Run, here: bool | Tensor) -> bool:
+    """Whether it is so on any rank: all of them stop, or none."""
+    return run.world.any(bool(here), run.choice.device)
+
+
+def _mix(seed: int, step: int, rank: int) -> int:
+    return int(np.random.SeedSequence((seed, step, rank, 3)).generate_state(1, np.uint64)[0] >> 1)

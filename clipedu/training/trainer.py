@@ -12,6 +12,7 @@ Notable:
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import time
 import warnings
 from collections.abc import Callable, Sequence
@@ -19,12 +20,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import torch.distributed as dist
 
-from clipedu.device import keep_freed_memory, pick_device
+from clipedu.device import DeviceChoice, keep_freed_memory, pick_device
 from clipedu.evaluation import Task, load_task, zero_shot
 from clipedu.models import CLIP
 from clipedu.pairs import all_captions, training_pairs
 from clipedu.tokenizer import Tokenizer
+from clipedu.training.accumulate import check_chunks, warn_of_batch_norm
 from clipedu.training.batches import Feeder, Pairs
 from clipedu.training.checkpoint import (
     CHECKPOINT_NAME,
@@ -33,6 +36,7 @@ from clipedu.training.checkpoint import (
     save_checkpoint,
     save_model,
 )
+from clipedu.training.distributed import World, explain_lost_ranks, join_world
 from clipedu.training.paper import refuse_unaffordable
 from clipedu.training.progress import History, ProgressLine, catch_interrupt
 from clipedu.training.recipe import Recipe, get_recipe
@@ -73,7 +77,8 @@ def train(
         evaluate: tasks or their names, or a function (model, tokenizer) -> {name: accuracy}.
         progress: show a line with loss against ln N, pairs/s, logit scale and zero-shot accuracy.
         callbacks: each is called after each step with the history row and the model.
-        device: see :func:`clipedu.device.pick_device`.
+        device: see :func:`clipedu.device.pick_device`. Under torchrun each rank takes the GPU of
+            its number.
         overwrite: let a new run replace the one in `out`.
     Raises:
         ValueError: a recipe that can't work here: a batch larger than the data, too much compute.
@@ -82,9 +87,51 @@ def train(
         TrainingDiverged: loss or gradient is not finite; says where to look. The last checkpoint
             stays.
         TrainingInterrupted: Ctrl-C. A KeyboardInterrupt, with the run so far in `result`.
+        RankLost: under torchrun, when another process ended or can't be found.
+
+    Started by torchrun, this is one of several processes (ranks) which share each batch; see
+    :mod:`clipedu.training.distributed`. Rank 0 writes, and every rank returns the same model. When
+    torchrun starts the processes anew after a crash, the run in `out` goes on.
     """
     choice = pick_device(device)
     keep_freed_memory()
+    with join_world(choice.device.type) as world:
+        if world.restarts and resume is None and out is not None:
+            resume = out if (Path(out) / CHECKPOINT_NAME).exists() else None
+        if choice.device.type == "cuda" and world.size > 1:
+            here = torch.device("cuda", world.local_rank)
+            choice = DeviceChoice(here, choice.dtype, choice.reason)
+        with explain_lost_ranks(world, _last_checkpoint_in(out if out is not None else resume)):
+            return _train(
+                world,
+                choice,
+                recipe,
+                seed,
+                out,
+                pairs,
+                tokenizer,
+                resume,
+                evaluate,
+                progress and world.writes,
+                callbacks,
+                overwrite,
+            )
+
+
+def _train(
+    world: World,
+    choice: DeviceChoice,
+    recipe: str | Recipe | None,
+    seed: int | None,
+    out: str | Path | None,
+    pairs: Pairs | None,
+    tokenizer: Tokenizer | None,
+    resume: str | Path | None,
+    evaluate: Evaluate | str | Task | Sequence[str | Task] | None,
+    progress: bool,
+    callbacks: Sequence[Callback],
+    overwrite: bool,
+) -> TrainingResult:
     saved = None
     if resume is not None:
         saved = load_checkpoint(resume)
@@ -94,20 +141,24 @@ def train(
     recipe = get_recipe("laptop" if recipe is None else recipe)
     seed = 0 if seed is None else seed
     refuse_unaffordable(recipe, choice.device.type)
-    folder = _open_folder(out if out is not None else resume, resume, overwrite)
-    if pairs is None:
-        pairs = training_pairs(recipe.config().vision.resolution, progress=progress)
-    _check_pairs(recipe, pairs)
+    check_chunks(world.share(recipe.batch_size), recipe.execution.accumulate)
+    with world.one_by_one():  # files that are made when missing, and a folder that must be empty
+        folder = None
+        if world.writes:
+            folder = _open_folder(out if out is not None else resume, resume, overwrite)
+        if pairs is None:
+            pairs = training_pairs(recipe.config().vision.resolution, progress=progress)
+        _check_pairs(recipe, pairs)
+        measure = _evaluator(evaluate, recipe, world)  # now: a wrong name must not wait
     if tokenizer is None:
         tokenizer = Tokenizer.train(all_captions(pairs.icons), recipe.vocab_size, progress=progress)
-    measure = _evaluator(evaluate, recipe)  # now: a wrong name must not wait until step 100
-    run = new_run(recipe, seed, choice, tokenizer, {"pairs": len(pairs)})
+    run = new_run(recipe, seed, choice, tokenizer, {"pairs": len(pairs)}, world)
     # The random state is the run's own: what the caller draws afterwards does not depend on it.
     with torch.random.fork_rng([choice.device] if choice.device.type == "cuda" else []):
         torch.manual_seed(seed)
         if saved is not None:
             restore_(run, saved, str(resume))
-        history = History(folder, upto=run.step, before=resume)
+        history = History(folder, upto=run.step, before=resume if world.writes else None)
         if folder is not None:
             recipe.save(folder / "recipe.json")
         return _loop(run, pairs, history, folder, measure, progress, callbacks)
@@ -123,9 +174,11 @@ def _loop(
     callbacks: Sequence[Callback],
 ) -> TrainingResult:
     recipe = run.recipe
-    feeder = Feeder(pairs, run.tokenizer, recipe, run.seed, run.choice.device)
+    feeder = Feeder(pairs, run.tokenizer, recipe, run.seed, run.choice.device, run.world)
     batches = feeder.batches(run.step, recipe.steps, ahead=run.choice.device.type == "cuda")
     run.model.train()
+    if run.world.size > 1 and run.world.writes:
+        warn_of_batch_norm(run.model, run.world.share(recipe.batch_size))
     with (
         contextlib.closing(batches),
         ProgressLine(recipe, run.step, progress) as line,
@@ -148,7 +201,7 @@ def _loop(
             line.update(row)
             for callback in callbacks:
                 callback(row, run.model)
-            stop = interrupted() and not finished
+            stop = run.world.any(interrupted(), run.choice.device) and not finished
             if folder is not None and (finished or stop or _due(run.step, recipe.checkpoint_every)):
                 _save(run, folder)
             if stop:
@@ -209,26 +262,48 @@ def _open_folder(out: str | Path | None, resume: Path | None, overwrite: bool) -
 
 
 def _evaluator(
-    evaluate: Evaluate | str | Task | Sequence[str | Task] | None, recipe: Recipe
+    evaluate: Evaluate | str | Task | Sequence[str | Task] | None, recipe: Recipe, world: World
 ) -> Evaluate | None:
-    if evaluate is None or callable(evaluate):
-        return evaluate
+    if evaluate is None:
+        return None
+    if callable(evaluate):  # it knows nothing of ranks: rank 0 asks it, the others wait
+        return evaluate if world.writes else lambda model, tokenizer: {}
     asked = [evaluate] if isinstance(evaluate, (str, Task)) else list(evaluate)
     size = recipe.config().vision.resolution
     tasks = [load_task(task, size=size) if isinstance(task, str) else task for task in asked]
 
     def measure(model: CLIP, tokenizer: Tokenizer) -> dict[str, float]:
-        return {task.name: zero_shot(model, tokenizer, task).top1 for task in tasks}
+        if world.size == 1:
+            return {task.name: zero_shot(model, tokenizer, task).top1 for task in tasks}
+        return {task.name: shared_accuracy(model, tokenizer, task, world) for task in tasks}
 
     return measure
 
 
+def shared_accuracy(model: CLIP, tokenizer: Tokenizer, task: Task, world: World) -> float:
+    """Top-1 accuracy, each rank asking its share of the pictures; the same number on all ranks."""
+    mine = slice(world.rank, None, world.size)
+    part = dataclasses.replace(task, pictures=task.pictures[mine], labels=task.labels[mine])
+    hits = zero_shot(model, tokenizer, part).top1 * len(part) if len(part) else 0.0
+    device = next(model.parameters()).device
+    return world.sum(float(round(hits)), device) / len(task)
+
+
 def _evaluated(run: Run, measure: Evaluate) -> dict[str, float]:
     run.best_model.eval()
+    if run.world.size > 1:  # running statistics of batch norms: rank 0's are those that are kept
+        for buffer in run.best_model.buffers():
+            dist.broadcast(buffer, 0)
     with torch.no_grad():
         accuracy = measure(run.best_model, run.tokenizer)
     run.model.train()
     return {name: float(value) for name, value in accuracy.items()}
+
+
+def _last_checkpoint_in(place: str | Path | None) -> str:
+    """:func:`_last_checkpoint` of a folder or a file in it."""
+    folder = None if place is None else Path(place)
+    return _last_checkpoint(folder.parent if folder is not None and folder.is_file() else folder)
 
 
 def _last_checkpoint(folder: Path | None) -> str:
