@@ -1,0 +1,164 @@
+"""The paper's protocol: a split, a search, a last fit, one look at the test part."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from clipedu.evaluation import Task
+from clipedu.evaluation.probe import (
+    LAMBDA_GRID,
+    linear_probe,
+    picture_features,
+    probe_task,
+    search_lambda,
+    split_pictures,
+)
+from clipedu.models import CLIP
+
+Data = tuple[torch.Tensor, torch.Tensor]
+
+
+@pytest.fixture(scope="module")
+def data() -> Data:
+    g = torch.Generator().manual_seed(0)
+    labels = torch.arange(240) % 4
+    centres = torch.randn(4, 16, generator=g)
+    return centres[labels] + 1.3 * torch.randn(240, 16, generator=g), labels
+
+
+def test_the_grid_is_the_papers() -> None:
+    assert len(LAMBDA_GRID) - 1 == 96  # steps
+    assert (LAMBDA_GRID[0], LAMBDA_GRID[-1]) == (1e-6, 1e6)
+    starts = [1e-6, 1e-4, 1e-2, 1, 1e2, 1e4, 1e6]
+    assert all(min(abs(x / s - 1) for x in LAMBDA_GRID) < 1e-12 for s in starts)
+
+
+@pytest.mark.parametrize("counts", [[3, 3], [10, 4, 7], [100, 3]])
+def test_split_parts_are_disjoint_and_every_class_is_everywhere(counts: list[int]) -> None:
+    labels = torch.repeat_interleave(torch.arange(len(counts)), torch.tensor(counts))
+    split = split_pictures(labels, seed=3)
+    rows = torch.cat([split.train, split.validation, split.test])
+    assert rows.sort().values.tolist() == list(range(len(labels)))
+    for part in (split.train, split.validation, split.test):
+        assert labels[part].unique().tolist() == list(range(len(counts)))
+    assert len(split.train) >= len(split.test)
+
+
+def test_split_is_seeded() -> None:
+    labels = torch.arange(60) % 3
+    one, again, other = (split_pictures(labels, seed=s) for s in (1, 1, 2))
+    assert torch.equal(one.test, again.test) and not torch.equal(one.test, other.test)
+
+
+def test_search_halves_as_the_paper_does(data: Data) -> None:
+    x, y = data
+    split = split_pictures(y)
+    parts = [(x[rows], y[rows]) for rows in (split.train, split.validation)]
+    whole = search_lambda(*parts, search="grid")
+    halved = search_lambda(*parts)
+    assert len(whole.lams) == 97
+    assert 7 + 4 <= len(halved.lams) <= 15  # seven, and at most two for each of four halvings
+    assert whole.best == max(
+        lam
+        for lam, a in zip(whole.lams, whole.accuracies, strict=True)
+        if a == max(whole.accuracies)
+    )
+    assert max(halved.accuracies) >= max(whole.accuracies) - 0.05  # it may miss a narrow peak
+    best = LAMBDA_GRID.index(halved.best)
+    tried = [LAMBDA_GRID.index(lam) for lam in halved.lams]
+    assert {best - 1, best + 1} & set(tried)  # at its end it stands one step apart
+
+
+def test_agrees_with_sklearn(data: Data) -> None:
+    x, y = data
+    ours, theirs = (
+        linear_probe(x, y, search="grid", solver=s, grid=LAMBDA_GRID[40:80:8])
+        for s in ("clipedu", "sklearn")
+    )
+    assert ours.lam == theirs.lam
+    assert abs(ours.accuracy - theirs.accuracy) <= 1 / ours.n
+    assert max(
+        abs(a - b) for a, b in zip(ours.search.accuracies, theirs.search.accuracies, strict=True)
+    ) <= 1 / len(ours.split.validation)
+
+
+def test_the_last_fit_sees_validation_and_never_test(data: Data) -> None:
+    x, y = data
+    split = split_pictures(y)
+    before = linear_probe(x, y, split=split, grid=[1.0])
+    spoiled = x.clone()
+    spoiled[split.test] = 1e3
+    assert torch.equal(
+        before.probe.weights, linear_probe(spoiled, y, split=split, grid=[1.0]).probe.weights
+    )
+    spoiled = x.clone()
+    spoiled[split.validation] += 5
+    after = linear_probe(spoiled, y, split=split, grid=[1.0])
+    assert not torch.allclose(before.probe.weights, after.probe.weights)
+
+
+def test_a_grid_of_one_is_taken_as_it_is(data: Data) -> None:
+    for search in ("grid", "halving"):
+        result = linear_probe(*data, grid=[0.5], search=search)
+        assert result.lam == 0.5 and result.search.lams == [0.5]
+
+
+def test_result_says_what_it_measured(data: Data) -> None:
+    result = linear_probe(*data, grid=[1.0, 10.0])
+    assert result.n == 48 and len(result.logits) == 48
+    assert result.interval[0] < result.accuracy < result.interval[1]
+    assert result.accuracy == pytest.approx(result.mean_per_class, abs=0.02)  # equal classes
+    assert "48 test pictures" in str(result)
+
+
+def test_features_of_a_model(model: CLIP, task: Task) -> None:
+    features = picture_features(model, task.pictures, batch_size=5)
+    assert features.shape[0] == 12 and features.dtype == torch.float32
+    torch.testing.assert_close(features, picture_features(model, task.pictures))
+    assert features.shape[1] != model.config.embed_dim or not torch.allclose(
+        features, picture_features(model, task.pictures, projected=True)
+    )
+    unit = picture_features(model, task.pictures, projected=True).norm(dim=1)
+    torch.testing.assert_close(unit, torch.ones(12))
+    assert model.training  # left in the mode it was in
+    result = probe_task(model, task, grid=[1.0])
+    assert result.probe.weights.shape[0] == 4  # also the class without a picture
+
+
+# --- bad input
+
+
+def test_classes_too_small_to_split() -> None:
+    with pytest.raises(ValueError, match=r"1 of 2 classes have fewer than three.*class 1"):
+        split_pictures(torch.tensor([0, 0, 0, 0, 1, 1]))
+
+
+def test_wrong_shares() -> None:
+    for shares in ([0.5, 0.5], [0.8, 0.3, -0.1], [0.5, 0.2, 0.2]):
+        with pytest.raises(ValueError, match="add up to 1"):
+            split_pictures(torch.arange(9) % 3, shares=shares)
+
+
+@pytest.mark.parametrize("grid", [[], [0.0, 1.0], [-1.0], [float("inf")], [float("nan")]])
+def test_wrong_grids(data: Data, grid: list[float]) -> None:
+    with pytest.raises(ValueError, match="grid of lambdas"):
+        search_lambda(data, data, grid=grid)
+
+
+def test_wrong_names_and_inputs(data: Data, model: CLIP, task: Task) -> None:
+    x, y = data
+    with pytest.raises(ValueError, match="halving"):
+        search_lambda(data, data, search="random")
+    with pytest.raises(ValueError, match="sklearn"):
+        search_lambda(data, data, solver="magic")
+    with pytest.raises(ValueError, match="NaN"):
+        linear_probe(x * torch.nan, y)
+    with pytest.raises(ValueError, match="same class"):
+        linear_probe(x, torch.zeros_like(y))
+    with pytest.raises(TypeError, match="words"):
+        linear_probe(x, ["cat"] * len(x))
+    with pytest.raises(ValueError, match="px wide"):
+        picture_features(model, task.pictures[:, :, :16, :16])
+    with pytest.raises(ValueError, match="batch_size"):
+        picture_features(model, task.pictures, batch_size=0)
