@@ -29,6 +29,11 @@ class Augmentation:
         lines: share of colour pictures of which only the dark lines are left.
         affine: share that is turned, scaled and moved, by at most `degrees`, `scale`, `shift`
             (share of the width).
+        stretch: with `affine`, how much width and height are scaled apart from each other.
+        warp: how far a smooth field moves the parts of a picture against each other, as a share of
+            the width: two people who draw one thing agree on its parts and not on its proportions
+            (elastic deformation: Simard, Steinkraus and Platt 2003).
+        erase: share of pictures that lose a random rectangle of up to half their width.
         flip: share mirrored left to right. Zero by default: "arrow left" must stay left.
     """
 
@@ -42,6 +47,9 @@ class Augmentation:
     scale: float = 0.15
     shift: float = 0.06
     flip: float = 0.0
+    stretch: float = 0.0
+    warp: float = 0.0
+    erase: float = 0.0
 
 
 NONE = Augmentation(invert=0, thicken=0, thin=0, affine=0)
@@ -72,7 +80,7 @@ def augment(ink: torch.Tensor, generator: torch.Generator, how: Augmentation) ->
     pictures = torch.empty_like(ink)
     # Black pictures have three equal channels: changing one of them is a third of the work.
     for rows, channels in ((coloured, 3), (~coloured, 1)):
-        changed = _change(ink[rows, :channels], luck[rows], how)
+        changed = _change(ink[rows, :channels], luck[rows], generator, how)
         if channels == 1:
             inverted = luck[rows, 1] < how.invert
             changed = torch.where(inverted[:, None, None, None], changed, 1 - changed)
@@ -82,7 +90,9 @@ def augment(ink: torch.Tensor, generator: torch.Generator, how: Augmentation) ->
     return pictures.clamp_(0, 1)
 
 
-def _change(ink: torch.Tensor, luck: torch.Tensor, how: Augmentation) -> torch.Tensor:
+def _change(
+    ink: torch.Tensor, luck: torch.Tensor, generator: torch.Generator, how: Augmentation
+) -> torch.Tensor:
     """(n, C, S, S) ink -> the same, changed; `luck` is (n, 10) in 0..1."""
     if not len(ink):
         return ink
@@ -91,7 +101,14 @@ def _change(ink: torch.Tensor, luck: torch.Tensor, how: Augmentation) -> torch.T
     _on(ink, luck[:, 3] < how.thicken, _thicken)
     _on(ink, luck[:, 3] > 1 - how.thin, _thin)  # the other end of the same draw: never both
     _on(ink, luck[:, 4] < how.flip, lambda part: part.flip(-1))
-    return _affine(ink, luck[:, 5:9], luck[:, 9] < how.affine, how) if how.affine else ink
+    if how.erase:
+        ink = _erase(ink, torch.rand(len(ink), 5, generator=generator), how.erase)
+    if not (how.affine or how.warp):
+        return ink
+    grid = _affine_grid(ink, luck[:, 5:9], luck[:, 9] < how.affine, generator, how)
+    if how.warp:
+        grid = grid + _warp_field(ink, generator, how.warp)
+    return F.grid_sample(ink, grid, align_corners=False)
 
 
 def _on(
@@ -125,14 +142,45 @@ def _dark_lines(ink: torch.Tensor) -> torch.Tensor:
     return (ink.amin(1, keepdim=True) * 1.5).clamp_(0, 1).expand_as(ink)
 
 
-def _affine(
-    ink: torch.Tensor, luck: torch.Tensor, chosen: torch.Tensor, how: Augmentation
+def _erase(ink: torch.Tensor, luck: torch.Tensor, share: float) -> torch.Tensor:
+    """(n, C, S, S) ink without one rectangle of a fifth to a half of the width; `luck` (n, 5)."""
+    side = ink.shape[-1]
+    place = torch.arange(side)
+    inside = []
+    for at, long in ((1, 2), (3, 4)):  # rows, then columns
+        length = side * (0.2 + 0.3 * luck[:, long, None])  # (n, 1)
+        start = luck[:, at, None] * (side - length)  # (n, 1)
+        inside.append((place >= start) & (place < start + length))  # (n, S)
+    gone = inside[0][:, :, None] & inside[1][:, None, :]  # (n, S, S)
+    gone &= (luck[:, 0] < share)[:, None, None]
+    return ink.masked_fill(gone[:, None], 0.0)
+
+
+def _affine_grid(
+    ink: torch.Tensor,
+    luck: torch.Tensor,
+    chosen: torch.Tensor,
+    generator: torch.Generator,
+    how: Augmentation,
 ) -> torch.Tensor:
+    """(n, S, S, 2): where each pixel looks, in coordinates from -1 to 1."""
     draw = (luck * 2 - 1) * chosen[:, None]  # (n, 4) in -1..1; all zero: stays as it is
     angle = draw[:, 0] * how.degrees * torch.pi / 180
     size = 1 / (1 + draw[:, 1] * how.scale)
-    cos, sin = torch.cos(angle) * size, torch.sin(angle) * size
+    wide = tall = size
+    if how.stretch:
+        apart = (torch.rand(len(ink), generator=generator) * 2 - 1) * chosen * how.stretch
+        wide, tall = size * torch.exp(apart / 2), size * torch.exp(-apart / 2)
+    cos, sin = torch.cos(angle), torch.sin(angle)
     shift = draw[:, 2:] * how.shift * 2  # grid coordinates run from -1 to 1
-    rows = torch.stack((cos, -sin, shift[:, 0], sin, cos, shift[:, 1]), 1).view(-1, 2, 3)
-    grid = F.affine_grid(rows, list(ink.shape), align_corners=False)
-    return F.grid_sample(ink, grid, align_corners=False)
+    rows = torch.stack(
+        (cos * wide, -sin * tall, shift[:, 0], sin * wide, cos * tall, shift[:, 1]), 1
+    )
+    return F.affine_grid(rows.view(-1, 2, 3), list(ink.shape), align_corners=False)
+
+
+def _warp_field(ink: torch.Tensor, generator: torch.Generator, warp: float) -> torch.Tensor:
+    """(n, S, S, 2): a smooth shift of every pixel, from random shifts at 4 x 4 knots."""
+    knots = torch.randn(len(ink), 2, 4, 4, generator=generator) * (2 * warp)
+    field = F.interpolate(knots, ink.shape[-2:], mode="bicubic", align_corners=False)
+    return field.permute(0, 2, 3, 1)  # (n, S, S, 2)

@@ -16,7 +16,7 @@ import dataclasses
 import difflib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -251,9 +251,8 @@ _PENS = Augmentation(thicken=0.3, thin=0.2, lines=0.5)
 _STRONG = Augmentation(
     thicken=0.3, thin=0.2, lines=0.5, outline=0.1, degrees=12.0, scale=0.25, shift=0.1
 )
-_STRONGER = Augmentation(
-    thicken=0.35, thin=0.25, lines=0.5, outline=0.2, degrees=15.0, scale=0.3, shift=0.12
-)
+#: And for those longer still: proportions, too, differ from hand to hand.
+_ELASTIC = replace(_STRONG, stretch=0.2, warp=0.02)
 
 RECIPES: dict[str, Recipe] = {
     "tiny": Recipe(
@@ -268,10 +267,10 @@ RECIPES: dict[str, Recipe] = {
         steps=1200, augmentation=_STRONG, warmup=0.075, final_learning_rate=0.5, ema_decay=0.998,
         evaluate_every=300, checkpoint_every=300,
     ),
-    # The checkpoint that comes with the package: four times as long, so the average is longer and
-    # the augmentation stronger still.
+    # The checkpoint that comes with the package. After 800 steps warped pictures cost 1.3 points on
+    # pictures set aside at a training loss of 1.8 instead of 1.3: room for a longer run.
     "shipped": Recipe(
-        steps=5000, augmentation=_STRONGER, warmup=0.03, final_learning_rate=0.4, ema_decay=0.999,
+        steps=3500, augmentation=_ELASTIC, warmup=0.03, final_learning_rate=0.3, ema_decay=0.999,
         evaluate_every=500, checkpoint_every=500,
     ),
 }  # fmt: skip

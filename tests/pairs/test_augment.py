@@ -4,6 +4,7 @@ import dataclasses
 
 import pytest
 import torch
+import torch.nn.functional as F
 
 from clipedu.pairs import NONE, Augmentation, augment, ink
 
@@ -86,3 +87,41 @@ def test_channels_of_black_pictures_stay_equal_and_the_seed_decides():
     assert torch.equal(one, again) and not torch.equal(one, other)
     assert torch.equal(one[1::2, 0], one[1::2, 2])
     assert 0 <= one.min() and one.max() <= 1
+
+
+def test_warp_moves_parts_a_little_and_each_picture_by_its_own_draw():
+    before = F.interpolate(black_disc(32), scale_factor=2.0)  # (32, 3, 32, 32)
+    small, large = changed("warp", batch=before, warp=0.01), changed("warp", batch=before, warp=0.1)
+    assert 0 < (small - before).abs().mean() < (large - before).abs().mean()
+    assert not torch.allclose(small[0], small[1])
+    assert abs(small.sum() / before.sum() - 1) < 0.1  # the thing is still there
+
+
+def test_stretch_makes_a_disc_wider_than_tall_or_taller_than_wide():
+    before = F.interpolate(black_disc(64), scale_factor=2.0)
+    after = changed("affine", batch=before, affine=1.0, degrees=0, scale=0, shift=0, stretch=0.5)
+    wide = (after[:, 0].amax(1) > 0.5).sum(1)  # columns with ink
+    tall = (after[:, 0].amax(2) > 0.5).sum(1)  # rows with ink
+    assert (wide > tall + 1).any() and (tall > wide + 1).any()
+    area = after[:, 0].sum((1, 2)) / before[:, 0].sum((1, 2))
+    assert (area - 1).abs().max() < 0.1  # what is won in width is lost in height
+
+
+def test_erase_blanks_one_rectangle_of_the_share_that_was_asked():
+    full = torch.ones(200, 3, 20, 20)
+    half = changed("erase", batch=full, erase=0.5)
+    lost = (half == 0)[:, 0]  # (200, 20, 20)
+    hit = lost.flatten(1).any(1)
+    assert 70 < hit.sum() < 130
+    rows, columns = lost[hit].any(2).sum(1), lost[hit].any(1).sum(1)
+    assert torch.equal(rows * columns, lost[hit].sum((1, 2)))  # a rectangle, and only one
+    assert rows.min() >= 3 and rows.max() <= 11
+
+
+def test_what_is_not_asked_draws_no_random_numbers():
+    # A recipe from before these changes existed still gives the very same pictures.
+    batch, how = black_disc(), Augmentation()
+    one, other = torch.Generator().manual_seed(5), torch.Generator().manual_seed(5)
+    augment(batch, one, how)
+    torch.rand(len(batch), 10, generator=other)
+    assert torch.equal(one.get_state(), other.get_state())
