@@ -51,7 +51,7 @@ HELD_OUT = ("lucide", "font_awesome", "heroicons")
 OUT = Path(__file__).parents[1] / "clipedu" / "assets" / "scaling.csv"
 COLUMNS = (
     "model family seed parameters image_parameters image_multiply_adds text_multiply_adds "
-    "batch_size steps pairs flops seconds last_loss validation_error lucide_error "
+    "batch_size learning_rate steps pairs flops seconds last_loss validation_error lucide_error "
     "font_awesome_error heroicons_error error"
 ).split()
 
@@ -106,6 +106,7 @@ def run(name: str, seed: int, steps: int | None) -> dict[str, Any]:
         "image_multiply_adds": counts["visual"],
         "text_multiply_adds": counts["text"],
         "batch_size": recipe.batch_size,
+        "learning_rate": f"{recipe.learning_rate:.2e}",
         "steps": recipe.steps,
         "pairs": seen,
         "flops": f"{6.0 * (counts['visual'] + counts['text']) * seen:.4e}",
@@ -119,7 +120,7 @@ def run(name: str, seed: int, steps: int | None) -> dict[str, Any]:
 def about(workers: int) -> dict[str, Any]:
     """What was measured where."""
     recipe = SERIES[0].recipe().to_dict()
-    for name in ("model", "steps"):
+    for name in ("model", "steps", "learning_rate"):
         del recipe[name]
     return {
         "date": datetime.date.today().isoformat(),
@@ -153,7 +154,7 @@ def main() -> None:
     done = {(row["model"], int(row["seed"])) for row in rows}
     todo = [
         (model, seed)
-        for model in sorted(chosen, key=SeriesModel.flops, reverse=True)  # long ones first
+        for model in sorted(chosen, key=SeriesModel.flops)  # broken off, it still has a line
         for seed in range(model.seeds)
         if (model.name, seed) not in done
     ]
