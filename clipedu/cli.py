@@ -49,6 +49,10 @@ VERBS: dict[str, Verb] = {
         "measure a model zero-shot on pictures that it never saw",
         "clipedu.cli_evaluate:add_evaluate_parser",
     ),
+    "tasks": Verb(
+        "list the zero-shot tasks, or fetch the pictures of one",
+        "clipedu.cli_tasks:add_tasks_parser",
+    ),
     "build": Verb(
         "make the notebooks from lessons/", "clipedu.classroom.build_cli:add_build_parser"
     ),

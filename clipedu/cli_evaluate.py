@@ -30,7 +30,9 @@ def add_evaluate_parser(subparsers: Any) -> argparse.ArgumentParser:
         metavar="CHECKPOINT",
         help="a .safetensors file, a run's folder, or the name of a shipped model (laptop)",
     )
-    parser.add_argument("--tasks", nargs="+", metavar="NAME", help="default: all")
+    parser.add_argument(
+        "--tasks", nargs="+", metavar="NAME", help="default: all; `clipedu tasks` lists them"
+    )
     parser.add_argument(
         "--templates",
         nargs="+",
@@ -57,7 +59,8 @@ def run_evaluate(args: argparse.Namespace) -> tuple[int, dict[str, Any]]:
     # What can be wrong in the call is found before the work.
     one = args.templates is not None and len(args.templates) == 1
     templates = args.templates and check_templates(args.templates[0] if one else args.templates)
-    for name in args.tasks or ():
+    tasks = None if args.tasks == ["all"] else args.tasks
+    for name in tasks or ():
         if name not in TASKS:
             raise ValueError(f"There is no task {name!r}. The tasks are: {', '.join(TASKS)}.")
     choice = pick_device(args.device)
@@ -68,7 +71,7 @@ def run_evaluate(args: argparse.Namespace) -> tuple[int, dict[str, Any]]:
     results = evaluate(
         model.to(choice.device),
         tokenizer,
-        args.tasks,
+        tasks,
         templates=templates,
         batch_size=args.batch_size,
         progress=sys.stderr.isatty(),

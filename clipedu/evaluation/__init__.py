@@ -8,9 +8,22 @@ from clipedu.evaluation import (  # noqa: F401
     tasks_senses,
 )
 from clipedu.evaluation.classifier import clear_classifier_cache, zero_shot_classifier
+from clipedu.evaluation.confusions import confusion_figure, confusion_matrix, confusion_words
 from clipedu.evaluation.embedding import embed_pictures, embed_texts, evaluating
+from clipedu.evaluation.ensembles import (
+    compare_templates,
+    forward_selection,
+    template_embeddings,
+    zero_shot_by_probability,
+)
 from clipedu.evaluation.figures import ranking_figure, ranking_words
-from clipedu.evaluation.intervals import clopper_pearson
+from clipedu.evaluation.flips import Flip, Flips, flips, flips_figure, flips_words
+from clipedu.evaluation.intervals import (
+    chance_p,
+    clopper_pearson,
+    mean_per_class_interval,
+    sign_test,
+)
 from clipedu.evaluation.prompts import TEMPLATE_SETS, article, fill, prompts_for
 from clipedu.evaluation.report import as_dict, as_markdown, as_text, evaluate
 from clipedu.evaluation.retrieval import (
@@ -29,6 +42,8 @@ from clipedu.evaluation.zeroshot import Ranked, ZeroShotResult, classify, zero_s
 __all__ = [
     "TASKS",
     "TEMPLATE_SETS",
+    "Flip",
+    "Flips",
     "Hit",
     "PictureIndex",
     "Ranked",
@@ -41,9 +56,14 @@ __all__ = [
     "as_markdown",
     "as_text",
     "build_index",
+    "chance_p",
     "classify",
     "clear_classifier_cache",
     "clopper_pearson",
+    "compare_templates",
+    "confusion_figure",
+    "confusion_matrix",
+    "confusion_words",
     "embed_pictures",
     "embed_query",
     "embed_texts",
@@ -51,13 +71,21 @@ __all__ = [
     "evaluating",
     "fetch_task",
     "fill",
+    "flips",
+    "flips_figure",
+    "flips_words",
+    "forward_selection",
     "load_task",
+    "mean_per_class_interval",
     "prompts_for",
     "ranking_figure",
     "ranking_words",
     "recall",
     "register_task",
     "search",
+    "sign_test",
+    "template_embeddings",
     "zero_shot",
+    "zero_shot_by_probability",
     "zero_shot_classifier",
 ]

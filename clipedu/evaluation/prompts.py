@@ -21,6 +21,36 @@ TEMPLATE_SETS: dict[str, list[str]] = {
     # As the captions of the training families say it (clipedu.pairs.captions). No style words: they
     # would ask for a picture drawn in a certain way, and a held-out family is drawn in its own.
     "icon": ["{}", "an icon of {}"],
+    # Every form that a training caption may take (clipedu.pairs.captions.FORMS) with every style:
+    # what an ensemble is made of, and what `forward_selection` chooses from.
+    "captions": [
+        "{}",
+        "an icon of {}",
+        "an emoji of {}",
+        *(
+            form.format(style)
+            for style in (
+                "filled",
+                "outlined",
+                "rounded",
+                "sharp",
+                "two-tone",
+                "thin",
+                "light",
+                "regular",
+                "bold",
+                "duotone",
+                "colour",
+            )
+            for form in ("a {} icon of {{}}", "{{}}, {}")
+        ),
+        *(
+            f"{{}}, a kind of {category}"
+            for category in ("objects", "system", "nature", "people", "map", "media", "design")
+        ),
+    ],
+    # What people write to models of photographs; no caption here ever said it.
+    "photos": ["a photo of a {}.", "a picture of a {}", "a photo of the {}.", "art of the {}."],
     # Digits are a class of their own: "a nine" says less than "the number nine".
     "digits": ["{}", "the number {}", "the digit {}", "a handwritten {}", "number {}"],
 }

@@ -18,7 +18,7 @@ import torch
 
 from clipedu.evaluation.classifier import zero_shot_classifier
 from clipedu.evaluation.embedding import Preprocess, embed_pictures
-from clipedu.evaluation.intervals import clopper_pearson
+from clipedu.evaluation.intervals import clopper_pearson, mean_per_class_interval
 from clipedu.evaluation.prompts import check_templates
 from clipedu.evaluation.tasks import Task
 from clipedu.pairs import to_model
@@ -63,6 +63,14 @@ class ZeroShotResult:
     def value(self) -> float:
         """The number which the task's metric asks for."""
         return self.mean_per_class if self.metric == "mean_per_class" else self.top1
+
+    @property
+    def value_interval(self) -> tuple[float, float]:
+        """95 % for `value`: exact for top1, a seeded bootstrap over pictures for mean per class."""
+        if self.metric == "top1":
+            return self.interval
+        right = self.predictions[:, 0] == self.labels
+        return mean_per_class_interval(self.labels, right, len(self.class_names))
 
     @property
     def above_chance(self) -> bool:
@@ -140,7 +148,17 @@ def zero_shot(
         ranked.append(top_classes(similarity, 5).cpu())
         if keep_scores:
             scores.append(similarity.cpu())
-    predictions, labels = torch.cat(ranked), task.labels.cpu()
+    return count(task, torch.cat(ranked), asked, torch.cat(scores) if keep_scores else None)
+
+
+def count(
+    task: Task,
+    predictions: torch.Tensor,
+    templates: Sequence[str] | str,
+    scores: torch.Tensor | None = None,
+) -> ZeroShotResult:
+    """The result of answers: predictions (N, at most 5) int64, the classes best first."""
+    labels = task.labels.cpu()
     right = predictions == labels[:, None]  # (N, 5), at most one True in a row
     hits = right[:, 0].double()
     classes = len(task.class_names)
@@ -154,12 +172,12 @@ def zero_shot(
         predictions=predictions,
         labels=labels,
         class_names=list(task.class_names),
-        templates=check_templates(asked),
+        templates=check_templates(templates),
         interval=clopper_pearson(int(hits.sum()), len(task)),
         chance=task.chance,
         source=task.source,
         metric=task.metric,
-        scores=torch.cat(scores) if keep_scores else None,
+        scores=scores,
     )
 
 
