@@ -186,7 +186,7 @@ def _mark_every_point_of_short_lines(fig: Figure) -> None:
     points anyway: each of them is a measurement that the reader wants to see."""
     for axes in fig.axes:
         for line in axes.lines:
-            if line.get_markevery() == EVERY[0] and len(line.get_path().vertices) <= FEW:
+            if line.get_markevery() == EVERY[0] and len(np.asarray(line.get_xdata())) <= FEW:
                 line.set_markevery(None)
 
 
