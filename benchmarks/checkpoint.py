@@ -169,8 +169,9 @@ def as_markdown(card: dict[str, Any]) -> str:
         f"* Trained on: {', '.join(card['data']['training families'])}.",
         f"* Never seen in training: {', '.join(card['data']['held-out families'])}. Recipes were "
         "chosen on pictures set aside inside the training families (`clipedu train --validate`); "
-        "the held-out families are only reported. One choice, stronger augmentation for longer "
-        "runs, was made from the training loss when held-out figures had already been seen.",
+        "the held-out families are only reported. Earlier runs' held-out figures had been seen "
+        "when stronger augmentation, and later warped pictures and the length of the shipped run, "
+        "were chosen from training losses and pictures set aside (benchmarks/LEADERBOARD.md).",
         "* Packages: " + ", ".join(f"{k} {v}" for k, v in card["data"]["packages"].items()) + ".",
         "",
     ]
@@ -221,7 +222,7 @@ def as_markdown(card: dict[str, Any]) -> str:
         "## Limits",
         "",
         "* It knows icons and emoji, in English words, lower case. Photographs mean nothing to it.",
-        "* It is poor at digits. Counting and fine differences are not measured.",
+        "* It is poor at digits and at counting: the README's table of tasks has both.",
         "* Emoji of people carry the choices of those who drew and named them; do not use the "
         "model to judge people.",
         "* The pictures' licences are in NOTICE.md.",
