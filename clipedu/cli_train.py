@@ -15,6 +15,7 @@ EXAMPLE = """examples:
   clipedu train --resume runs/laptop
   clipedu train --batch-size 4096 --set execution.accumulate=8 --out runs/large
   torchrun --nproc-per-node 2 -m clipedu train --recipe lesson --out runs/two
+  clipedu train --shards shards --steps 100 --out runs/shards
   clipedu train --compare-with-paper
 """
 TASKS = ("lucide", "font_awesome", "heroicons")
@@ -42,6 +43,12 @@ def add_train_parser(subparsers: Any) -> argparse.ArgumentParser:
         action="store_true",
         help="set training pictures aside and measure on them instead: how to choose a recipe",
     )
+    parser.add_argument(
+        "--shards",
+        type=Path,
+        metavar="DIR",
+        help="pairs from tar shards: those of `clipedu data shard`, or your own from img2dataset",
+    )
     parser.add_argument("--compare-with-paper", action="store_true", help="print both recipes")
     changes = parser.add_argument_group("change the recipe")
     changes.add_argument("--steps", type=int)
@@ -65,6 +72,7 @@ def add_train_parser(subparsers: Any) -> argparse.ArgumentParser:
 
 def run_train(args: argparse.Namespace) -> int | tuple[int, dict[str, Any]]:
     """Trains, prints the outcome and returns it for `--json`; 130 after Ctrl-C."""
+    from clipedu.pairs import open_shards
     from clipedu.training import (
         TrainingInterrupted,
         World,
@@ -80,12 +88,19 @@ def run_train(args: argparse.Namespace) -> int | tuple[int, dict[str, Any]]:
     if args.out is None and args.resume is None:
         raise ValueError("Where should the model go? Give --out FOLDER (or --resume FOLDER).")
     world = World.from_environment()  # several processes under torchrun, one of which talks
-    pairs = None
+    pairs: Any = None
     evaluate: Any = None if args.no_evaluation else TASKS
-    if args.validate:
+    if args.validate and args.shards:
+        raise ValueError("--validate sets the course's own pictures aside: leave out --shards.")
+    if args.validate or args.shards:
         chosen = recipe if recipe is not None else load_checkpoint(args.resume).recipe
-        size = chosen.config().vision.resolution
-        pairs, evaluate = validation_split(size, progress=not args.quiet and world.writes)
+        size, talks = chosen.config().vision.resolution, not args.quiet and world.writes
+    if args.validate:
+        pairs, evaluate = validation_split(size, progress=talks)
+    if args.shards:
+        pairs = open_shards(args.shards, size, progress=talks)
+        if talks:
+            print(pairs.report(), file=sys.stderr)
     try:
         result = train(
             recipe,

@@ -139,7 +139,7 @@ def bootstrap_band(
         raise ValueError(f"draws must be 1 or more, not {draws!r}.")
     places = np.logspace(x.min(), x.max(), 50) if at is None else np.asarray(at, dtype=float)
     rng = np.random.default_rng(seed)
-    lines = []
+    lines: list[tuple[float, float]] = []
     while len(lines) < draws:
         drawn = [groups[k] for k in rng.integers(len(groups), size=len(groups))]
         rows = np.concatenate([rng.choice(group, size=len(group)) for group in drawn])

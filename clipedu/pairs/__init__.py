@@ -15,6 +15,8 @@ from clipedu.pairs.icons import (
     load_icons,
 )
 from clipedu.pairs.raster import PictureCacheError, Pictures, open_pictures, render_svg
+from clipedu.pairs.shard_writer import write_shards
+from clipedu.pairs.shards import Sample, ShardPairs, open_shards
 from clipedu.pairs.splits import (
     held_out_names,
     held_out_task,
@@ -33,6 +35,8 @@ __all__ = [
     "PairSet",
     "PictureCacheError",
     "Pictures",
+    "Sample",
+    "ShardPairs",
     "TRAINING_FAMILIES",
     "all_captions",
     "augment",
@@ -46,6 +50,7 @@ __all__ = [
     "is_blank",
     "load_icons",
     "open_pictures",
+    "open_shards",
     "picture_ids",
     "render_svg",
     "same_pictures",
@@ -56,4 +61,5 @@ __all__ = [
     "to_pictures",
     "training_pairs",
     "validation_task",
+    "write_shards",
 ]

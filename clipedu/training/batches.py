@@ -10,28 +10,34 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from clipedu.pairs import Augmentation, Icon, to_model
+from clipedu.pairs import Augmentation, all_captions, to_model
 from clipedu.tokenizer import Tokenizer
 from clipedu.training.distributed import World
 from clipedu.training.recipe import Recipe
 
 
 class Pairs(Protocol):
-    """What training needs of a data set; :class:`clipedu.pairs.PairSet` is one."""
+    """What training needs of a data set; :class:`clipedu.pairs.PairSet` is one.
 
-    icons: list[Icon]
+    Its words are `icons` or, of pairs that have captions only, the method `texts()`.
+    """
 
     def __len__(self) -> int: ...
 
     def batch_at(self, step: int, n: int, seed: int, how: Augmentation) -> tuple[Tensor, list[str]]:
         """(n, 3, S, S) float pictures in 0..1 and n captions: the same for the same arguments."""
         ...
+
+
+def texts_of(pairs: Any) -> list[str]:
+    """What a tokenizer learns from: all captions that these pairs may have."""
+    return pairs.texts() if hasattr(pairs, "texts") else all_captions(pairs.icons)
 
 
 class Batch(NamedTuple):

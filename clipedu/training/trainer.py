@@ -25,10 +25,10 @@ import torch.distributed as dist
 from clipedu.device import DeviceChoice, keep_freed_memory, pick_device
 from clipedu.evaluation import Task, load_task, zero_shot
 from clipedu.models import CLIP
-from clipedu.pairs import all_captions, training_pairs
+from clipedu.pairs import training_pairs
 from clipedu.tokenizer import Tokenizer
 from clipedu.training.accumulate import check_chunks, warn_of_batch_norm
-from clipedu.training.batches import Feeder, Pairs
+from clipedu.training.batches import Feeder, Pairs, texts_of
 from clipedu.training.checkpoint import (
     CHECKPOINT_NAME,
     MODEL_NAME,
@@ -151,7 +151,7 @@ def _train(
         _check_pairs(recipe, pairs)
         measure = _evaluator(evaluate, recipe, world)  # now: a wrong name must not wait
     if tokenizer is None:
-        tokenizer = Tokenizer.train(all_captions(pairs.icons), recipe.vocab_size, progress=progress)
+        tokenizer = Tokenizer.train(texts_of(pairs), recipe.vocab_size, progress=progress)
     run = new_run(recipe, seed, choice, tokenizer, {"pairs": len(pairs)}, world)
     # The random state is the run's own: what the caller draws afterwards does not depend on it.
     with torch.random.fork_rng([choice.device] if choice.device.type == "cuda" else []):
