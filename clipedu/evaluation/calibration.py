@@ -1,0 +1,159 @@
+"""When a model says 80 %, is it right 80 times in a hundred?
+
+Notable:
+- the expected calibration error (Naeini et al. 2015; Guo et al. 2017, arXiv 1706.04599) compares
+  confidence with accuracy in bins of equal width; it depends on the bins, so their number is said
+- temperature scaling divides all logits by one number: no prediction changes, only confidence
+- the temperature is fitted on validation pictures and judged on others
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+import torch.nn.functional as F
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+BINS = 15
+
+
+@dataclass(frozen=True, eq=False)
+class Reliability:
+    """Confidence against accuracy in bins of equal width.
+
+    edges (B + 1,) from 0 to 1; counts (B,) pictures; confidence and accuracy (B,), NaN where a bin
+    is empty
+    """
+
+    edges: torch.Tensor
+    counts: torch.Tensor
+    confidence: torch.Tensor
+    accuracy: torch.Tensor
+
+    @property
+    def ece(self) -> float:
+        """Expected calibration error: mean of |accuracy - confidence|, weighted by pictures."""
+        gaps = (self.accuracy - self.confidence).abs().nan_to_num(0)
+        return float((gaps * self.counts).sum() / self.counts.sum())
+
+    @property
+    def overconfidence(self) -> float:
+        """Mean confidence less accuracy over all pictures; above 0: it promises too much."""
+        gaps = (self.confidence - self.accuracy).nan_to_num(0)
+        return float((gaps * self.counts).sum() / self.counts.sum())
+
+
+def reliability(
+    probabilities: torch.Tensor, labels: torch.Tensor, *, bins: int = BINS
+) -> Reliability:
+    """Sort predictions by how sure they are: probabilities (N, C), labels (N,) int64.
+
+    A confidence on an edge belongs to the bin beneath it, 0 to the first.
+    Raises ValueError when rows are not probabilities, lengths differ, or bins < 1.
+    """
+    p = _check(probabilities, labels)
+    if bins < 1:
+        raise ValueError(f"bins is 1 or more; got {bins}.")
+    if float(p.min()) < -1e-6 or not torch.allclose(p.sum(1), torch.ones(len(p)).double()):
+        raise ValueError("Each row must hold probabilities that add up to 1: logits.softmax(1).")
+    confidence, chosen = p.max(1)
+    right = (chosen == labels.cpu()).double()
+    place = (confidence * bins).ceil().long().sub(1).clamp(0, bins - 1)
+    counts = torch.bincount(place, minlength=bins)
+    return Reliability(
+        edges=torch.linspace(0, 1, bins + 1),
+        counts=counts,
+        confidence=torch.bincount(place, weights=confidence, minlength=bins) / counts,
+        accuracy=torch.bincount(place, weights=right, minlength=bins) / counts,
+    )
+
+
+def expected_calibration_error(
+    probabilities: torch.Tensor, labels: torch.Tensor, *, bins: int = BINS
+) -> float:
+    """`reliability(...).ece`: 0 is perfect, 1 the worst."""
+    return reliability(probabilities, labels, bins=bins).ece
+
+
+def fit_temperature(
+    logits: torch.Tensor, labels: torch.Tensor, *, low: float = 1e-2, high: float = 1e2
+) -> float:
+    """The temperature T in [low, high] with the least cross-entropy of softmax(logits / T).
+
+    logits (N, C) of pictures that were not trained on, labels (N,). The loss is convex in 1 / T, so
+    bisection on its slope finds it. Perfect validation answers ask for T = low, useless ones for
+    T = high; that says that there are too few pictures.
+    Raises ValueError for NaN, other shapes, or limits that are not 0 < low < high.
+    """
+    z = _check(logits, labels)
+    if not 0 < low < high < math.inf:
+        raise ValueError(f"0 < low < high is needed; got {low} and {high}.")
+    z = z - z.max(1, keepdim=True).values
+    own = z.gather(1, labels.cpu()[:, None])[:, 0]
+
+    def slope(sharpness: float) -> float:  # of the mean loss, by 1 / T
+        return float(((z * sharpness).softmax(1) * z).sum(1).mean() - own.mean())
+
+    least, most = math.log(1 / high), math.log(1 / low)
+    if slope(math.exp(most)) <= 0:
+        return low
+    if slope(math.exp(least)) >= 0:
+        return high
+    for _ in range(60):
+        middle = (least + most) / 2
+        least, most = (least, middle) if slope(math.exp(middle)) > 0 else (middle, most)
+    return math.exp(-(least + most) / 2)
+
+
+def cross_entropy(logits: torch.Tensor, labels: torch.Tensor) -> float:
+    """Mean negative log likelihood in nats: logits (N, C), labels (N,)."""
+    return float(F.cross_entropy(_check(logits, labels), labels.cpu()))
+
+
+def _check(scores: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    if scores.ndim != 2 or 0 in scores.shape or tuple(labels.shape) != (len(scores),):
+        raise ValueError(
+            f"(N, C) and labels (N,) are needed, N at least 1; got {tuple(scores.shape)} and "
+            f"{tuple(labels.shape)}."
+        )
+    if labels.is_floating_point() or int(labels.min()) < 0 or int(labels.max()) >= scores.shape[1]:
+        raise ValueError(f"Labels are whole numbers from 0 to {scores.shape[1] - 1}.")
+    if not torch.isfinite(scores).all():
+        raise ValueError("There is NaN or infinity among the scores.")
+    return scores.detach().cpu().double()
+
+
+def reliability_figure(found: dict[str, Reliability], *, title: str = "") -> Figure:
+    """A panel for each: accuracy of each bin against its confidence; the diagonal is calibrated.
+
+    The area of a dot is the share of pictures in its bin. Raises ValueError for no panel.
+    """
+    if not found:
+        raise ValueError("Give at least one Reliability.")
+    from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
+
+    from clipedu.plots import COLOURS, DPI, use_style
+
+    use_style()
+    size = (2.7 * len(found) + 0.5, 3.1 + (0.3 if title else 0))
+    figure = Figure(figsize=size, dpi=DPI, layout=ConstrainedLayoutEngine())
+    panels = figure.subplots(1, len(found), squeeze=False, sharey=True)[0]
+    for axes, (name, each) in zip(panels, found.items(), strict=True):
+        axes.plot([0, 1], [0, 1], color="#666666", linestyle="--", marker="")
+        some = each.counts > 0
+        shares = (each.counts[some] / each.counts.sum()).numpy()
+        x, y = each.confidence[some].numpy(), each.accuracy[some].numpy()
+        axes.plot(x, y, color=COLOURS[2], linestyle="-", linewidth=1, marker="")
+        axes.scatter(x, y, s=12 + 500 * shares, color=COLOURS[2], edgecolor="black", zorder=3)
+        axes.set(xlim=(0, 1.03), ylim=(0, 1.03), xlabel="confidence")
+        axes.set_title(f"{name}\nECE {each.ece:.2f}", fontsize=10)
+    panels[0].set_ylabel("accuracy of the bin")
+    if title:
+        figure.suptitle(title)
+    return figure
