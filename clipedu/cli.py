@@ -45,6 +45,9 @@ VERBS: dict[str, Verb] = {
     "train": Verb(
         "train a CLIP from scratch, or go on with a run", "clipedu.cli_train:add_train_parser"
     ),
+    "plan": Verb(
+        "plan a run: memory, compute, communication, days", "clipedu.cli_plan:add_plan_parser"
+    ),
     "evaluate": Verb(
         "measure a model zero-shot on pictures that it never saw",
         "clipedu.cli_evaluate:add_evaluate_parser",
