@@ -478,6 +478,11 @@ def do_checkpoints(options: argparse.Namespace) -> int:
     return run(PYTHON, ROOT / "benchmarks" / "checkpoint.py", *options.rest)
 
 
+def do_tasks(options: argparse.Namespace) -> int:
+    setup()
+    return run(PYTHON, ROOT / "benchmarks" / "tasks.py", *options.rest)
+
+
 def do_clipedu(*arguments: str) -> Callable[[argparse.Namespace], int]:
     def verb(options: argparse.Namespace) -> int:
         setup()
@@ -523,6 +528,7 @@ VERBS: dict[str, tuple[str, Callable[[argparse.Namespace], int]]] = {
         do_setup,
     ),
     "checkpoints": ("train the shipped checkpoint again", do_checkpoints),
+    "tasks": ("ask the shipped checkpoint every zero-shot task, write the table again", do_tasks),
     "build": (
         "make notebooks/, exercises/ and solutions/ from lessons/ and execute them",
         do_clipedu("build", "--execute"),
@@ -534,7 +540,7 @@ VERBS: dict[str, tuple[str, Callable[[argparse.Namespace], int]]] = {
     "run": ("run a command of .venv: run ruff check", do_run),
 }
 
-PASS_ON = ("lab", "checkpoints", "build", "check", "doctor", "run")  # what follows is another's
+PASS_ON = ("lab", "checkpoints", "tasks", "build", "check", "doctor", "run")  # what follows is another's
 
 
 def parse(argv: Sequence[str]) -> argparse.Namespace:
