@@ -499,7 +499,7 @@ agree = (choice == by_library.predictions[:, 0]).float().mean().item()
 print("the same names as the library's:", agree > 0.99)
 
 # %% [markdown]
-# And what does the shipped model score on the three tasks? The library writes several captions for each name, such as *an icon of a house*, and takes the mean of their vectors (lesson 06 asks when that helps). **Top-1** is the share of pictures whose best name is the right one; **top-5**, the share with the right one among the best five. So few pictures leave some doubt: if the pictures had been drawn anew from the same hand, the top-1 would have come out between the two numbers in brackets 19 times in 20.
+# And what does the shipped model score on the three tasks? The library writes several captions for each name, such as *an icon of a house*, and takes the mean of their vectors (lesson 06 asks when that helps). **Top-1** is the share of pictures whose best name is the right one; **top-5**, the share with the right one among the best five. So few pictures leave some doubt: the two numbers in brackets are the lowest and the highest true share that fit such a count (a 95 % interval).
 
 # %%
 results = [zero_shot(model, tokenizer, task) for task in tasks]
