@@ -18,6 +18,7 @@ from clipedu.evaluation.ensembles import (
 )
 from clipedu.evaluation.figures import ranking_figure, ranking_words
 from clipedu.evaluation.flips import Flip, Flips, flips, flips_figure, flips_words
+from clipedu.evaluation.gains import gain_figure, gain_words, gains
 from clipedu.evaluation.intervals import (
     chance_p,
     clopper_pearson,
@@ -25,6 +26,7 @@ from clipedu.evaluation.intervals import (
     sign_test,
 )
 from clipedu.evaluation.prompts import TEMPLATE_SETS, article, fill, prompts_for
+from clipedu.evaluation.records import about_record, read_record
 from clipedu.evaluation.report import as_dict, as_markdown, as_text, evaluate
 from clipedu.evaluation.retrieval import (
     Hit,
@@ -51,6 +53,7 @@ __all__ = [
     "Task",
     "TaskUnavailable",
     "ZeroShotResult",
+    "about_record",
     "article",
     "as_dict",
     "as_markdown",
@@ -75,11 +78,15 @@ __all__ = [
     "flips_figure",
     "flips_words",
     "forward_selection",
+    "gain_figure",
+    "gain_words",
+    "gains",
     "load_task",
     "mean_per_class_interval",
     "prompts_for",
     "ranking_figure",
     "ranking_words",
+    "read_record",
     "recall",
     "register_task",
     "search",

@@ -142,7 +142,9 @@ def read_idx(path: Path) -> np.ndarray:
         raise ValueError(f"{path} is no idx file of bytes: it starts with {data[:4].hex(' ')}.")
     axes = data[3]
     head = 4 + 4 * axes
+    if len(data) < head:
+        raise ValueError(f"{path} is cut off: {len(data)} bytes, and its head alone has {head}.")
     shape = tuple(np.frombuffer(data[4:head], ">u4").astype(int))
-    if len(shape) != axes or len(data) - head != int(np.prod(shape)):
+    if len(data) - head != int(np.prod(shape)):
         raise ValueError(f"{path} is cut off: {len(data) - head:,} bytes for shape {shape}.")
     return np.frombuffer(data, np.uint8, offset=head).reshape(shape).copy()

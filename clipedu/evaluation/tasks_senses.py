@@ -198,3 +198,18 @@ def bare_name_value(
     shown = torch.bincount(task.labels, minlength=len(task.class_names))
     per_class = torch.bincount(task.labels, weights=right, minlength=len(shown)) / shown
     return float(per_class.nanmean()) / 2, float(right.mean())
+
+
+def two_way_value(
+    model: CLIP, tokenizer: Tokenizer, task: Task, embeddings: torch.Tensor | None = None
+) -> float:
+    """`senses` as a choice between the two senses of the right word: mean per class, chance 1/2."""
+    result = zero_shot(model, tokenizer, task, embeddings=embeddings, keep_scores=True)
+    assert result.scores is not None
+    words = [name.split(", ")[0] for name in task.class_names]
+    numbers = torch.tensor([words.index(word) for word in words])  # equal for the same word
+    other = numbers[task.labels][:, None] != numbers[None]  # (N, C): another word's classes
+    right = result.scores.masked_fill(other, -2).argmax(1) == task.labels
+    shown = torch.bincount(task.labels, minlength=len(words))
+    per_class = torch.bincount(task.labels, weights=right.double(), minlength=len(words)) / shown
+    return float(per_class.nanmean())

@@ -1,0 +1,179 @@
+"""Asks the shipped model every task, and writes the table that the README and the lessons show.
+
+    python benchmarks/tasks.py             # what `make tasks` runs; a minute or two on 2 cores
+
+Writes clipedu/assets/tasks.csv, how it was made to tasks.json, and the README between its markers.
+Columns: value and its 95 % interval with the task's own prompts; p: could answers that know nothing
+of their pictures do as well (permutation test; with 24 tasks p < 0.002 counts); bare, context,
+ensemble, by_probability: the same pictures asked with the bare name, with the task's context, with
+all forms of training captions averaged as embeddings, and as probabilities; photo: with the paper's
+"a photo of a {}.". supervised: a baseline trained on labels, empty until there is one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import datetime
+import io
+import json
+import platform
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+from tqdm import tqdm
+
+from clipedu.evaluation import (
+    TASKS,
+    TEMPLATE_SETS,
+    Task,
+    TaskUnavailable,
+    chance_p,
+    compare_templates,
+    embed_pictures,
+    load_task,
+    zero_shot_by_probability,
+)
+from clipedu.files import write_whole
+from clipedu.models import CLIP
+from clipedu.tokenizer import Tokenizer
+from clipedu.training import load_pretrained
+
+ROOT = Path(__file__).resolve().parents[1]
+ASSETS = ROOT / "clipedu" / "assets"
+MARKERS = ("<!-- tasks: written by make tasks -->", "<!-- end of tasks -->")
+SIGNIFICANT = 0.002  # 0.05 shared among 24 tasks
+FIELDS = (
+    "task,pictures,classes,seen,metric,value,low,high,chance,p,above_chance,"
+    "bare,context,ensemble,by_probability,photo,supervised,source"
+).split(",")
+
+
+def measure(model: CLIP, tokenizer: Tokenizer, task: Task) -> dict[str, Any]:
+    """One row of the table."""
+    embeddings = embed_pictures(model, task.pictures)
+    sets = {
+        "own": task.templates,
+        "bare": "name",
+        "context": task.context or "name",
+        "ensemble": "captions",
+        "photo": "photo",
+    }
+    results = compare_templates(model, tokenizer, task, sets, embeddings=embeddings)
+    spread = zero_shot_by_probability(
+        model, tokenizer, task, templates="captions", embeddings=embeddings
+    )
+    own = results["own"]
+    low, high = own.value_interval
+    per_class = task.metric == "mean_per_class"
+    p = chance_p(own.labels, own.predictions[:, 0], len(task.class_names), per_class=per_class)
+    row: dict[str, Any] = {name: round(result.value, 4) for name, result in results.items()}
+    if not task.context:
+        row["context"] = ""
+    row |= {
+        "task": task.name,
+        "pictures": len(task),
+        "classes": len(task.class_names),
+        "seen": "yes" if task.seen else "no",
+        "metric": task.metric,
+        "value": row.pop("own"),
+        "low": round(low, 4),
+        "high": round(high, 4),
+        "chance": round(task.chance, 5),
+        "p": round(p, 5),
+        "above_chance": "yes" if p < SIGNIFICANT and own.value > task.chance else "no",
+        "by_probability": round(spread.value, 4),
+        "supervised": "",
+        "source": task.source,
+    }
+    return row
+
+
+def as_csv(rows: list[dict[str, Any]]) -> str:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, FIELDS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def as_markdown(rows: list[dict[str, Any]], about: dict[str, Any]) -> str:
+    """The README's table. Gains are in points against the bare class name."""
+
+    def percent(share: float) -> str:
+        return f"{100 * share:.1f}%"
+
+    def gain(row: dict[str, Any], name: str) -> str:
+        return "" if row[name] == "" else f"{100 * (row[name] - row['bare']):+.1f}"
+
+    lines = [
+        "| task | pictures | classes | chance | accuracy | 95 % interval | above chance | context "
+        "| ensemble | seen in training |",
+        "|---|--:|--:|--:|--:|--:|---|--:|--:|---|",
+    ]
+    for row in rows:
+        name = row["task"] + ("" if row["metric"] == "top1" else " (per class)")
+        lines.append(
+            f"| {name} | {row['pictures']:,} | {row['classes']} | {percent(row['chance'])} "
+            f"| **{percent(row['value'])}** | {percent(row['low'])} to {percent(row['high'])} "
+            f"| {row['above_chance']} | {gain(row, 'context')} | {gain(row, 'ensemble')} "
+            f"| {row['seen']} |"
+        )
+    above = [row for row in rows if row["above_chance"] == "yes"]
+    unseen = sum(row["seen"] == "no" for row in above)
+    lines += [
+        "",
+        f"Above chance on {len(above)} of {len(rows)} tasks, {unseen} of them never seen in "
+        f"training (permutation test, p < {SIGNIFICANT}). Measured {about['date']} in "
+        f"{about['seconds']:.0f} s, {about['machine']}.",
+    ]
+    if about["missing"]:
+        lines[-1] += f" Not on that machine: {', '.join(about['missing'])}."
+    return "\n".join(lines) + "\n"
+
+
+def write_readme(table: str, readme: Path) -> None:
+    """Put the table between the markers. Raises ValueError when the README has none."""
+    text = readme.read_text("utf-8")
+    before, found, rest = text.partition(MARKERS[0] + "\n")
+    _, closed, after = rest.partition(MARKERS[1])
+    if not (found and closed):
+        raise ValueError(f"{readme.name} has no {MARKERS[0]} and {MARKERS[1]}.")
+    write_whole(readme, before + found + table + closed + after)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--checkpoint", default="laptop")
+    parser.add_argument("--tasks", nargs="+", default=list(TASKS), metavar="NAME")
+    parser.add_argument("--out", type=Path, default=ASSETS / "tasks.csv")
+    parser.add_argument("--readme", type=Path, default=ROOT / "README.md")
+    args = parser.parse_args()
+    model, tokenizer, _ = load_pretrained(args.checkpoint)
+    rows, missing, start = [], [], time.monotonic()
+    for name in tqdm(args.tasks, "tasks"):
+        try:
+            rows.append(measure(model, tokenizer, load_task(name, model.config.vision.resolution)))
+        except TaskUnavailable:
+            missing.append(name)
+    about = {
+        "command": "python benchmarks/tasks.py",
+        "checkpoint": args.checkpoint,
+        "date": datetime.date.today().isoformat(),
+        "machine": f"{platform.machine()}, {torch.get_num_threads()} threads, "
+        f"torch {torch.__version__}",
+        "seconds": round(time.monotonic() - start, 1),
+        "missing": missing,
+        "ensemble": TEMPLATE_SETS["captions"],
+    }
+    write_whole(args.out, as_csv(rows))
+    write_whole(args.out.with_suffix(".json"), json.dumps(about, indent=1) + "\n")
+    table = as_markdown(rows, about)
+    write_readme(table, args.readme)
+    print(table)
+
+
+if __name__ == "__main__":
+    main()
