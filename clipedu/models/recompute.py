@@ -35,12 +35,15 @@ def recomputed(block: Callable[[Tensor], Tensor], x: Tensor, owner: Any = None) 
 
 @contextlib.contextmanager
 def _second_time(module: nn.Module) -> Iterator[None]:
+    """Batch norms run as the first time, and their averages move by a share of 0."""
     norms = [m for m in module.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
-    counting = [m for m in norms if m.training and m.track_running_stats]
-    for norm in counting:
-        norm.track_running_stats = False
+    before = [(norm, norm.momentum, norm.num_batches_tracked) for norm in norms]
+    for norm in norms:
+        norm.momentum = 0.0
+        if norm.num_batches_tracked is not None:
+            norm.num_batches_tracked = norm.num_batches_tracked.clone()
     try:
         yield
     finally:
-        for norm in counting:
-            norm.track_running_stats = True
+        for norm, momentum, count in before:
+            norm.momentum, norm.num_batches_tracked = momentum, count

@@ -14,7 +14,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -94,9 +94,10 @@ class World:
         """How many of n rows each rank has. Raises ValueError when the ranks don't divide n."""
         if n % self.size:
             below, above = n - n % self.size, n + self.size - n % self.size
+            good = f"{below} or {above}" if below else f"{above}"
             raise ValueError(
                 f"A batch of {n} pairs can't be shared equally by {self.size} processes. Take "
-                f"{below or above} or {above}, or another number of processes."
+                f"{good}, or another number of processes."
             )
         return n // self.size
 
@@ -179,8 +180,8 @@ def join_world(device: str, *, seconds: float | None = None) -> Iterator[World]:
 
 
 @contextlib.contextmanager
-def explain_lost_ranks(world: World, what_now: str) -> Iterator[None]:
-    """Turns what gloo and NCCL say when a rank dies into a sentence."""
+def explain_lost_ranks(world: World, what_now: Callable[[], str]) -> Iterator[None]:
+    """Turns what gloo and NCCL say when a rank dies into a sentence, and adds what to do now."""
     try:
         yield
     except RuntimeError as error:
@@ -189,7 +190,7 @@ def explain_lost_ranks(world: World, what_now: str) -> Iterator[None]:
         raise RankLost(
             f"Rank {world.rank} lost another of the {world.size} processes: it ended, was killed "
             "or does not answer. The first process that failed says why, above or in its own log. "
-            f"{what_now} `torchrun --max-restarts 3 ...` starts a run again by itself. "
+            f"{what_now()} `torchrun --max-restarts 3 ...` starts a run again by itself. "
             f"({_first_line(error)})"
         ) from error
 

@@ -101,7 +101,8 @@ def train(
         if choice.device.type == "cuda" and world.size > 1:
             here = torch.device("cuda", world.local_rank)
             choice = DeviceChoice(here, choice.dtype, choice.reason)
-        with explain_lost_ranks(world, _last_checkpoint_in(out if out is not None else resume)):
+        place = out if out is not None else resume
+        with explain_lost_ranks(world, lambda: _last_checkpoint_in(place)):
             return _train(
                 world,
                 choice,

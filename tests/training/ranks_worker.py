@@ -1,0 +1,222 @@
+"""What each rank does in the tests of several processes; started by test_distributed.py.
+
+Writes what it found to FOLDER/RANK.json.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib.util
+import json
+import os
+import signal
+import warnings
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from clipedu.device import pick_device
+from clipedu.evaluation import Task, zero_shot
+from clipedu.objectives import gather
+from clipedu.tokenizer import Tokenizer
+from clipedu.training import (
+    RECIPES,
+    Batch,
+    Execution,
+    Recipe,
+    TrainingInterrupted,
+    World,
+    join_world,
+    new_run,
+    train,
+    train_step,
+)
+from clipedu.training.distributed import replicate
+from clipedu.training.trainer import shared_accuracy
+
+HERE = Path(__file__).resolve().parent
+TOKENIZER = Tokenizer.train(["small red left", "large blue right"] * 3, 270)
+TOWERS = {
+    "resolution": 8, "patch": 4, "vision_width": 8, "vision_layers": 1, "vision_heads": 2,
+    "text_width": 8, "text_heads": 2, "text_layers": 1, "embed_dim": 6,
+}  # fmt: skip
+PAIRS = 16
+
+
+def fake_pairs() -> Any:
+    """The data set of the other tests."""
+    spec = importlib.util.spec_from_file_location("fakes", HERE / "conftest.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.FakePairs()
+
+
+def small_recipe(**changes: Any) -> Recipe:
+    """A tiny ViT and a tiny text tower: no batch norm, so that ranks can equal one process."""
+    towers = {name: value for name, value in TOWERS.items() if name not in ("resolution", "patch")}
+    return dataclasses.replace(
+        RECIPES["tiny"],
+        **{"preset": "laptop_vit", "model": towers, "batch_size": PAIRS, "steps": 6,
+           "precision": "fp32", "vocab_size": 300, "checkpoint_every": 2, **changes},
+    )  # fmt: skip
+
+
+def whole_batch() -> Batch:
+    generator = torch.Generator().manual_seed(3)
+    words = ["small red left", "large blue", "left", "right", "red", "blue red", "small", "large"]
+    tokens = TOKENIZER([words[i % 8] for i in range(PAIRS)], 16)
+    pictures = torch.randn(PAIRS, 3, 8, 8, generator=generator, dtype=torch.float64)
+    return Batch(pictures, tokens, torch.arange(PAIRS) % 8)
+
+
+def gradients(recipe: Recipe, world: World) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """All gradients of one step in float64, and the step's row."""
+    run = new_run(recipe, 0, pick_device("cpu"), TOKENIZER)
+    run.model.double().train()
+    if run.bias is not None:
+        run.bias.data = run.bias.data.double()
+    run.world = world
+    run.network = replicate(run.network, world, run.choice.device)
+    pictures, tokens, same = whole_batch()
+    mine = world.part(PAIRS)
+    assert same is not None
+    same = same[mine] if world.size > 1 or recipe.execution.tile else same[:, None] == same
+    masked = recipe.mask_same_captions and recipe.objective == "infonce"
+    row = train_step(run, Batch(pictures[mine], tokens[mine], same if masked else None))
+    found = {name: p.grad for name, p in run.model.named_parameters() if p.grad is not None}
+    if run.bias is not None and run.bias.grad is not None:
+        found["bias"] = run.bias.grad
+    return found, row
+
+
+def largest(one: dict[str, Tensor], other: dict[str, Tensor]) -> dict[str, float]:
+    """The largest difference by part of the model."""
+    assert one.keys() == other.keys()
+    found: dict[str, float] = {}
+    for name in one:
+        part = {"visual": "image tower", "text": "text tower"}.get(name.split(".")[0], name)
+        difference = (one[name] - other[name]).abs().max().item()
+        found[part] = max(found.get(part, 0.0), difference)
+    return found
+
+
+def equal_gradients(world: World) -> list[dict[str, Any]]:
+    """Every way to carry out a step, against one process with the whole batch."""
+    ways = [(0, 1), (3, 1), (5, 1), (64, 1), (0, 2), (0, 4), (0, 8), (3, 2)]
+    rows = []
+    for objective in ("infonce", "siglip"):
+        for masked in (False, True)[: 2 if objective == "infonce" else 1]:
+            recipe = small_recipe(
+                model=TOWERS, objective=objective, mask_same_captions=masked, grad_clip=None
+            )
+            plain, row = gradients(recipe, World())
+            for how in ("local", "gathered"):
+                for tile, chunks in ways:
+                    if PAIRS // world.size % chunks:
+                        continue
+                    execution = Execution(accumulate=chunks, tile=tile, gather=how)
+                    other = dataclasses.replace(recipe, execution=execution)
+                    found, mine = gradients(other, world)
+                    rows.append(
+                        {
+                            "case": f"{objective} {how} masked={masked} {tile=} K={chunks}",
+                            "loss": abs(mine["loss"] - row["loss"]),
+                            **largest(plain, found),
+                        }
+                    )
+    return rows
+
+
+def message(action: Any) -> str:
+    try:
+        action()
+    except Exception as error:  # noqa: BLE001  the test reads it
+        return f"{type(error).__name__}: {error}"
+    return "nothing was raised"
+
+
+def nan_on_the_last_rank(world: World) -> None:
+    run = new_run(small_recipe(model=TOWERS), 0, pick_device("cpu"), TOKENIZER)
+    run.model.train()
+    run.world, run.network = world, replicate(run.network, world, run.choice.device)
+    pictures, tokens, _ = whole_batch()
+    mine = world.part(PAIRS)
+    pictures = pictures[mine].float()
+    if world.rank == world.size - 1:
+        pictures[0, 0, 0, 0] = torch.nan
+    train_step(run, Batch(pictures, tokens[mine], None))
+
+
+def squares() -> Task:
+    pairs = fake_pairs()
+    pictures = torch.stack([pairs.picture(i) for i in range(39)])  # no multiple of the ranks
+    names = [icon.name for icon in pairs.icons[:39]]
+    return Task("squares", pictures, torch.arange(39), names, ["{}"], "made here")
+
+
+def a_whole_run(world: World, folder: Path) -> dict[str, Any]:
+    """Trains, is interrupted on one rank only, and leaves a checkpoint for another world."""
+
+    def press(row: dict[str, Any], model: Any) -> None:
+        if row["step"] == 3 and world.rank == world.size - 1:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    pairs = fake_pairs()
+    try:
+        train(small_recipe(), seed=3, out=folder / "run", pairs=pairs, callbacks=[press],
+              progress=False)  # fmt: skip
+    except TrainingInterrupted as stopped:
+        words = str(stopped)
+    half = json.loads(json.dumps({"words": words, "files": (folder / "run").exists()}))
+    torch.distributed.barrier()
+    result = train(resume=folder / "run", pairs=pairs, evaluate=squares(), progress=False)
+    again = zero_shot(result.model, result.tokenizer, squares()).top1
+    shared = shared_accuracy(result.model, result.tokenizer, squares(), world)
+    return {
+        **half,
+        "folder": str(result.folder),
+        "losses": [row["loss"] for row in result.history],
+        "weights": [float(p.detach().double().sum()) for p in result.model.parameters()],
+        "accuracy": [result.zero_shot["squares"], again, shared],
+    }
+
+
+def main(job: str, folder: Path) -> None:
+    torch.set_num_threads(1)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    warnings.simplefilter("error")  # nothing here may need one
+    with join_world("cpu", seconds=60) as world:
+        if job == "everything":
+            report: dict[str, Any] = {
+                "gradients": equal_gradients(world),
+                "unequal": message(lambda: gather(torch.ones(world.rank + 1, 2))),
+                "indivisible": message(
+                    lambda: train(small_recipe(batch_size=9), pairs=fake_pairs(), progress=False)
+                ),
+                "nan": message(lambda: nan_on_the_last_rank(world)),
+                "run": a_whole_run(world, folder),
+            }
+        else:  # the last rank is killed in the middle of a run
+
+            def die(row: dict[str, Any], model: Any) -> None:
+                if row["step"] == 3 and world.rank == world.size - 1:
+                    os.kill(os.getpid(), signal.SIGKILL)
+
+            recipe, pairs = small_recipe(), fake_pairs()
+            report = {
+                "lost": message(
+                    lambda: train(
+                        recipe, out=folder / "lost", pairs=pairs, callbacks=[die], progress=False
+                    )  # fmt: skip
+                )
+            }
+    (folder / f"{world.rank}.json").write_text(json.dumps(report))
+
+
+if __name__ == "ranks":  # see test_distributed.start
+    found = globals()["ARGUMENTS"]
+    os.environ.update(found["environment"])
+    main(found["job"], Path(found["folder"]))
