@@ -10,6 +10,9 @@ that moment. Rows that are in the file already are not measured again.
 "loss" rows: forward and backward of InfoNCE on random embeddings of 128 numbers in float32, dense
 or tiled. "step" rows: forward and backward of both towers (preset laptop_vit, float32) and the
 loss: plain, with recomputed blocks, in GradCache chunks of 128, and those with a tiled loss.
+
+With one thread (OMP_NUM_THREADS=1) seconds are of processor time, which other programs on the
+machine do not spoil; with more they are on the wall.
 """
 
 from __future__ import annotations
@@ -46,7 +49,7 @@ def status(name: str) -> float:
 
 
 def measure(what: str, how: str, batch: int) -> tuple[float, float]:
-    """MiB on top of what was there, and seconds (the median of three, or one if it takes long)."""
+    """MiB on top of what was there, and seconds (the mean of two, or one if it takes long)."""
     import torch
 
     from clipedu.models import build
@@ -84,17 +87,18 @@ def measure(what: str, how: str, batch: int) -> tuple[float, float]:
 
         cached_backward(model, pictures[:8], tokens[:8], info_nce, chunks=1)
 
+    clock = time.process_time if torch.get_num_threads() == 1 else time.perf_counter
     before = status("VmRSS")
     Path("/proc/self/clear_refs").write_text("5")  # the peak starts anew
-    start = time.perf_counter()
+    start = clock()
     work()
-    times = [time.perf_counter() - start]
+    times = [clock() - start]
     extra = status("VmHWM") - before
     if what == "loss" and times[0] < 20:
-        for _ in range(3):
-            start = time.perf_counter()
+        for _ in range(2):
+            start = clock()
             work()
-            times.append(time.perf_counter() - start)
+            times.append(clock() - start)
         times = times[1:]  # the first one also fetched the memory
     return extra, statistics.median(times)
 
@@ -121,7 +125,7 @@ def main() -> None:
         args.out.parent.mkdir(parents=True, exist_ok=True)
         args.out.write_text(
             f"# python benchmarks/memory.py, {datetime.date.today()}, {platform.machine()} CPU, "
-            f"{torch.get_num_threads()} threads, torch {torch.__version__}\n"
+            f"threads: {torch.get_num_threads()}, torch {torch.__version__}\n"
             f"# extra_mib: highest resident size (VmHWM) above the size before, in a process of "
             f"its own; loss rows: {DIMENSIONS} dims, float32; step rows: laptop_vit, float32, "
             f"chunks of {CHUNK}\n" + ",".join(FIELDS) + "\n"
