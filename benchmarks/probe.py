@@ -1,0 +1,201 @@
+"""Probes, few shots and calibration of the shipped model; our lambda search against scikit-learn's.
+
+    python benchmarks/probe.py     # writes clipedu/assets/probes.csv and benchmarks/probe.json
+    python benchmarks/probe.py --tasks digits --no-write
+
+Every row is written as soon as it is measured. --resume keeps the rows that are there, if they were
+measured with the same checkpoint. Times are CPU time of this process on one thread, both solvers on
+the same features, the same 97 lambdas and the same tolerance, 32-bit numbers.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import datetime
+import hashlib
+import io
+import json
+import platform
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+
+import clipedu
+from clipedu.evaluation import TaskUnavailable, clopper_pearson, zero_shot_classifier
+from clipedu.evaluation.calibration import (
+    expected_calibration_error,
+    fit_temperature,
+)
+from clipedu.evaluation.few_shot import SHOTS, effective_shots, few_shot
+from clipedu.evaluation.logistic import ProbeSolver
+from clipedu.evaluation.probe import (
+    LAMBDA_GRID,
+    linear_probe,
+    picture_features,
+    search_lambda,
+    split_pictures,
+)
+from clipedu.evaluation.probe_tasks import PROBE_TASKS, RESULTS, probe_task_pictures
+from clipedu.files import write_whole
+from clipedu.training import load_pretrained
+
+WEIGHTS = Path(clipedu.__file__).parent / "assets" / "laptop.safetensors"
+JSON = Path(__file__).with_suffix(".json")
+ORACLE = ("digits", "fashion_mnist", "pens", "counting", "colour", "emoji_groups")
+
+
+def seconds(work: Any) -> tuple[Any, float]:
+    start = time.process_time()
+    return work(), time.process_time() - start
+
+
+def measure(name: str, model: Any, tokenizer: Any, repeats: int, oracle: bool) -> dict[str, Any]:
+    task = probe_task_pictures(name)
+    labels, classes = task.labels, len(task.class_names)
+    split = split_pictures(labels, seed=0)
+    features = picture_features(model, task.pictures)  # before the projection: the probe's
+    unit = picture_features(model, task.pictures, projected=True)  # the space of zero-shot
+    words = zero_shot_classifier(model, tokenizer, task.class_names, task.templates).cpu()
+    scale = float(model.logit_scale.detach().exp())
+    zero_logits, answers = scale * unit @ words.T, labels[split.test]
+    right = zero_logits[split.test].argmax(1) == answers
+    result = linear_probe(features, labels, split=split, classes=classes)
+    row: dict[str, Any] = {
+        "task": name,
+        "why": PROBE_TASKS[name],
+        "classes": classes,
+        "pictures": len(task),
+        "test": len(split.test),
+        "chance": task.chance,
+        "zero_shot": float(right.double().mean()),
+        "probe": result.accuracy,
+        "lam": result.lam,
+        "lambdas_tried": len(result.search.lams),
+    }
+    row["zero_shot_low"], row["zero_shot_high"] = clopper_pearson(int(right.sum()), len(right))
+    row["probe_low"], row["probe_high"] = result.interval
+
+    fewest = int(torch.bincount(labels[split.fitted], minlength=classes).min())
+    shots = [k for k in SHOTS if k <= fewest]
+    points = few_shot(unit, labels, split, shots=shots, repeats=repeats, classes=classes)
+    for k in SHOTS:
+        point = next((p for p in points if p.shots == k), None)
+        row[f"shots_{k}"] = point.mean if point else None
+        row[f"shots_{k}_low"] = point.low if point else None
+        row[f"shots_{k}_high"] = point.high if point else None
+    whole = linear_probe(unit, labels, split=split, classes=classes)
+    row["same_space"] = whole.accuracy  # all labels, unit vectors: the end of the few-shot curve
+    row["labels_per_class"] = len(split.fitted) / classes
+    x, y = [float(k) for k in shots], [p.mean for p in points]
+    if row["labels_per_class"] > x[-1]:
+        x.append(row["labels_per_class"])
+        y.append(whole.accuracy)
+    row["effective"], row["effective_sign"] = effective_shots(x, y, row["zero_shot"])
+
+    # the temperature of the probe needs pictures that the probe has not seen: fit on train alone
+    trained = ProbeSolver(features[split.train], labels[split.train], classes=classes)
+    validation = trained.fit(result.lam).logits(features[split.validation])
+    for key, held, tested in (
+        ("zero_shot", zero_logits[split.validation], zero_logits[split.test]),
+        ("probe", validation, result.logits),
+    ):
+        t = fit_temperature(held, labels[split.validation])
+        row[f"ece_{key}"] = expected_calibration_error(tested.double().softmax(1), answers)
+        row[f"ece_{key}_scaled"] = expected_calibration_error(
+            (tested.double() / t).softmax(1), answers
+        )
+        row[f"temperature_{key}"] = t
+
+    for key in ("ours_seconds", "sklearn_seconds", "ours_best", "sklearn_best", "speedup"):
+        row[key] = None
+    if oracle:
+        parts = [(features[rows], labels[rows]) for rows in (split.train, split.validation)]
+        for solver, key in (("clipedu", "ours"), ("sklearn", "sklearn")):
+            found, row[f"{key}_seconds"] = seconds(
+                lambda solver=solver: search_lambda(
+                    *parts, search="grid", classes=classes, solver=solver
+                )
+            )
+            last = linear_probe(
+                features, labels, split=split, grid=[found.best], classes=classes, solver=solver
+            )
+            row[f"{key}_best"] = last.accuracy
+            row[f"{key}_lam"] = found.best
+        row["speedup"] = row["sklearn_seconds"] / row["ours_seconds"]
+    row["source"] = task.source
+    return row
+
+
+def write(rows: list[dict[str, Any]], about: dict[str, Any]) -> None:
+    text = io.StringIO()
+    for key, value in about.items():
+        text.write(f"# {key}: {value}\n")
+    names = list(dict.fromkeys(key for row in rows for key in row))
+    table = csv.DictWriter(text, names, lineterminator="\n")
+    table.writeheader()
+    for row in rows:
+        table.writerow({k: f"{v:.6g}" if isinstance(v, float) else v for k, v in row.items()})
+    write_whole(RESULTS, text.getvalue())
+    write_whole(JSON, json.dumps({"about": about, "rows": rows}, indent=1) + "\n")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("--tasks", nargs="+", default=list(PROBE_TASKS), choices=PROBE_TASKS)
+    parser.add_argument("--repeats", type=int, default=5, help="draws of examples (few-shot)")
+    parser.add_argument("--resume", action="store_true", help="keep rows of this checkpoint")
+    parser.add_argument("--no-write", action="store_true", help="print only")
+    parser.add_argument("--no-sklearn", action="store_true", help="skip the slow oracle")
+    args = parser.parse_args()
+    torch.set_num_threads(1)
+    checkpoint = hashlib.sha256(WEIGHTS.read_bytes()).hexdigest()[:16]
+    about = {
+        "what": "linear probes, few shots and calibration of the shipped model",
+        "command": "python benchmarks/probe.py",
+        "checkpoint": checkpoint,
+        "date": datetime.date.today().isoformat(),
+        "machine": f"{platform.machine()}, one thread, torch {torch.__version__}",
+        "split": "60 / 20 / 20 % train / validation / test, class by class, seed 0; at most 1,500 "
+        "pictures a task",
+        "lambda": f"{len(LAMBDA_GRID)} values, 1e-6 to 1e6; repeats {args.repeats}",
+    }
+    rows: list[dict[str, Any]] = []
+    if args.resume and JSON.is_file():
+        kept = json.loads(JSON.read_text())
+        if kept["about"]["checkpoint"] == checkpoint:
+            rows = kept["rows"]
+    model, tokenizer, _ = load_pretrained()
+    model = model.float()
+    for name in args.tasks:
+        if any(row["task"] == name for row in rows):
+            continue
+        try:
+            oracle = name in ORACLE and not args.no_sklearn
+            row = measure(name, model, tokenizer, args.repeats, oracle)
+        except TaskUnavailable as reason:
+            print(f"{name}: left out. {reason}")
+            continue
+        rows.append(row)
+        print(
+            f"{name:>15}: zero-shot {row['zero_shot']:.1%}, probe {row['probe']:.1%}, effective "
+            f"{row['effective_sign']} {row['effective']:.2g} shots, ECE {row['ece_zero_shot']:.2f} "
+            f"and {row['ece_probe']:.2f}"
+            + (
+                f"; {row['speedup']:.1f} x scikit-learn's speed, test {row['ours_best']:.2%} and "
+                f"{row['sklearn_best']:.2%}"
+                if row["speedup"]
+                else ""
+            ),
+            flush=True,
+        )
+        if not args.no_write:
+            write(rows, about)
+
+
+if __name__ == "__main__":
+    main()
