@@ -117,14 +117,14 @@ def squares(picture, p):
     return torch.cat([torch.stack(row.split(p, dim=2)) for row in rows])
 
 right, wrong = squares(house, 8), house.reshape(16, 3, 8, 8)
-words = "Sixteen squares of the house, row by row: 1 and 2 hold the tip "
-words += "of the roof, 5, 6, 9 and 10 the door; the corners are paper."
+words = "Cut into sixteen squares: the tip of the roof is in 1 and 2, "
+words += "the door in 5, 6, 9 and 10; most of 0 and 3 is paper."
 titles = [f"patch {i}" for i in range(16)]
-show(picture_grid(right, titles, title="cut into squares"), words)
+show(picture_grid(right, titles, columns=4), words)
 words = "The same numbers grouped by reshape: stripes and colours, no "
 words += "square of the house; a group mixes whole rows of one channel."
 titles = [f"group {i}" for i in range(16)]
-show(picture_grid(wrong, titles, title="reshape alone"), words)
+show(picture_grid(wrong, titles), words)
 
 # %% [markdown]
 # The second version has the right shape and gives no error; a network would train on it. But a group no longer holds neighbours of the picture, and one strip of colour noise looks much like another. Shapes alone don't show such a bug: **look at what you feed.**
@@ -180,9 +180,7 @@ for positions in ("with", "without"):
 # The blocks are those of the text tower, without the mask: a word may not look at later words, a patch may look at every patch. Here is one in the library:
 
 # %%
-vit = build(
-    "laptop_vit", seed=0
-).eval()  # anew: its positions were erased above
+vit = build("laptop_vit", seed=0).eval()  # anew: positions were erased
 block = vit.visual.transformer.resblocks[0]
 print(inspect.getsource(type(block).forward))
 
@@ -215,15 +213,13 @@ with torch.no_grad():
 print("what the library gives:", same(x, vit.encode_image(ready)), "\n")
 
 counted = {}  # kept for section 9
-print(
-    "model            tokens    pairs of tokens   billion multiply-adds"
-)
+print("model            tokens   pairs of tokens  billion multiply-adds")
 for name in ("ViT-B/32", "ViT-B/16", "ViT-L/14", "ViT-L/14@336px"):
     vision = PRESETS[name].vision
     tokens = (vision.resolution // vision.patch) ** 2 + 1
     counted[name] = count_flops(PRESETS[name])["visual"]
     work = counted[name] / 1e9
-    print(f"{name:14} {tokens:8} {tokens**2:18,} {work:12.1f}")
+    print(f"{name:14} {tokens:8} {tokens**2:17,} {work:12.1f}")
 
 # %% [markdown]
 # From B/32 to B/16 the pairs grow 15.5-fold, the whole cost 4-fold: most of the work is in the matrices that every token passes through, and these grow with the number of tokens only. At 336 px the pairs begin to be felt.
@@ -233,10 +229,8 @@ for name in ("ViT-B/32", "ViT-B/16", "ViT-L/14", "ViT-L/14@336px"):
 # The other kind of tower is older. A **convolution** slides a small window of weights over the picture and writes down, at each place, the sum of weight times pixel. By hand, on one row, with the weights -1 and 1:
 
 # %% tags=["nbval-check-output"]
-line, window = (
-    torch.tensor([0.0, 0, 1, 1, 1, 0, 0]),
-    torch.tensor([-1.0, 1]),
-)
+line = torch.tensor([0.0, 0, 1, 1, 1, 0, 0])
+window = torch.tensor([-1.0, 1])
 library = F.conv1d(line[None, None], window[None, None])[0, 0]
 print("row      ", [int(v) for v in line])
 print("by hand  ", [int(line[i + 1] - line[i]) for i in range(6)])
@@ -320,10 +314,8 @@ lucide = [r for (family, _, _), r in row.items() if family == "lucide"]
 swings = {"every 4th pixel": [], "mean of 4 x 4": []}
 for picture in to_pictures(held_out.rgba[lucide[::32][:50]]):
     one = [shift_and_shrink(picture, shift) for shift in range(4)]
-    plain, pooled = (
-        [s.plain_ink for s in one],
-        [s.pooled_ink for s in one],
-    )
+    plain = [s.plain_ink for s in one]
+    pooled = [s.pooled_ink for s in one]
     swings["every 4th pixel"].append(max(plain) - min(plain))
     swings["mean of 4 x 4"].append(max(pooled) - min(pooled))
 print("largest ink less smallest, in the median picture:")
@@ -349,14 +341,11 @@ print(inspect.getsource(Bottleneck.forward))
 # `bn` is batch normalisation: it brings each channel to mean 0 and spread 1 over the batch, then scales it. The last one's scale starts at zero. **Predict:** what does a new block do to its input, before any training?
 
 # %% tags=["nbval-check-output"]
-block = Bottleneck(
-    inputs=256, planes=64
-).eval()  # planes: the few channels
+block = Bottleneck(inputs=256, planes=64).eval()  # planes: the few
 chance = torch.Generator().manual_seed(0)
 x = torch.rand(2, 256, 8, 8, generator=chance)
-print(
-    "scale of the last batch norm:", block.bn3.weight.abs().max().item()
-)
+last = block.bn3.weight.abs().max().item()
+print("scale of the last batch norm:", last)
 with torch.no_grad():
     print("a new block returns its input:", torch.equal(block(x), x))
 
@@ -454,11 +443,7 @@ print("attention pooling, same:", torch.allclose(*pooled, atol=1e-3))
 
 # %% tags=["nbval-check-output"]
 conv = model.visual.layer2[0].conv1
-print(
-    "channels in, out, window:",
-    *conv.weight.shape[1::-1],
-    conv.kernel_size,
-)
+print("weights (out, in, window):", tuple(conv.weight.shape))
 parameters = 3 * 3 * 64 * 128
 print(f"parameters: 3 * 3 * 64 * 128 = {parameters:,}", end="; ")
 print(f"counted {count_parameters(conv):,}")
@@ -571,11 +556,9 @@ show(fig, words + "between chance and the pixels.")
 # %% tags=["nbval-check-output"]
 pixels, resnet, random_vit, trained = share.values()
 worse, better = sorted([resnet, random_vit])
-print(
-    "untrained towers beat chance three times over:", worse > 3 * chance
-)
-print("raw pixels beat both untrained towers:        ", pixels > better)
-print("the trained tower beats raw pixels:           ", trained > pixels)
+print("untrained towers beat chance threefold:", worse > 3 * chance)
+print("raw pixels beat both untrained towers: ", pixels > better)
+print("the trained tower beats raw pixels:    ", trained > pixels)
 print("mean cosine of two different pictures above 0.9:")
 others = ~torch.eye(len(gallery), dtype=torch.bool)
 for name, tower in (("untrained", random_resnet), ("trained", model)):
@@ -597,9 +580,8 @@ chosen = hits[::20][:4] + missed[:4]
 found = [nearest[i] for i in chosen]
 shown = torch.cat([queries[chosen], gallery[found]])
 titles = [shared[i] for i in chosen + found]
-listed = "; ".join(
-    f"{shared[i]} finds {shared[nearest[i]]}" for i in chosen
-)
+both = [f"{shared[i]} finds {shared[nearest[i]]}" for i in chosen]
+listed = "; ".join(both)
 show(
     picture_grid(shown, titles, title="asked for (above), found (below)"),
     f"Solid Heroicons above, the nearest Lucide picture below. {listed}.",
@@ -617,14 +599,10 @@ from clipedu.widgets.picture_path import looking_figure, pooling_weights
 
 before = pooling_weights(random_resnet, pictures).mean(dim=1)
 after = pooling_weights(model, pictures).mean(dim=1)
-words = (
-    "Before training: every one of the 16 places gets about one part in "
-)
+words = "Before training: each of the 16 places gets about one part in "
 show(looking_figure(pictures, before, names), words + "16, paper as ink.")
 ends = f"between {after.min():.0%} and {after.max():.0%}"
-words = (
-    f"After training: a place gets {ends} of the attention, and which "
-)
+words = f"After training: a place gets {ends} of the attention; which "
 words += "places get most depends on the picture."
 show(looking_figure(pictures, after, names), words)
 
@@ -636,10 +614,8 @@ def contrast(weights):
 
 
 print("before training nearly even:", bool(contrast(before) < 1.5))
-print(
-    "training makes it less even:",
-    bool(contrast(after) > contrast(before)),
-)
+uneven = bool(contrast(after) > contrast(before))
+print("training makes it less even:", uneven)
 
 # %% [markdown]
 # Read such maps with care. They show from where the *last* step gathered; each place has already seen its neighbours through the convolutions, and the values that are gathered may be large or small. A map of weights is a hint, not an explanation.
@@ -653,10 +629,8 @@ parameters = count_parameters(model.visual) / 1e6
 adds = count_flops(model.config)["visual"] / 1e6
 print(f"our trained tower: {parameters:.1f} M parameters,", end=" ")
 print(f"{adds:.0f} M multiply-adds, {model.config.embed_dim} numbers out")
-print(
-    f"the paper's RN50: {rows['RN50'][0] / 1e6:.1f} M parameters,",
-    end=" ",
-)
+rn50 = rows["RN50"][0] / 1e6
+print(f"the paper's RN50: {rn50:.1f} M parameters,", end=" ")
 print(f"{work['visual'] / 1e6:,.0f} M multiply-adds")
 print(f"finds the same thing, drawn by others ({len(shared)} names):")
 for name, value in share.items():
