@@ -17,12 +17,12 @@ RESULTS = Path(__file__).resolve().parent.parent / "assets" / "probes.csv"
 TEXT = ("task", "why", "effective_sign", "source")
 #: task -> what it asks of the features
 PROBE_TASKS = {
-    "names": "names of things, three held-out families: what CLIP was trained for",
+    "names": "names, held-out families",
     "digits": "handwriting",
     "fashion_mnist": "photographs of clothes",
-    "emoji_groups": "broad groups of emoji (a training family)",
+    "emoji_groups": "groups of emoji (a training family)",
     "style": "lines or areas, held-out families",
-    "pens": "which of seven families drew it",
+    "pens": "which family drew it",
     "counting": "how many",
     "colour": "which colour",
     "rendered_words": "words as pictures",

@@ -1,0 +1,57 @@
+"""The tasks of the probes, and the file of measurements."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from clipedu.evaluation.few_shot import SHOTS
+from clipedu.evaluation.paper import PaperDataError
+from clipedu.evaluation.probe_tasks import PROBE_TASKS, load_probe_results, probe_task_pictures
+
+
+def test_names_have_one_picture_from_each_family() -> None:
+    task = probe_task_pictures("names")
+    counts = torch.bincount(task.labels, minlength=len(task.class_names))
+    assert len(counts) > 30 and set(counts.tolist()) == {3}
+
+
+def test_a_task_is_cut_by_its_seed() -> None:
+    one, again, other = (
+        probe_task_pictures("counting", most=100, seed=s).labels for s in (0, 0, 1)
+    )
+    assert len(one) == 100
+    assert torch.equal(one, again) and not torch.equal(one, other)
+    with pytest.raises(ValueError, match="no probe task 'faces'"):
+        probe_task_pictures("faces")
+
+
+def test_the_committed_measurements_are_whole() -> None:
+    measured = load_probe_results()
+    assert set(measured) <= set(PROBE_TASKS) and len(measured) >= 5
+    for name, row in measured.items():
+        assert row["why"] == PROBE_TASKS[name]
+        for column in ("chance", "zero_shot", "probe", "ece_zero_shot", "ece_probe"):
+            assert 0 <= row[column] <= 1, (name, column)
+        assert row["probe_low"] <= row["probe"] <= row["probe_high"]
+        assert any(row[f"shots_{k}"] == row[f"shots_{k}"] for k in SHOTS)
+        assert row["effective_sign"] in ("=", "<", ">")
+
+
+def test_our_search_is_measured_against_scikit_learn() -> None:
+    """The accuracies are equal within 0.2 points, or one test picture where there are few."""
+    rows = [r for r in load_probe_results().values() if r["speedup"] == r["speedup"]]
+    for row in rows:
+        assert abs(row["ours_best"] - row["sklearn_best"]) <= max(0.002, 1.01 / row["test"])
+        assert row["speedup"] == pytest.approx(row["sklearn_seconds"] / row["ours_seconds"], 1e-3)
+
+
+def test_a_missing_file_or_column_is_said(tmp_path: Path) -> None:
+    path = tmp_path / "probes.csv"
+    with pytest.raises(FileNotFoundError, match=r"benchmarks/probe\.py"):
+        load_probe_results(path)
+    path.write_text("# a note\ntask,why,chance\ndigits,handwriting,0.1\n")
+    with pytest.raises(PaperDataError, match="lacks the column.*zero_shot"):
+        load_probe_results(path)
