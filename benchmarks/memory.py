@@ -136,7 +136,7 @@ def main() -> None:
         command = [sys.executable, __file__, "--row", what, how, str(batch)]
         words = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
         with args.out.open("a", newline="") as file:
-            csv.writer(file).writerow((what, how, batch, *words))
+            csv.writer(file, lineterminator="\n").writerow((what, how, batch, *words))
         print(f"{what:5} {how:20} {batch:6}  {float(words[0]):8.1f} MiB  {words[1]} s", flush=True)
     report(args.out)
 

@@ -7,6 +7,10 @@ and nothing here does anything. Ranks talk through gloo on CPUs and NCCL on GPUs
 What each rank does in a run, beside its share of the step: all make the same tokenizer and the same
 first weights from the seed; rank 0 alone writes files and the progress line; an evaluation is
 shared out. A checkpoint holds nothing of the number of ranks, so a run may go on with another one.
+
+Every rank holds the whole model (DDP). Torch can also split weights and Adam's memory among ranks
+(FSDP2, `fully_shard`), which models of billions of parameters need. It is not offered here: it has
+not been tested on CPUs, and every model of the paper fits on one GPU.
 """
 
 from __future__ import annotations
