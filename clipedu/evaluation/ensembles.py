@@ -53,19 +53,21 @@ def zero_shot_by_probability(
     *,
     templates: Sequence[str] | str | None = None,
     embeddings: torch.Tensor | None = None,
+    texts: torch.Tensor | None = None,
 ) -> ZeroShotResult:
     """Zero-shot with one classifier for each template, whose *probabilities* are averaged.
 
-    For comparison with `zero_shot`, which averages embeddings. embeddings: (N, E), when they are
-    known. Raises what `zero_shot` raises.
+    For comparison with `zero_shot`, which averages embeddings. embeddings: (N, E), and texts:
+    (T, C, E) from `template_embeddings`, when they are known. Raises what `zero_shot` raises.
     """
     forms = check_templates(task.templates if templates is None else templates)
     if embeddings is None:
         embeddings = embed_pictures(model, task.pictures)
-    each = template_embeddings(model, tokenizer, task.class_names, forms)  # (T, C, E)
+    if texts is None:
+        texts = template_embeddings(model, tokenizer, task.class_names, forms)  # (T, C, E)
     scale = model.logit_scale.detach().float().exp()
     total = torch.zeros(len(task), len(task.class_names))
-    for rows in each:  # T classifiers (C, E)
+    for rows in texts:  # T classifiers (C, E)
         total += (scale * embeddings @ rows.T).softmax(-1).cpu()  # (N, C)
     return count(task, top_classes(total, 5), forms)
 

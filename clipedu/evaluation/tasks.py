@@ -200,4 +200,5 @@ def _digits(size: int) -> Task:
         class_names="zero one two three four five six seven eight nine".split(),
         templates=TEMPLATE_SETS["digits"],
         source="scikit-learn load_digits: handwriting from the UCI optical recognition test set",
+        context=TEMPLATE_SETS["digits"][1:],
     )
