@@ -42,7 +42,6 @@ from clipedu.training import train, validation_split
 from clipedu.training.series import (
     SERIES,
     VOCAB_SIZE,
-    SeriesModel,
     series_model,
     series_multiply_adds,
 )
@@ -154,10 +153,13 @@ def main() -> None:
     done = {(row["model"], int(row["seed"])) for row in rows}
     todo = [
         (model, seed)
-        for model in sorted(chosen, key=SeriesModel.flops)  # broken off, it still has a line
+        for model in chosen
         for seed in range(model.seeds)
         if (model.name, seed) not in done
     ]
+    # one run of each model first, from small to large: broken off, it still has a line; the widest
+    # ViT, which takes as long as most others together, comes at the end
+    todo.sort(key=lambda run: (run[0].name == "ViT-256", run[1] > 0, run[0].flops()))
     for model, seed in todo if args.list else []:
         print(f"{model.name:8} seed {seed}  {model.steps} steps  {model.flops():.2e} FLOPs")
     print(f"{len(todo)} runs to do, {len(done)} done.", flush=True)
