@@ -112,14 +112,13 @@ def forward_selection(
     if most < 1:
         raise ValueError(f"most is how many templates to keep, 1 or more; got {most}.")
     forms = list(dict.fromkeys(check_templates(candidates)))
-    prepared = [
-        Prepared(
-            task,
-            embed_pictures(model, task.pictures),
-            template_embeddings(model, tokenizer, task.class_names, forms),
-        )
-        for task in tasks
-    ]
+    texts: dict[tuple[str, ...], torch.Tensor] = {}  # tasks may share their class names
+    prepared = []
+    for task in tasks:
+        names = tuple(task.class_names)
+        if names not in texts:
+            texts[names] = template_embeddings(model, tokenizer, names, forms)
+        prepared.append(Prepared(task, embed_pictures(model, task.pictures), texts[names]))
     chosen: list[Chosen] = []
     kept: list[int] = []
     while len(kept) < min(most, len(forms)):
