@@ -444,7 +444,8 @@ for name, forms in chosen.items():
 
 # %% tags=["nbval-check-output"]
 plain, cheat = scores["bare name"], scores["chosen on shared_lucide"]
-print("choosing on the test never looks worse there:", cheat[0] >= plain[0])
+better = cheat[0] >= plain[0]
+print("choosing on the test never looks worse there:", better)
 
 # %% [markdown]
 # If the honest selection kept nothing but `{}`, that is its finding: on these pictures no form of captions beats the bare name.
