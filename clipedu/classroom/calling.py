@@ -28,10 +28,14 @@ class StateMismatch(Exception):
     """The module's parameters are not those that the exercise names."""
 
 
+class FrozenParameter(Exception):
+    """A parameter went in that takes a gradient, and came back as one that takes none."""
+
+
 @dataclass(frozen=True)
 class Trial:
     """One call to make. For an nn.Module: `init` goes to the constructor, `state` into the
-    parameters, `inputs` to forward.
+    parameters, `inputs` to forward. Without `autograd` the call cannot ask for a gradient.
     """
 
     inputs: dict[str, Any]
@@ -39,6 +43,7 @@ class Trial:
     init: dict[str, Any] | None = None
     state: dict[str, Tensor] | None = None
     method: str = ""
+    autograd: bool = True
 
 
 @dataclass(frozen=True)
@@ -106,7 +111,9 @@ def run(answer: Callable[..., Any], trial: Trial) -> Outcome:
         try:
             target = _target(answer, trial)
             inputs = {name: fresh(value) for name, value in trial.inputs.items()}
-            value = snapshot(target(*inputs.values()))
+            with torch.inference_mode(not trial.autograd):
+                value = snapshot(target(*inputs.values()))
+            _still_learn(inputs, trial.inputs)
             after = {name: snapshot(value) for name, value in inputs.items()}
         except KeyboardInterrupt:
             raise
@@ -191,6 +198,12 @@ def scalar(value: Any) -> Tensor | None:
         part = (item.reshape(-1) * weights).sum()
         total = part if total is None else total + part
     return total
+
+
+def _still_learn(after: dict[str, Any], before: dict[str, Any]) -> None:
+    for name, value in before.items():
+        if isinstance(value, nn.Parameter) and value.requires_grad > after[name].requires_grad:
+            raise FrozenParameter(f"After the call, `{name}` takes no gradient any more")
 
 
 def _target(answer: Callable[..., Any], trial: Trial) -> Callable[..., Any]:

@@ -69,12 +69,25 @@ def finite(value: Any) -> bool:
     return True
 
 
+def describe_apart(got: Any, want: Any) -> tuple[str, str]:
+    """Both in words, with their entries where the words would be the same otherwise."""
+    if describe_result(got) != describe_result(want) or not isinstance(want, (list, tuple)):
+        return describe_result(got), describe_result(want)
+    left, right = (
+        f"{describe_result(value)} ({', '.join(describe_result(item) for item in list(value)[:4])})"
+        for value in (got, want)
+    )
+    return left, right
+
+
 def describe_result(value: Any) -> str:
     """A result in words, without its numbers: "a float64 tensor of shape (3, 4)"."""
     if value is None:
         return "nothing (None)"
     if isinstance(value, Tensor):
-        return f"a {str(value.dtype).removeprefix('torch.')} tensor of shape {tuple(value.shape)}"
+        kind = str(value.dtype).removeprefix("torch.")
+        article = "an" if kind[0] in "aeiou" and not kind.startswith("u") else "a"
+        return f"{article} {kind} tensor of shape {tuple(value.shape)}"
     if isinstance(value, np.ndarray):
         return f"a {value.dtype} NumPy array of shape {value.shape}"
     if isinstance(value, (list, tuple, dict, set)):
@@ -113,8 +126,10 @@ def _numeric(value: Any) -> bool:
 
 
 def _as_numbers(value: Any) -> Tensor | None:
-    """A (nested) list of numbers where a tensor is expected."""
-    if not isinstance(value, (list, tuple)):
+    """A (nested) list of numbers where a tensor is expected. A list of tensors is none: no gradient
+    could be asked of it, and `torch.stack` is what was forgotten.
+    """
+    if not isinstance(value, (list, tuple)) or any(isinstance(item, Tensor) for item in value):
         return None
     try:
         return torch.as_tensor(np.asarray(value, dtype=np.float64))

@@ -30,7 +30,9 @@ GENERAL_DIAGNOSES = (
     "the result is on another device",
     "an input is changed in place",
     "the gradient does not flow",
+    "the gradient vanishes",
     "the gradient is wrong",
+    "a parameter is frozen",
     "the result is not finite for extreme inputs",
     "the value is wrong",
     "the value is of the wrong kind",
@@ -44,6 +46,9 @@ GENERAL_DIAGNOSES = (
     "it is summed where it should be averaged",
     "it is averaged where it should be summed",
     "the result is off by a constant factor",
+    "the numbers are in the wrong places",
+    "the result is off by a constant amount",
+    "one of the results is wrong",
     "the order is reversed",
     "the order is wrong",
     "the result changes from call to call",
@@ -63,22 +68,57 @@ class Record:
 def known(
     exercise: FunctionExercise | ModuleExercise, records: list[Record], tolerance: float
 ) -> Misconception | None:
-    """The first misconception that explains all records, else the first to explain all values."""
-    candidates = []
-    for misconception in exercise.misconceptions:
-        outcomes = [run(misconception.wrong, record.trial) for record in records]
-        if exercise.changes and all(record.want.value is None for record in records):
-            outcomes = [replace(outcome, value=None) for outcome in outcomes]
-        candidates.append((misconception, outcomes))
-    for same in (_same_everything, _same_value):
-        for misconception, outcomes in candidates:
-            pairs = list(zip(records, outcomes, strict=True))
-            unlike_right = any(not same(o, r.want, tolerance, exercise.unordered) for r, o in pairs)
-            if unlike_right and all(
-                same(r.got, o, tolerance, exercise.unordered) for r, o in pairs
-            ):
-                return misconception
+    """The first misconception that explains all records, else the first to explain all values, else
+    the first to explain all ordinary records: a student's code need not fail on extreme inputs in
+    the way that ours does.
+    """
+    everywhere = [True] * len(records)
+    ordinary = [not record.extreme for record in records]
+    candidates = [_Candidate(exercise, item, records) for item in exercise.misconceptions]
+    passes = [(_same_everything, everywhere), (_same_value, everywhere)]
+    if _varied([r.got for r in records if not r.extreme], tolerance):  # no coincidence of zeros
+        passes.append((_same_value, ordinary))
+    for same, looked_at in passes:
+        for candidate in candidates:
+            unlike_right = False
+            for place, record in enumerate(records):
+                if not looked_at[place]:
+                    continue
+                outcome = candidate.outcome(place)
+                if not same(record.got, outcome, tolerance, exercise.unordered):
+                    break
+                unlike_right |= not same(outcome, record.want, tolerance, exercise.unordered)
+            else:
+                if unlike_right:
+                    return candidate.misconception
     return None
+
+
+class _Candidate:
+    """A misconception and what it does on each trial, run when it is first asked for: most disagree
+    with the answer on the first one.
+    """
+
+    def __init__(
+        self,
+        exercise: FunctionExercise | ModuleExercise,
+        misconception: Misconception,
+        records: list[Record],
+    ) -> None:
+        self.misconception, self.records = misconception, records
+        self.changes_only = bool(exercise.changes) and all(r.want.value is None for r in records)
+        self.outcomes: dict[int, Outcome] = {}
+
+    def outcome(self, place: int) -> Outcome:
+        if place not in self.outcomes:
+            found = run(self.misconception.wrong, self.records[place].trial)
+            self.outcomes[place] = replace(found, value=None) if self.changes_only else found
+        return self.outcomes[place]
+
+
+def _varied(outcomes: list[Outcome], tolerance: float) -> bool:
+    """They differ among themselves."""
+    return any(not _same_value(other, outcomes[0], tolerance, False) for other in outcomes[1:])
 
 
 def _same_everything(left: Outcome, right: Outcome, tolerance: float, unordered: bool) -> bool:

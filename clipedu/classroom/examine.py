@@ -19,8 +19,15 @@ import torch
 
 from clipedu.classroom import diagnose, readings, values
 from clipedu.classroom.calling import Outcome, Trial, fresh, run, tensors
-from clipedu.classroom.compare import describe_result, difference, finite, same_sort
+from clipedu.classroom.compare import (
+    describe_apart,
+    describe_result,
+    difference,
+    finite,
+    same_sort,
+)
 from clipedu.classroom.diagnose import Record
+from clipedu.classroom.examples import where_wrong
 from clipedu.classroom.report import Stage
 from clipedu.classroom.spec import (
     Exercise,
@@ -145,6 +152,8 @@ class _Examination:
                 raise Fault("nothing is raised", message)
             if record.got.error and not record.want.error:
                 at = f" for {record.extreme}" if record.extreme else ""
+                if record.got.error.kind == "FrozenParameter":
+                    raise Fault("a parameter is frozen", f"{record.got.error.message}.")
                 if record.got.error.kind == "StateMismatch":
                     raise Fault(
                         "the parameters have other names or shapes",
@@ -152,28 +161,25 @@ class _Examination:
                     )
                 raise Fault(
                     f"it raises {record.got.error.kind}",
-                    f"Calling it{at} raised {record.got.error}.",
+                    _sentence(f"Calling it{at} raised {record.got.error}"),
                 )
 
     def _differs(self, kind: str) -> None:
-        for record in self.records:
-            how = self._difference(record.got, record.want)
-            if how != kind:
-                continue
-            if how == "value":
-                raise Fault(
-                    "the value is wrong",
-                    "The kind and the shape of the result are right, its value is not.",
-                )
-            seen, wanted = describe_result(record.got.value), describe_result(record.want.value)
-            if record.got.value is None:
-                raise Fault(
-                    "nothing is returned",
-                    f"It returned nothing; expected {wanted}. Is there a `return`?",
-                )
-            raise Fault(
-                f"the result has the wrong {how}", f"It returned {seen}; expected {wanted}."
-            )
+        kinds = [self._difference(record.got, record.want) for record in self.records]
+        wrong = [record for record, how in zip(self.records, kinds, strict=True) if how == kind]
+        if not wrong:
+            return
+        where = where_wrong(self.exercise.names[0], self.records, wrong)
+        if kind == "value":
+            words = "The kind and the shape of the result are right, its value is not."
+            raise Fault("the value is wrong", f"{words} {where}".strip())
+        value = wrong[0].got.value
+        seen, wanted = describe_apart(value, wrong[0].want.value)
+        if value is None:
+            words = f"It returned nothing; expected {wanted}. Is there a `return`?"
+            raise Fault("nothing is returned", words)
+        words = f"It returned {seen}; expected {wanted}."
+        raise Fault(f"the result has the wrong {kind}", f"{words} {where}".strip())
 
     def _dtype(self) -> None:
         for record in self.records:
@@ -214,21 +220,28 @@ class _Examination:
                 raise Fault("the gradient does not flow", message)
             for name, want in (record.want.grads or {}).items():
                 got = (record.got.grads or {}).get(name)
-                if want is not None and bool(want.any()) and (got is None or not bool(got.any())):
+                if want is None or not bool(want.any()):
+                    continue
+                if got is None:
                     raise Fault(
                         "the gradient does not flow",
                         f"No gradient reaches `{name}`: .item(), .detach() and NumPy cut it.",
                     )
+                if not record.extreme and not bool(got.any()):
+                    raise _vanishes(name, record)
 
     def _gradient_values(self) -> None:
         for record in self.records:
             for name, want in (record.want.grads or {}).items():
                 got = (record.got.grads or {}).get(name)
-                if want is not None and self._unlike(got, want, 10 * self.tolerance):
-                    raise Fault(
-                        "the gradient is wrong",
-                        f"The value is right, but the gradient with respect to `{name}` is not.",
-                    )
+                if want is None or not self._unlike(got, want, 10 * self.tolerance):
+                    continue
+                if got is not None and not bool(got.any()):
+                    raise _vanishes(name, record)
+                raise Fault(
+                    "the gradient is wrong",
+                    f"The value is right, but the gradient with respect to `{name}` is not.",
+                )
 
     def _property(self, rule: Any) -> None:
         trial = self._trial(0)
@@ -240,7 +253,8 @@ class _Examination:
             )
             if outcome.error:
                 raise Fault(
-                    f"it raises {outcome.error.kind}", f"Calling it raised {outcome.error}."
+                    f"it raises {outcome.error.kind}",
+                    _sentence(f"Calling it raised {outcome.error}"),
                 )
             return outcome.value
 
@@ -308,3 +322,14 @@ class _Examination:
 
     def _unlike(self, got: Any, want: Any, tolerance: float | None = None) -> bool:
         return bool(difference(got, want, tolerance or self.tolerance))
+
+
+def _sentence(words: str) -> str:
+    """With one full stop at its end, also after an exception that brings its own."""
+    return words if words.endswith((".", "!", "?")) else f"{words}."
+
+
+def _vanishes(name: str, record: Record) -> Fault:
+    at = f" for {record.extreme}" if record.extreme else ""
+    words = f"The gradient with respect to `{name}` is zero{at}, and should not be."
+    return Fault("the gradient vanishes", words)

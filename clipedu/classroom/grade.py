@@ -26,7 +26,7 @@ from clipedu.classroom import gradebook, sandbox
 from clipedu.classroom.assignment import Assignment, read_assignment
 from clipedu.classroom.gradebook import Result
 from clipedu.classroom.grading import Grading, Settings
-from clipedu.classroom.grading_session import Plan, run_share
+from clipedu.classroom.grading_session import Plan, need_pytest, run_share
 from clipedu.classroom.sandbox import Limits
 from clipedu.classroom.source import course_root
 from clipedu.classroom.submissions import Submission, find_submissions
@@ -55,6 +55,7 @@ def grade(request: Request) -> tuple[Assignment, list[Result]]:
     Raises FileNotFoundError or ValueError for a wrong path, notebook or protection, RuntimeError
     when grading cannot run at all.
     """
+    need_pytest()  # before processes are started whose complaint nobody would see
     assignment = read_assignment(request.assignment)
     found = find_submissions(request.submissions, assignment.name)
     protection = sandbox.choose(request.protection)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -103,11 +104,15 @@ def run_grade(arguments: argparse.Namespace) -> int:
         seed=arguments.seed,
         fresh=arguments.fresh,
     )
+    # Ended from outside, as with Ctrl-C: the processes that run submissions end, too.
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         assignment, results = grade(request)
     except (OSError, ValueError, RuntimeError) as error:
         print(f"clipedu grade: {error}", file=sys.stderr)
         return 2
+    finally:
+        signal.signal(signal.SIGTERM, before)
     summary = writers.summarize(assignment, results)
     gradebook.write_json(folder / "summary" / "class.json", summary)
     writers.write_csv(arguments.csv, assignment, results)

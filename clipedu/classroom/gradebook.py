@@ -91,10 +91,12 @@ def status_of(reports: list[Report], suspicions: list[str]) -> str:
 def message_of(result: Result) -> str:
     """One line for the CSV: what is not right, exercise by exercise."""
     parts = [result.message] if result.message else []
-    for report in result.reports:
-        if not report.passed:
-            words = report.diagnosis if report.status == "failed" else report.status
-            parts.append(f"{report.exercise}: {words}")
+    wrong = [r for r in result.reports if not r.passed and r.status != "not attempted"]
+    empty = [r.exercise for r in result.reports if r.status == "not attempted"]
+    parts += [f"{report.exercise}: {report.diagnosis or report.status}" for report in wrong]
+    if empty:
+        all_of_them = len(empty) == len(result.reports)
+        parts.append("nothing attempted" if all_of_them else f"not attempted: {', '.join(empty)}")
     return "; ".join(parts)
 
 

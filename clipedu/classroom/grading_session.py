@@ -13,6 +13,7 @@ clipedu.classroom.grading_session PLAN SLOT` is how the parent starts one.
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import sys
@@ -144,16 +145,22 @@ class Plugin:
         self.share.finish()
 
 
+def need_pytest() -> None:
+    """Raises RuntimeError, with the command that helps, where pytest is not installed: a student's
+    set-up has none.
+    """
+    if importlib.util.find_spec("pytest") is None:
+        command = f'{sys.executable} -m pip install "pytest>=8.3,<10"'
+        raise RuntimeError(f"Grading runs under pytest, which is not installed. Type: {command}")
+
+
 def run_share(plan: Plan, slot: int = 0) -> None:
     """Grade what can be claimed of the plan. Raises RuntimeError when pytest is missing or does not
     run its tests.
     """
-    try:
-        import pytest
-    except ImportError:
-        raise RuntimeError(
-            'Grading runs under pytest. Install it: pip install "clipedu[test]".'
-        ) from None
+    need_pytest()
+    import pytest
+
     share = Share(plan, slot)
     if (
         not share.questions

@@ -39,9 +39,10 @@ class Note:
             parts.append(f"<pre><code>{html.escape(self.code)}</code></pre>")
         if self.rows:
             head, *body = self.rows
-            cells = "".join(f'<th scope="col">{html.escape(cell)}</th>' for cell in head)
+            left = 'style="text-align:left"'  # a browser's own choice may be to the right
+            cells = "".join(f'<th scope="col" {left}>{html.escape(cell)}</th>' for cell in head)
             lines = [
-                "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>"
+                "<tr>" + "".join(f"<td {left}>{html.escape(cell)}</td>" for cell in row) + "</tr>"
                 for row in body
             ]
             parts.append(
@@ -75,6 +76,11 @@ def solution(exercise_id: str) -> Note:
     found = _entry(exercise_id)
     if isinstance(found, Note):
         return found
+    if found.kind == "investigate":
+        return Note(
+            f"Exercise {exercise_id} is an open question: no check can pass it. A model answer and "
+            f"how its points are given stand in the notebook of this lesson in solutions/."
+        )
     progress, message = state.load()
     item = progress.get(exercise_id, state.Progress())
     if not item.passed and not item.gave_up:
@@ -131,7 +137,9 @@ def progress() -> Note:
     for item in known.values():
         entry = done.get(item.id, state.Progress())
         points += item.points if entry.passed else 0
+        by_hand = f"{item.points:g}, by hand"
         score = f"{item.points if entry.passed else 0:g} of {item.points:g}"
+        score = by_hand if item.kind == "investigate" else score
         rows.append(
             (
                 item.id,

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from clipedu.classroom.calling import tensors
+from clipedu.classroom.calling import run, tensors
 from clipedu.classroom.compare import as_tensor, difference
 from clipedu.classroom.diagnose import Record
 from clipedu.classroom.spec import FunctionExercise, ModuleExercise
@@ -38,12 +38,17 @@ def reading(
         return unstable
     pairs = [(as_tensor(r.got.value), as_tensor(r.want.value)) for r in usable]
     numeric = [(got, want) for got, want in pairs if got is not None and want is not None]
+    if _constant(records, tolerance):
+        return (
+            "the result does not depend on the inputs",
+            "For different inputs the result is always the same, for all that were tried.",
+        )
     found = (
         _relation(numeric, usable, tolerance)
         if len(numeric) == len(pairs)
         else _sequences(usable, tolerance)
     )
-    return found or _unused_input(subject, usable, tolerance)
+    return found or _unused_input(exercise, subject, usable, tolerance)
 
 
 def _relation(
@@ -73,16 +78,51 @@ def _relation(
             )
     if any(got.shape != want.shape for got, want in pairs):
         return None
+    if all(got.numel() > 2 for got, _ in pairs) and every_sorted(pairs, tolerance):
+        return (
+            "the numbers are in the wrong places",
+            "All the right numbers are there, in other places.",
+        )
+    return _multiple(pairs, records, tolerance) or _offset(pairs, tolerance)
+
+
+def every_sorted(pairs: list[tuple[Tensor, Tensor]], tolerance: float) -> bool:
+    """The same numbers, whatever their places."""
+    return all(
+        _close(got.flatten().sort().values, want.flatten().sort().values, tolerance)
+        for got, want in pairs
+    )
+
+
+def _offset(pairs: list[tuple[Tensor, Tensor]], tolerance: float) -> tuple[str, str] | None:
+    """One number too much or too little, everywhere and in every trial."""
+    amount = float((pairs[0][0] - pairs[0][1]).flatten()[0])
+    exact = 10 * tolerance * max(1.0, *(float(want.abs().max()) for _, want in pairs))
     if (
-        all(difference(got, pairs[0][0], tolerance) == "" for got, _ in pairs[1:])
-        and len(pairs) > 1
+        math.isfinite(amount)
+        and abs(amount) > 10 * exact
+        and all(_close(got - amount, want, tolerance) for got, want in pairs)
     ):
-        if any(difference(want, pairs[0][1], tolerance) for _, want in pairs[1:]):
-            return (
-                "the result does not depend on the inputs",
-                "For different inputs the result is always the same.",
-            )
-    return _multiple(pairs, records, tolerance)
+        return (
+            "the result is off by a constant amount",
+            f"The result is {abs(amount):.3g} too {'large' if amount > 0 else 'small'}, "
+            "whatever the inputs.",
+        )
+    return None
+
+
+def _constant(records: list[Record], tolerance: float) -> bool:
+    """The answer is the same on every input, extreme ones included, and the right one is not."""
+    ended = [r for r in records if not r.got.error and not r.want.error]
+
+    def alike(values: list[Any]) -> bool:
+        return not any(difference(value, values[0], tolerance) for value in values[1:])
+
+    return (
+        len(ended) > 1
+        and alike([record.got.value for record in ended])
+        and not alike([record.want.value for record in ended])
+    )
 
 
 def _multiple(
@@ -121,7 +161,10 @@ def _multiple(
             "it is averaged where it should be summed",
             "The result is too small by a size of the inputs.",
         )
-    if all(math.isclose(f, factors[0], rel_tol=1e-3) for f in factors):
+    exact = max(1e-6, 10 * tolerance)  # a nearly right answer is not a multiple of the right one
+    if abs(factors[0] - 1) > 0.01 and all(
+        math.isclose(f, factors[0], rel_tol=exact) for f in factors
+    ):
         return (
             "the result is off by a constant factor",
             f"The result is {factors[0]:.3g} times what it should be, whatever the inputs.",
@@ -135,6 +178,14 @@ def _sequences(records: list[Record], tolerance: float) -> tuple[str, str] | Non
             record.want.value, (list, tuple)
         ):
             return None
+    places = [_right_places(r, tolerance) for r in records]
+    if all(isinstance(r.want.value, tuple) for r in records) and None not in places:
+        right = [all(place) for place in zip(*(p for p in places if p), strict=True)]
+        if any(right):
+            good = " and ".join(f"number {i + 1}" for i, ok in enumerate(right) if ok)
+            bad = " and ".join(f"number {i + 1}" for i, ok in enumerate(right) if not ok)
+            words = f"Of the {len(right)} results, {good} is right and {bad} is not."
+            return "one of the results is wrong", words
     if all(not difference(list(r.got.value)[::-1], list(r.want.value), tolerance) for r in records):
         return "the order is reversed", "The entries are right, in the reverse order."
     if all(
@@ -145,24 +196,52 @@ def _sequences(records: list[Record], tolerance: float) -> tuple[str, str] | Non
     return None
 
 
+def _right_places(record: Record, tolerance: float) -> list[bool] | None:
+    got, want = record.got.value, record.want.value
+    if len(got) != len(want):
+        return None
+    return [not difference(g, w, tolerance) for g, w in zip(got, want, strict=True)]
+
+
 def _unused_input(
-    subject: Subject, records: list[Record], tolerance: float
+    exercise: FunctionExercise | ModuleExercise,
+    subject: Subject,
+    records: list[Record],
+    tolerance: float,
 ) -> tuple[str, str] | None:
-    """An input that can be changed without any effect on the answer."""
-    record = records[0]
-    for name, value in record.trial.inputs.items():
-        if isinstance(value, Tensor) and value.is_floating_point():
-            other: Any = value.detach() * 1.5 + 0.1
-        elif isinstance(value, float):
-            other = value * 1.5 + 0.1
-        else:
-            continue
-        outcome = subject.run(
-            replace(record.trial, inputs={**record.trial.inputs, name: other}, grad=())
-        )
-        if outcome.error is None and not difference(outcome.value, record.got.value, tolerance):
+    """An input that can be changed without any effect on the answer, in every trial where the right
+    answer does change.
+    """
+    for name in records[0].trial.inputs:
+        matters = unmoved = 0
+        for record in records[:6]:
+            for other in _others(record.trial.inputs[name]):
+                trial = replace(record.trial, inputs={**record.trial.inputs, name: other}, grad=())
+                want = run(exercise.reference, trial)
+                if want.error or not difference(want.value, record.want.value, tolerance):
+                    continue
+                got = subject.run(trial)
+                matters += 1
+                unmoved += not got.error and not difference(got.value, record.got.value, tolerance)
+        if matters > 1 and matters == unmoved:
             return f"`{name}` is not used", f"The result stays the same when `{name}` changes."
     return None
+
+
+def _others(value: Any) -> list[Any]:
+    """Two other values for an input; of several numbers, not a multiple of the old ones plus a
+    constant, which an answer that normalises would not notice. None for what is not a number.
+    """
+    if isinstance(value, Tensor) and value.is_floating_point():
+        old = value.detach()
+        noise = torch.zeros_like(old)
+        if old.numel() > 1:
+            drawn = torch.randn(old.shape, generator=torch.Generator().manual_seed(1))
+            noise = drawn.to(old.dtype) * (old.abs().mean() + 0.1)
+        return [old * 1.5 + 0.1 + noise, old * 0.6 - 0.1 - noise]
+    if isinstance(value, float):
+        return [value * 1.5 + 0.1, value * 0.6]
+    return [value + 1, value + 2] if type(value) is int else []
 
 
 def _unstable(subject: Subject, record: Record, tolerance: float) -> tuple[str, str] | None:

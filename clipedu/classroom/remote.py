@@ -217,8 +217,11 @@ class RemoteSubject:
         return answer.get("value", MISSING)
 
 
+FIELDS = ("inputs", "grad", "init", "state", "method", "autograd")
+
+
 def _as_dict(trial: Trial) -> dict[str, Any]:
-    return {name: getattr(trial, name) for name in ("inputs", "grad", "init", "state", "method")}
+    return {name: getattr(trial, name) for name in FIELDS}
 
 
 def failure_from(entry: Any) -> Failure | None:

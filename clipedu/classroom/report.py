@@ -2,9 +2,10 @@
 
 The same object is read by a person with a screen reader (`repr`: plain lines, no symbols that carry
 meaning alone), by a browser (`_repr_html_`: a card with role="status"), by a test
-(`raise_if_failed`) and by a grade book (`to_dict`). Every text is stable: no times, addresses or
-numbers that depend on the seed, so a stored notebook output stays comparable. A report never holds
-a reference value: what it says can be shown to anybody.
+(`raise_if_failed`) and by a grade book (`to_dict`). Every text is stable: no times, no
+addresses, and a pass or an empty answer always reads the same, so a stored notebook output stays
+comparable; a wrong answer may be shown with one of the inputs drawn for it. A report never holds a
+reference value: what it says can be shown to anybody.
 """
 
 from __future__ import annotations
@@ -86,7 +87,11 @@ class Report:
 
     @property
     def looked_at(self) -> str:
-        """One sentence: the stages in order, and the one that failed."""
+        """One sentence: the stages in order, and the one that failed; "" for a value, of which
+        nothing else is asked.
+        """
+        if [stage.name for stage in self.stages] == ["value"]:
+            return ""
         good = [stage.name for stage in self.stages if stage.passed]
         bad = [stage.name for stage in self.stages if not stage.passed]
         parts = []

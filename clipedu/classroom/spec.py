@@ -108,7 +108,7 @@ class FunctionExercise(_Exercise):
     tolerance: relative and absolute, in float64 (a float32 answer is held to at least 1e-4).
     dtype: "same" demands a result of the inputs' floating type; "any" does not care.
     unordered: the order of the outermost list does not matter. trials: how many drawn inputs are
-    compared.
+    compared. autograd=False: the answer shall not use autograd, which does not work while it runs.
     """
 
     reference: Callable[..., Any]
@@ -123,6 +123,7 @@ class FunctionExercise(_Exercise):
     dtype: str = "any"
     unordered: bool = False
     trials: int = 3
+    autograd: bool = True
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -24,7 +24,7 @@ def draw_trial(
     if isinstance(exercise, ModuleExercise):
         state = draw_state(exercise, generator, dtype)
         return Trial(drawn, exercise.gradient, exercise.init, state, exercise.method)
-    return Trial(drawn, exercise.gradient)
+    return Trial(drawn, exercise.gradient, autograd=exercise.autograd)
 
 
 def draw_state(

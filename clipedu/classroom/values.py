@@ -16,10 +16,11 @@ def examine_value(exercise: ValueExercise, subject: Subject) -> Verdict:
     """A predicted value: attempted, of the right kind, right; or a known wrong one."""
     value = subject.value()
     parts = value if isinstance(exercise.name, tuple) and isinstance(value, tuple) else (value,)
-    if any(part is None or part is Ellipsis for part in parts):
-        return Verdict(
-            "not attempted", "the answer is still the stub", "The value is not filled in yet."
-        )
+    empty = [i for i, part in enumerate(parts) if part is None or part is Ellipsis]
+    if empty:
+        some = f"Not filled in yet: {_names(exercise, empty)}."
+        words = "The value is not filled in yet." if len(empty) == len(parts) else some
+        return Verdict("not attempted", "the answer is still the stub", words)
     name, message = wrong_value(exercise, value)
     if name:
         return Verdict("failed", name, message, (Stage("value", "failed"),))
@@ -53,6 +54,12 @@ def wrong_value(exercise: ValueExercise, value: Any) -> tuple[str, str]:
             if _value_difference(v, w, exercise.tolerance)
         ]
         places = _names(exercise, bad)
+        kinds = [(i, _kind(want[i]), _kind(value[i])) for i in bad]
+        odd = [(i, wanted, got) for i, wanted, got in kinds if wanted != got]
+        if odd:
+            i, wanted, got = odd[0]
+            words = f"{_names(exercise, [i])} should be {wanted}, and is {got}."
+            return "the value is of the wrong kind", words
         return "the value is wrong", f"Not right yet: {places}."
     if _value_difference(value, want, exercise.tolerance) == "value":
         return "the value is wrong", "The value is not right yet."
@@ -60,6 +67,11 @@ def wrong_value(exercise: ValueExercise, value: Any) -> tuple[str, str]:
         "the value is of the wrong kind",
         f"Expected {describe_result(want)}; got {describe_result(value)}.",
     )
+
+
+def _kind(value: Any) -> str:
+    """In words, all numbers alike."""
+    return "a number" if type(value) in (bool, int, float) else describe_result(value)
 
 
 def _names(exercise: ValueExercise, places: Iterable[int]) -> str:

@@ -10,6 +10,7 @@ import io
 import json
 from collections import Counter
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from clipedu.classroom.assignment import Assignment
@@ -146,13 +147,13 @@ def summarize(assignment: Assignment, results: list[Result]) -> dict[str, Any]:
             }
         )
     statuses = Counter(result.status for result in results)
-    points = sorted(result.points for result in results)
+    points = [result.points for result in results]
     return {
         "assignment": assignment.name,
         "submissions": len(results),
         "statuses": {status: statuses[status] for status in STATUSES if statuses[status]},
         "max_points": assignment.max_points,
-        "median_points": points[len(points) // 2] if points else 0,
+        "median_points": median(points) if points else 0,
         "exercises": exercises,
     }
 
@@ -168,7 +169,8 @@ def summary_in_words(summary: dict[str, Any]) -> str:
     for item in summary["exercises"]:
         name = f"{item['exercise']} {item['title']}".strip()
         if item["by_hand"]:
-            lines.append(f"  {name}: {item['answered']} answers to read")
+            noun = "answer" if item["answered"] == 1 else "answers"
+            lines.append(f"  {name}: {item['answered']} {noun} to read")
             continue
         lines.append(
             f"  {name}: {item['passed']} passed, {item['failed']} failed, {item['not_attempted']} "

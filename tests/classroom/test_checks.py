@@ -212,6 +212,162 @@ def test_an_unused_input_is_named() -> None:
     assert judge(exercise, lambda x, scale: x * 2 + 1).diagnosis == "`scale` is not used"
 
 
+def spread(x: Tensor) -> Tensor:
+    return (x - x.mean()) / x.std()
+
+
+def test_an_input_of_which_only_size_and_offset_do_not_count_is_used() -> None:
+    """Multiplied and shifted, such an input gives the same answer: that is no input unused."""
+    exercise = FunctionExercise(
+        id="90.2",
+        name="shares",
+        reference=lambda x: x - x.mean(),
+        inputs=lambda g: {"x": torch.randn(5, generator=g)},
+    )
+    assert judge(exercise, lambda x: spread(x) ** 3).diagnosis == "the value is wrong"
+
+
+def test_an_input_is_unused_only_where_it_counts() -> None:
+    """Below its limit, a clamp changes nothing, in the right answer too."""
+    exercise = FunctionExercise(
+        id="90.2",
+        name="held",
+        reference=lambda x, most: x.clamp(max=most),
+        inputs=lambda g: {
+            "x": 4 * torch.rand((), generator=g),
+            "most": 1 + 2 * float(torch.rand((), generator=g)),
+        },
+        trials=8,
+    )
+    for seed in range(3):
+        wrong = judge(exercise, lambda x, most: (2 * x).clamp(max=most), seed)
+        assert wrong.diagnosis == "the value is wrong"
+        assert judge(exercise, lambda x, most: x, seed).diagnosis == "`most` is not used"
+
+
+def test_a_nearly_right_number_is_not_called_a_multiple() -> None:
+    exercise = FunctionExercise(
+        id="90.2",
+        name="count",
+        reference=lambda n: n * 10**6,
+        inputs=lambda g: {"n": 5 + int(torch.randint(0, 9, (), generator=g))},
+    )
+    assert judge(exercise, lambda n: n * 10**6 + 40).diagnosis == "the value is wrong"
+    half = judge(exercise, lambda n: n * 10**6 // 2)
+    assert half.diagnosis == "the result is off by a constant factor"
+
+
+def test_a_wrong_answer_is_shown_with_a_call_and_its_own_result_only() -> None:
+    exercise = FunctionExercise(
+        id="90.2",
+        name="longest",
+        reference=lambda words: max(words, key=len, default="none"),
+        inputs=lambda g: {
+            "words": ["a", "abc", "ab"][: 2 + int(torch.randint(0, 2, (1,), generator=g))]
+        },
+        extremes={"no words": lambda g: {"words": []}},
+    )
+    report = judge(exercise, lambda words: max(words, key=len, default="nothing"))
+    assert "It goes wrong for: no words." in report.message
+    assert "`longest([])` returns `'nothing'`" in report.message
+    assert "'none'" not in report.message
+
+
+def test_results_that_sound_alike_are_told_apart_by_their_entries() -> None:
+    exercise = FunctionExercise(
+        id="90.2",
+        name="halves",
+        reference=lambda n: ([0] * n, [1]),
+        inputs=lambda g: {"n": 3},
+    )
+    message = judge(exercise, lambda n: ([0], [1])).message
+    assert "(a list of 1 entry, a list of 1 entry)" in message
+    assert "(a list of 3 entries, a list of 1 entry)" in message
+
+
+def test_a_list_of_tensors_is_no_tensor() -> None:
+    exercise = FunctionExercise(
+        id="90.2",
+        name="twice",
+        reference=lambda x: 2 * x,
+        inputs=lambda g: {"x": torch.randn(3, 2, generator=g)},
+        gradient=("x",),
+    )
+    report = judge(exercise, lambda x: [2 * row for row in x])
+    assert report.diagnosis == "the result has the wrong type"
+    assert judge(exercise, lambda x: torch.stack([2 * row for row in x])).passed
+
+
+def test_a_gradient_that_is_zero_is_not_called_cut() -> None:
+    exercise = FunctionExercise(
+        id="90.2",
+        name="cost",
+        reference=lambda x: x.abs().sum(),
+        inputs=lambda g: {"x": torch.rand(3, generator=g)},
+        extremes={"a hundred": lambda g: {"x": torch.full((3,), 100.0)}},
+        gradient=("x",),
+    )
+
+    def held(x: Tensor) -> Tensor:
+        low = x.clamp(max=50)
+        return (low + (x - low).detach()).sum()
+
+    report = judge(exercise, held)
+    assert report.diagnosis == "the gradient vanishes"
+    assert "for a hundred" in report.message
+
+
+def test_autograd_can_be_ruled_out() -> None:
+    def by_autograd(x: Tensor) -> Tensor:
+        x = x.clone().requires_grad_()
+        return torch.autograd.grad((x**2).sum(), x)[0]
+
+    exercise = FunctionExercise(
+        id="90.2",
+        name="slope",
+        reference=lambda x: 2 * x,
+        inputs=lambda g: {"x": torch.randn(3, generator=g)},
+        autograd=False,
+        misconceptions=(Misconception("autograd is used", by_autograd),),
+    )
+    assert judge(exercise, lambda x: x + x).passed
+    assert judge(exercise, by_autograd).diagnosis == "autograd is used"
+
+
+def test_a_parameter_must_go_on_learning() -> None:
+    exercise = FunctionExercise(
+        id="90.2",
+        name="zero_",
+        reference=lambda p: p.data.zero_() * 0,
+        inputs=lambda g: {"p": nn.Parameter(torch.rand(2, generator=g))},
+        changes=("p",),
+    )
+    report = judge(exercise, lambda p: p.requires_grad_(False).zero_())
+    assert report.diagnosis == "a parameter is frozen"
+
+
+def test_a_misconception_need_not_fail_on_extremes_as_ours_does() -> None:
+    exercise = FunctionExercise(
+        id="90.2",
+        name="share",
+        reference=lambda x: x / x.sum(),
+        inputs=lambda g: {"x": 1 + torch.rand(3, generator=g)},
+        extremes={"one number": lambda g: {"x": torch.tensor([2.0])}},
+        misconceptions=(Misconception("the last one is left out", lambda x: x / x[:-1].sum()),),
+    )
+    careful = judge(exercise, lambda x: x / x[:-1].sum() if len(x) > 1 else x * 0)
+    assert careful.diagnosis == "the last one is left out"
+
+
+def test_values_say_which_part_is_missing_or_of_another_kind() -> None:
+    exercise = ValueExercise(id="90.1", name=("first", "second"), expected=(1.5, 2))
+    assert judge(exercise, (..., ...)).message == "The value is not filled in yet."
+    assert judge(exercise, (1.5, ...)).message == "Not filled in yet: second."
+    report = judge(exercise, ("1.5 %", 2))
+    assert report.diagnosis == "the value is of the wrong kind"
+    assert report.message == "first should be a number, and is a string."
+
+
 def test_unstable_answers_are_named() -> None:
     report = judge(specs.find("90.2"), lambda x: right(x) + x.sum() * random.random())
     assert report.diagnosis == "the result changes from call to call"

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import argparse
 import csv
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -16,7 +18,7 @@ import pytest
 import torch
 from torch import nn
 
-from clipedu.classroom import sandbox, wire, writers
+from clipedu.classroom import grade_cli, sandbox, wire, writers
 from clipedu.classroom.assignment import read_assignment
 from clipedu.classroom.effort import Budget, Effort
 from clipedu.classroom.grade import Request, grade
@@ -479,3 +481,30 @@ def test_effort_counts_computing_and_idling() -> None:
         idle.kill()
         busy.wait()
         idle.wait()
+
+
+def test_being_ended_from_outside_ends_like_ctrl_c(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Else the processes that run submissions would be left behind."""
+
+    def ended(request: Request) -> Any:
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(5)
+
+    before = signal.getsignal(signal.SIGTERM)
+    monkeypatch.setattr(grade_cli, "grade", ended)
+    parser = argparse.ArgumentParser()
+    grade_cli.add_grade_parser(parser.add_subparsers())
+    arguments = parser.parse_args(["grade", "a.ipynb", str(tmp_path)])
+    with pytest.raises(KeyboardInterrupt):
+        arguments.run(arguments)
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_without_pytest_the_command_that_helps_is_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(RuntimeError, match=r"-m pip install \"pytest"):
+        grade(Request(tmp_path / "a.ipynb", tmp_path, tmp_path))

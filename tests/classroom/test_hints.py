@@ -46,6 +46,16 @@ def test_solution_opens_after_a_pass() -> None:
     assert "### BEGIN" not in repr(solution("90.1"))
 
 
+def test_an_open_question_says_where_its_model_answer_is() -> None:
+    words = repr(solution("90.5"))
+    assert "open question" in words and "opens when" not in words
+    assert "by hand" in repr(progress())
+
+
+def test_a_table_is_read_from_the_left() -> None:
+    assert progress()._repr_html_().count("text-align:left") > 6
+
+
 def test_giving_up_opens_it_and_is_recorded() -> None:
     assert SOLVED in repr(give_up("90.2"))
     assert SOLVED in repr(solution("90.2"))
@@ -73,7 +83,7 @@ def test_progress_counts_points_of_checked_exercises() -> None:
     assert "not attempted" in rows["90.3"]
     assert "read by a person" in rows["90.5"]
     html = progress()._repr_html_()
-    assert 'role="status"' in html and html.count('<th scope="col">') == 6
+    assert 'role="status"' in html and html.count('<th scope="col"') == 6
 
 
 def test_reset_forgets_and_shows_the_stub() -> None:

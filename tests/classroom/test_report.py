@@ -29,6 +29,11 @@ def test_repr_says_it_all_in_words() -> None:
     ]
 
 
+def test_of_a_value_it_is_not_said_that_its_value_is_not_right() -> None:
+    report = Report("03.1", "failed", stages=(Stage("value", "failed"),), message="Not yet.")
+    assert repr(report).splitlines() == ["Exercise 03.1: failed, 0 of 1 point.", "Not yet."]
+
+
 def test_points_are_singular_for_one() -> None:
     assert "1 of 1 point." in repr(Report("03.1", "passed", points=1, max_points=1))
 
