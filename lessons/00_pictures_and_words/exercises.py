@@ -3,14 +3,14 @@
 #
 # They go with [the lesson on pictures and words](../notebooks/00_pictures_and_words.ipynb) and follow its order. Work from top to bottom: the first is done on paper, the last is a hunt of your own.
 #
-# Each check says what it found; when it knows the mistake, it names it. `hint("00.2")` shows one more hint each time you run it, `solution("00.2")` opens after you have passed. Nothing leaves this machine.
+# Each check says what it found; when it knows the mistake, it names it. `hint("00.2")` shows one more hint each time you run it, `solution("00.2")` opens after you have passed, `progress()` says where you stand, and `reset("00.2")` begins an exercise anew. Nothing leaves this machine.
 
 # %%
 import re
 
 import torch
 
-from clipedu.classroom import check, hint, solution
+from clipedu.classroom import check, give_up, hint, progress, reset, solution
 
 # %% tags=["exercise"]
 EXERCISE = dict(
@@ -225,7 +225,7 @@ EXERCISE = dict(
 # %% [markdown]
 # `pictures` is an (N, E) tensor with one embedding a row, `names` a (C, E) tensor; none has length 1 and none is zero. Return two tensors: the (N, C) table of **cosines**, picture *i* in row *i*, and the (N,) **places** of the best name for each picture. The given tensors stay as they are.
 #
-# With the numbers of the lesson's section 6, the cosines are 1.00, 0.96 and 0.33, and the choice is 0.
+# For the picture (3, 4) and the names (6, 8), (4, 3) and (-40, 60), as in the lesson, the cosines are 1.00, 0.96 and 0.33, and the choice is 0.
 
 # %%
 def zero_shot_by_hand(pictures: torch.Tensor, names: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

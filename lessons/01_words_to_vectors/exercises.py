@@ -3,12 +3,12 @@
 #
 # They go with [the lesson on words and vectors](../notebooks/01_words_to_vectors.ipynb) and follow its order. Work from top to bottom: the first is done on paper, the last is an experiment of your own.
 #
-# Each check says what it found; when it knows the mistake, it names it. `hint("01.2")` shows one more hint each time you run it, `solution("01.2")` opens after you have passed. Nothing leaves this machine.
+# Each check says what it found; when it knows the mistake, it names it. `hint("01.2")` shows one more hint each time you run it, `solution("01.2")` opens after you have passed, `progress()` says where you stand, and `reset("01.2")` begins an exercise anew. Nothing leaves this machine.
 
 # %%
 import torch
 
-from clipedu.classroom import check, hint, solution
+from clipedu.classroom import check, give_up, hint, progress, reset, solution
 
 # %% tags=["exercise"]
 EXERCISE = dict(

@@ -2,14 +2,15 @@
 # # Exercises 02 · Pictures to vectors
 #
 # Six exercises, from counting on paper to writing the attention pooling, about an hour in all. They belong to
-# [lesson 02, pictures to vectors](../notebooks/02_pictures_to_vectors.ipynb). Work from top to bottom; each check says what it found, and `hint("02.1")` helps.
-# Nothing leaves this machine.
+# [lesson 02, pictures to vectors](../notebooks/02_pictures_to_vectors.ipynb). Work from top to bottom. Each check says what it found; when it knows the mistake, it names it.
+#
+# `hint("02.2")` shows one more hint each time you run it, `solution("02.2")` opens after you have passed, `progress()` says where you stand, and `reset("02.2")` begins an exercise anew. Nothing leaves this machine.
 
 # %%
 import torch
 import torch.nn.functional as F
 
-from clipedu.classroom import check, hint, solution
+from clipedu.classroom import check, give_up, hint, progress, reset, solution
 
 # %% tags=["exercise"]
 EXERCISE = dict(
@@ -38,20 +39,24 @@ EXERCISE = dict(
 
 # %%
 ### BEGIN SOLUTION
-shapes = {"patches": 196, "tokens": 197, "numbers_per_patch": 768, "map_side": 7, "map_places": 49}
+patches = 196
+tokens = 197
+numbers_per_patch = 768
+map_side = 7
+map_places = 49
 ### END SOLUTION
 
 # %%
-check("02.1", shapes)
+check("02.1", (patches, tokens, numbers_per_patch, map_side, map_places))
 
 # %% the class token is forgotten tags=["wrong"]
-shapes = {"patches": 196, "tokens": 196, "numbers_per_patch": 768, "map_side": 7, "map_places": 49}
+patches, tokens, numbers_per_patch, map_side, map_places = 196, 196, 768, 7, 49
 
 # %% the three channels of a patch are forgotten tags=["wrong"]
-shapes = {"patches": 196, "tokens": 197, "numbers_per_patch": 256, "map_side": 7, "map_places": 49}
+patches, tokens, numbers_per_patch, map_side, map_places = 196, 197, 256, 7, 49
 
 # %% only four halvings of the ResNet are counted tags=["wrong"]
-shapes = {"patches": 196, "tokens": 197, "numbers_per_patch": 768, "map_side": 14, "map_places": 196}
+patches, tokens, numbers_per_patch, map_side, map_places = 196, 197, 768, 14, 196
 
 # %% tags=["exercise"]
 EXERCISE = dict(
@@ -127,7 +132,7 @@ EXERCISE = dict(
     hints=[
         "Go through the forward pass and ask of each step: does it learn something? The patch convolution has no bias; every linear layer in a block has one.",
         "Outside the blocks: 3 p^2 w + w + (N + 1) w + 2 * 2w + w e, with N patches. A layer norm has a scale and a shift.",
-        "A block: attention w -> 3w and w -> w, MLP w -> 4w -> w, each with biases, and two layer norms: 12 w^2 + 13 w in all.",
+        "A block: attention w -> 3w and w -> w, MLP w -> 4w -> w, each with biases, and two layer norms. Write the four terms one below the other and multiply their sum by the layers.",
     ],
 )
 

@@ -2,8 +2,9 @@
 # # Exercises 03 · The contrastive loss
 #
 # Eight exercises, from reading a matrix to an experiment of your own; about 80 minutes in all. Work from top to bottom, or pick: each stands alone.
-# A check says what it found and, where it can, which misunderstanding fits your answer. Ask for help with `hint("03.1")`; after a pass, compare with `solution("03.1")`.
-# The lesson is [notebook 03, The contrastive loss](../notebooks/03_the_contrastive_loss.ipynb).
+# A check says what it found and, where it can, which misunderstanding fits your answer. The lesson is [notebook 03, The contrastive loss](../notebooks/03_the_contrastive_loss.ipynb).
+#
+# `hint("03.2")` shows one more hint each time you run it, `solution("03.2")` opens after you have passed, `progress()` says where you stand, and `reset("03.2")` begins an exercise anew. Nothing leaves this machine.
 
 # %%
 import math
@@ -13,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from clipedu.classroom import check, hint, progress, solution
+from clipedu.classroom import check, give_up, hint, progress, reset, solution
 
 # %% tags=["exercise"]
 EXERCISE = dict(
@@ -285,7 +286,7 @@ EXERCISE = dict(
 )
 
 # %% [markdown]
-# `captions` is the list of the N captions of a batch. Return the least mean loss that any model can reach when nothing is masked (section 8). For `["cake", "cake", "watch"]` it is 0.462, for captions that all differ it is 0.
+# `captions` is the list of the N captions of a batch. Where a caption stands m times, m equal columns share the probability of a picture. Return the least mean loss that any model can then reach when nothing is masked (section 8 of the lesson). For `["cake", "cake", "watch"]` it is 0.462, for captions that all differ it is 0.
 
 # %%
 def floor_of(captions: list[str]) -> float:
@@ -396,7 +397,7 @@ EXERCISE = dict(
 )
 
 # %% [markdown]
-# `logits` is (N, N), the loss is the symmetric one of section 1: the mean of the rows' and the columns' mean cross-entropy. Return its derivative with respect to each logit, (N, N), in closed form: no `backward`.
+# `logits` is (N, N), the loss is the symmetric one of exercise 03.3: the mean of the rows' and the columns' mean cross-entropy. Return its derivative with respect to each logit, (N, N), in closed form: no `backward`.
 # To try yours on: for the logits `[[3, 1, -1], [2, 2, 0], [0, 1, 4]]` autograd gives, rounded,
 #
 # | | | |

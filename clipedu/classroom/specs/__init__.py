@@ -90,6 +90,9 @@ The rules, which `spec_problems` (and so the tests) hold:
 * An answer that returns a Python number for a () tensor, a list for a tuple, or has other argument
   names is right. If another reading of the exercise is legitimate, list it in `accepts`. If the
   order of a list does not matter, say `unordered=True`.
+* A misconception names an answer that agrees with it on all that was seen; when none does, on all
+  ordinary inputs. So a student's code need not fail on extreme inputs as yours does.
+* `autograd=False` for an answer that shall be derived by hand: no gradient can be asked for inside.
 * `LIBRARY_NEEDED = ("clipedu.plots",)` in a lesson's module names library modules that a submission
   may import while it is graded. By default it may import none, since most of them hold answers.
 """

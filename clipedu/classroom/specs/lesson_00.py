@@ -81,7 +81,7 @@ LABEL_SET = ValueExercise(
         Misconception(
             "a list of names is believed to need weights of its own",
             lambda value: _entries(value)[3] > 0,
-            "What did you change in section 3 to add umbrella to the list?",
+            "What had to change in the model when umbrella was put on the list?",
         ),
     ),
 )

@@ -194,6 +194,23 @@ ZERO_SHOT = FunctionExercise(
             lambda pictures, names: zero_shot(pictures, names)[::-1],
             "First the cosines, then the choice.",
         ),
+        Misconception(
+            "the cosines are right, but the choice is made by the products of the raw vectors",
+            lambda pictures, names: (
+                zero_shot(pictures, names)[0],
+                (pictures @ names.T).argmax(dim=1),
+            ),
+            "Choose from the table that you return.",
+        ),
+        Misconception(
+            "the lengths have lost their axis and do not fit the rows",
+            _scored(
+                lambda pictures, names: (
+                    (pictures / pictures.norm(dim=1)) @ (names / names.norm(dim=1)).T
+                )
+            ),
+            "keepdim=True keeps the lengths as (N, 1).",
+        ),
     ),
 )
 
@@ -355,6 +372,11 @@ SHARE = FunctionExercise(
             "a batch of one picture gives nan",
             lambda ids: (_same(ids).sum() - len(ids)) / (len(ids) * (len(ids) - 1)),
             "How many wrong answers has a batch of one?",
+        ),
+        Misconception(
+            "only neighbours are compared, and each such pair counts in both directions",
+            _divided(lambda ids: 2 * _neighbours(ids), _pairs),
+            "The equal picture may stand anywhere in the batch.",
         ),
     ),
 )

@@ -35,7 +35,7 @@ def _clean(
     text = extension(file_name)
     if lower:
         text = text.lower()
-    words = [word for word in re.split(separators, text) if word or separators == "[-_ ]"]
+    words = [word for word in re.split(separators, text) if word or not separators.endswith("+")]
     if style == "last" and len(words) > 1 and words[-1] in styles:
         words = words[:-1]
     elif style == "anywhere":
@@ -60,6 +60,11 @@ def _clean(
 
 def _with(**changed: Any) -> Callable[[str, Styles], str]:
     return lambda file_name, styles: _clean(file_name, styles, **changed)
+
+
+def _without_first_style(file_name: str, styles: Styles) -> str:
+    words = clean(file_name, styles).split(" ")
+    return " ".join(words[1:] if len(words) > 1 and words[0] in styles else words)
 
 
 def draw_name(generator: Generator) -> dict[str, Any]:
@@ -92,9 +97,11 @@ CLEAN = FunctionExercise(
         "letters of the extension at the end": _name("wi-bugs.svg"),
         "letters of the extension at the start": _name("svg-viewer.svg"),
         "two separators together": _name("wi-_fi__off.svg"),
+        "two hyphens together": _name("cloud--rain.svg"),
         "a full stop inside the name": _name("Version-2.5-thin.svg"),
         "no style": _name("cloud-rain.svg"),
         "no extension": _name("cloud_rain"),
+        "a full stop and no extension": _name("version-2.5"),
     },
     misconceptions=(
         Misconception(
@@ -175,6 +182,36 @@ CLEAN = FunctionExercise(
             lambda file_name, styles: clean(file_name, styles).split(" "),
             "Return one string.",
         ),
+        Misconception(
+            "only the hyphen separates words, and two of them become two spaces",
+            _with(separators="[- ]"),
+            "Look at the underscore, and at two separators together.",
+        ),
+        Misconception(
+            "whatever stands behind the last full stop is cut off",
+            _with(extension=lambda text: text.rpartition(".")[0] or text),
+            "Only the ending .svg goes. What becomes of version-2.5?",
+        ),
+        Misconception(
+            "the words are glued together without a space",
+            lambda file_name, styles: clean(file_name, styles).replace(" ", ""),
+            "One space stands between two words.",
+        ),
+        Misconception(
+            "digits and full stops are taken for separators",
+            _with(separators=r"[^a-zA-Z]+"),
+            "Only hyphens and underscores separate words.",
+        ),
+        Misconception(
+            "a style at the beginning goes, too",
+            _without_first_style,
+            "Only the last word may be a style.",
+        ),
+        Misconception(
+            "the first letter is made large again",
+            lambda file_name, styles: clean(file_name, styles).capitalize(),
+            "All letters become small.",
+        ),
     ),
 )
 
@@ -227,6 +264,26 @@ def _case(query: str, text: str) -> bool:
 
 def _commas(query: str, text: str) -> bool:
     return set(query.lower().split()) <= set(text.lower().split())
+
+
+def _query_in_capitals(query: str, text: str) -> bool:
+    return set(re.findall(r"\w+", query)) <= set(_words(text))
+
+
+def _query_with_commas(query: str, text: str) -> bool:
+    return set(query.lower().split()) <= set(_words(text))
+
+
+def _whole_phrase(query: str, text: str) -> bool:
+    return re.search(rf"\b{re.escape(query.lower())}\b", text.lower()) is not None
+
+
+def _letters_with_commas(query: str, text: str) -> bool:
+    return all(word in text.lower() for word in query.lower().split())
+
+
+def _begins(query: str, text: str) -> bool:
+    return all(any(word.startswith(part) for word in _words(text)) for part in _words(query))
 
 
 def _equal(query: str, text: str) -> bool:
@@ -377,6 +434,43 @@ SEARCH = FunctionExercise(
             "a mask of true and false comes back, not places",
             lambda captions, query: [i in search(captions, query) for i in range(len(captions))],
             "Return the places of the captions that fit.",
+        ),
+        Misconception(
+            "the captions are in lower case and the query is not",
+            _fits(_query_in_capitals),
+            "What does the query CAT find?",
+        ),
+        Misconception(
+            "a comma in the query counts as part of its word",
+            _fits(_query_with_commas),
+            "Take the query apart as you do the captions.",
+        ),
+        Misconception(
+            "the words of the query must stand side by side, in its order",
+            _fits(_whole_phrase),
+            "The words may stand in any order.",
+        ),
+        Misconception(
+            "letters are searched, not words, and the query keeps its commas",
+            _fits(_letters_with_commas),
+            "Does location hold the word cat?",
+        ),
+        Misconception(
+            "a word need only begin like the word of the query",
+            _fits(_begins),
+            "Is rainy the word rain?",
+        ),
+        Misconception(
+            "only the first word of the query is searched",
+            _fits(lambda query, text: _words(query)[0] in _words(text)),
+            "All words of the query must be there.",
+        ),
+        Misconception(
+            "of equals, the last one comes first",
+            lambda captions, query: sorted(
+                search(captions, query), key=lambda i: (len(_words(captions[i])), -i)
+            ),
+            "Of equals, the one that stands first in the list.",
         ),
     ),
 )

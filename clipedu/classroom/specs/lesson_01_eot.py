@@ -194,5 +194,12 @@ EOT = FunctionExercise(
             ),
             "That comes later, when captions are compared.",
         ),
+        Misconception(
+            "one number of each vector is read, not the whole vector",
+            lambda x, tokens, eot: x.gather(
+                1, (tokens == eot).int().argmax(dim=1)[:, None, None]
+            ).squeeze(1),
+            "gather wants an index for each number that it shall return.",
+        ),
     ),
 )

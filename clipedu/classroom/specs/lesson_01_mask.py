@@ -187,5 +187,38 @@ MASK = FunctionExercise(
             lambda scores: causal_weights(scores / scores.shape[-1] ** 0.5),
             "The scores come as they are to be used.",
         ),
+        Misconception(
+            "hidden scores are set to a number that is not small enough",
+            lambda scores: scores.masked_fill(_future(scores), -100.0).softmax(-1),
+            "What if the scores that stay are minus a thousand?",
+        ),
+        Misconception(
+            "the softmax is taken twice, before the mask and after it",
+            lambda scores: _masked(scores.softmax(-1), _future(scores)).softmax(-1),
+            "Mask first; one softmax is enough.",
+        ),
+        Misconception(
+            "large scores are cut off, so that they become equal",
+            lambda scores: causal_weights(scores.clamp(max=50)),
+            "A softmax that takes off the largest score first needs no cut.",
+        ),
+        Misconception(
+            "hidden scores are set to -1, not to minus infinity",
+            lambda scores: scores.masked_fill(_future(scores), -1.0).softmax(-1),
+            "What is e to the power of -1?",
+        ),
+        Misconception(
+            "the scores are divided by their sum, without a softmax",
+            lambda scores: scores.tril() / scores.tril().sum(-1, keepdim=True),
+            "Scores may be negative; what makes them positive first?",
+        ),
+        Misconception(
+            "all tokens so far get the same weight",
+            lambda scores: (
+                torch.ones_like(scores).tril()
+                / torch.ones_like(scores).tril().sum(-1, keepdim=True)
+            ),
+            "What are the scores for?",
+        ),
     ),
 )

@@ -134,6 +134,32 @@ def _not_at_the_end(pieces: Pieces, pair: Pair) -> Pieces:
     return merge(pieces[:-1], pair) + pieces[-1:]
 
 
+def _past_the_end(pieces: Pieces, pair: Pair) -> Pieces:
+    done, i = [], 0
+    while i < len(pieces):
+        match = (pieces[i], pieces[i + 1]) == tuple(pair)
+        done.append(pair[0] + pair[1] if match else pieces[i])
+        i += 2 if match else 1
+    return done
+
+
+def _grows(pieces: Pieces, pair: Pair) -> Pieces:
+    done: Pieces = []
+    for piece in pieces:
+        if done and done[-1].endswith(pair[0]) and piece == pair[1]:
+            done[-1] += piece
+        else:
+            done.append(piece)
+    return done
+
+
+def _last_only(pieces: Pieces, pair: Pair) -> Pieces:
+    for i in range(len(pieces) - 2, -1, -1):
+        if (pieces[i], pieces[i + 1]) == tuple(pair):
+            return [*pieces[:i], pair[0] + pair[1], *pieces[i + 2 :]]
+    return list(pieces)
+
+
 def _put_in(make: Callable[[Pair], Pieces]) -> Callable[[Pieces, Pair], Pieces]:
     """Finds the pair rightly and puts something else in its place."""
 
@@ -269,6 +295,39 @@ MERGE = FunctionExercise(
             "the pieces come back as one string with spaces",
             lambda pieces, pair: " ".join(merge(pieces, pair)),
             "Return a list of pieces.",
+        ),
+        Misconception(
+            "pieces are taken two by two, so that a letter is used twice and the last one lost",
+            lambda pieces, pair: [
+                a + b if (a, b) == tuple(pair) else a
+                for a, b in zip(pieces[:-1], pieces[1:], strict=True)
+            ],
+            "After gluing, where does the walk go on? And what becomes of the last piece?",
+        ),
+        Misconception(
+            "the piece after the last one is asked for",
+            _past_the_end,
+            "Has every piece a right neighbour?",
+        ),
+        Misconception(
+            "a glued piece is glued again when it ends like the left half",
+            _grows,
+            "Compare whole pieces of the given word.",
+        ),
+        Misconception(
+            "only the last occurrence is glued",
+            _last_only,
+            "How often does it come?",
+        ),
+        Misconception(
+            "the walk begins at the second piece",
+            lambda pieces, pair: pieces[:1] + merge(pieces[1:], pair),
+            "Can the pair stand at the beginning?",
+        ),
+        Misconception(
+            "a sign stays between the halves",
+            _put_in(lambda pair: [pair[0] + "+" + pair[1]]),
+            "Glue the two strings.",
         ),
     ),
 )

@@ -216,5 +216,24 @@ BAG = FunctionExercise(
             lambda vectors, lengths: vectors[torch.arange(len(lengths)), lengths - 1],
             "That is how the transformer is read; a bag of words is a mean.",
         ),
+        Misconception(
+            "the sum is divided by the number of channels",
+            lambda vectors, lengths: (
+                (vectors * _inside(vectors, lengths)).sum(1) / vectors.shape[2]
+            ),
+            "How many vectors were added up?",
+        ),
+        Misconception(
+            "the padding is added up and divided by the number of tokens",
+            lambda vectors, lengths: (
+                (vectors * (1 - _inside(vectors, lengths))).sum(1) / lengths[:, None]
+            ),
+            "Which places of a row belong to the caption?",
+        ),
+        Misconception(
+            "the lengths are a row and do not fit the captions",
+            lambda vectors, lengths: (vectors * _inside(vectors, lengths)).sum(1) / lengths,
+            "lengths[:, None] is a column.",
+        ),
     ),
 )

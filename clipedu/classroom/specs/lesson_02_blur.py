@@ -57,6 +57,12 @@ def _channels_mixed(x: Tensor) -> Tensor:
     return _blurred(x).sum(dim=1, keepdim=True).expand(-1, x.shape[1], -1, -1)
 
 
+def _kernel(x: Tensor) -> Tensor:
+    """The triangle for a convolution with as many groups as channels: (C, 1, 3, 3)."""
+    line = torch.tensor([0.25, 0.5, 0.25], dtype=x.dtype)
+    return (line[:, None] * line).repeat(x.shape[1], 1, 1, 1)
+
+
 BLUR = FunctionExercise(
     id="02.4",
     name="blur_pool",
@@ -148,6 +154,54 @@ BLUR = FunctionExercise(
             "the channels are added together",
             _channels_mixed,
             "Each channel is blurred by itself: groups in conv2d.",
+        ),
+        Misconception(
+            "the edges are not padded",
+            lambda x: F.conv2d(x, _kernel(x), stride=2, groups=x.shape[1]),
+            "How large is the result for a map of two by two?",
+        ),
+        Misconception(
+            "the picture is continued from its other side",
+            _blur(mode="circular"),
+            "At the border, the edge value is repeated.",
+        ),
+        Misconception(
+            "the mean of three by three is taken, with zeros around",
+            lambda x: F.avg_pool2d(x, 3, stride=2, padding=1),
+            "The middle counts twice, and the edge value is repeated.",
+        ),
+        Misconception(
+            "the blur along the rows and the one down the columns are averaged",
+            lambda x: (_blurred(x, rows=False) + _blurred(x, columns=False)) / 2,
+            "Blur what is blurred already: first one way, then the other.",
+        ),
+        Misconception(
+            "the number of channels is always three",
+            lambda x: F.conv2d(
+                F.pad(x, (1, 1, 1, 1), mode="replicate"),
+                _kernel(x)[:1].repeat(3, 1, 1, 1),
+                stride=2,
+                groups=3,
+            ),
+            "Read the number of channels off x.",
+        ),
+        Misconception(
+            "the last place of an odd side is cut off",
+            lambda x: _blurred(x[..., : x.shape[-2] // 2 * 2, : x.shape[-1] // 2 * 2]),
+            "The halves are rounded up.",
+        ),
+        Misconception(
+            "the blur is done twice",
+            lambda x: _blurred(_blurred(x, step=1)),
+            "Once along the rows and once down the columns is all.",
+        ),
+        Misconception("every third place is kept", _blur(step=3), "Half as high and half as wide."),
+        Misconception(
+            "the map is padded on one side only",
+            lambda x: _blurred(F.pad(x, (0, 1, 0, 1), mode="replicate"), start=1)[
+                ..., : (x.shape[2] + 1) // 2, : (x.shape[3] + 1) // 2
+            ],
+            "One place on each side: the blur is centred on the place that is kept.",
         ),
     ),
 )

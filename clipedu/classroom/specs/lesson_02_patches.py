@@ -72,6 +72,23 @@ def _p_by_p_patches(pictures: Tensor, p: int) -> Tensor:
     return x.permute(0, 2, 4, 1, 3, 5).reshape(b, p * p, -1)
 
 
+def _split_wrongly(pictures: Tensor, p: int) -> Tensor:
+    b, c, h, w = pictures.shape
+    x = pictures.reshape(b, c, p, h // p, p, w // p)
+    return x.permute(0, 3, 5, 1, 2, 4).reshape(b, -1, c * p * p)
+
+
+def _square(pictures: Tensor, p: int) -> Tensor:
+    side = min(pictures.shape[2:])
+    return patchify(pictures[..., :side, :side], p)
+
+
+def _pictures_mixed(pictures: Tensor, p: int) -> Tensor:
+    b, c, h, w = pictures.shape
+    x = pictures.reshape(b, c, h // p, p, w // p, p).permute(2, 4, 0, 1, 3, 5)
+    return x.reshape(b, -1, c * p * p)
+
+
 def _pictures(generator: torch.Generator) -> dict[str, Any]:
     p = whole(generator, 2, 3)
     rows = whole(generator, 2, 3)
@@ -82,38 +99,68 @@ def _pictures(generator: torch.Generator) -> dict[str, Any]:
 
 SHAPES_OF = ValueExercise(
     id="02.1",
-    name="shapes",
-    expected=SHAPES,
+    name=tuple(SHAPES),
+    expected=tuple(SHAPES.values()),
     misconceptions=(
         Misconception(
-            "the class token is forgotten",
-            {"tokens": 196},
-            "Which token does the tower read at the end?",
-        ),
-        Misconception(
             "the patches along one side are counted, not those of the whole picture",
-            {"patches": 14, "tokens": 15},
+            lambda v: v[0] == 14,
             "A picture has two sides.",
         ),
         Misconception(
-            "the three channels of a patch are forgotten",
-            {"numbers_per_patch": 256},
-            "What does one pixel consist of?",
+            "the size of a patch is given for the number of patches",
+            lambda v: v[0] == 16,
+            "The 16 in ViT-B/16 is the side of a patch, in pixels.",
         ),
         Misconception(
-            "only four halvings of the ResNet are counted",
-            {"map_side": 14, "map_places": 196},
-            "Count the halvings in the stem once more: a convolution and a pooling.",
+            "the pixels of a patch are counted, not the patches",
+            lambda v: v[0] == 256,
+            "How many patches of 16 x 16 pixels cover the picture?",
+        ),
+        Misconception(
+            "the patches are as large as those of ViT-B/32",
+            lambda v: v[0] == 49,
+            "What does the number behind the stroke say?",
         ),
         Misconception(
             "the class token is counted as a patch",
-            {"patches": 197},
+            lambda v: v[0] == 197,
             "The class token is no part of the picture.",
         ),
         Misconception(
+            "the class token is forgotten",
+            lambda v: v[1] == 196,
+            "Which token does the tower read at the end?",
+        ),
+        Misconception(
+            "the three channels of a patch are forgotten",
+            lambda v: v[2] == 256,
+            "What does one pixel consist of?",
+        ),
+        Misconception(
+            "one row of a patch is counted, not the whole patch",
+            lambda v: v[2] in (16, 48),
+            "A patch has two sides, and each pixel three numbers.",
+        ),
+        Misconception(
+            "only four halvings of the ResNet are counted",
+            lambda v: v[3] == 14,
+            "Count the halvings in the stem once more: a convolution and a pooling.",
+        ),
+        Misconception(
+            "halvings of the ResNet are missing: the map is that of an earlier stage",
+            lambda v: v[3] in (28, 56, 112),
+            "Go on to the last stage, halving by halving.",
+        ),
+        Misconception(
             "the mean token is counted as a place of the map",
-            {"map_places": 50},
+            lambda v: v[4] == 50,
             "Attention pooling adds it; the map does not have it.",
+        ),
+        Misconception(
+            "the channels of the map are counted, too",
+            lambda v: v[4] == 49 * 2048,
+            "A place holds one vector, however long it is.",
         ),
     ),
 )
@@ -199,6 +246,47 @@ PATCHIFY = FunctionExercise(
             "the picture is cut into p x p pieces, not into pieces of p x p pixels",
             _p_by_p_patches,
             "Is p a number of patches or a number of pixels?",
+        ),
+        Misconception(
+            "the sides are split the wrong way round: first into pixels, then into patches",
+            _split_wrongly,
+            "Neighbouring pixels lie in the same patch: which of the two new axes runs faster?",
+        ),
+        Misconception(
+            "the pictures are taken for square",
+            _square,
+            "Height and width give two numbers of patches.",
+        ),
+        Misconception(
+            "windows are cut and flattened with the channels still in front",
+            lambda pictures, p: (
+                pictures.unfold(2, p, p)
+                .unfold(3, p, p)
+                .reshape(len(pictures), -1, pictures.shape[1] * p * p)
+            ),
+            "A patch takes its numbers from all channels; which axes must stand together?",
+        ),
+        Misconception(
+            "the channels are averaged away",
+            lambda pictures, p: patchify(pictures.mean(dim=1, keepdim=True), p),
+            "A pixel has three numbers, and all of them stay.",
+        ),
+        Misconception(
+            "patches of several pictures are mixed",
+            _pictures_mixed,
+            "Which axis must stay in front?",
+        ),
+        Misconception(
+            "the channels are moved behind the pixels and the picture is cut into rows",
+            lambda pictures, p: pictures.permute(0, 2, 3, 1).reshape(
+                len(pictures), -1, pictures.shape[1] * p * p
+            ),
+            "Draw one of your patches: is it a square of the picture?",
+        ),
+        Misconception(
+            "the patches of all pictures stand in one list",
+            lambda pictures, p: patchify(pictures, p).flatten(0, 1),
+            "The batch stays the first axis.",
         ),
     ),
 )

@@ -23,41 +23,70 @@ def _attention_pool(
     asks: str = "mean",
     position_on: str = "tokens",
     transposed: bool = False,
-    softmax: int = -1,
+    softmax: int | None = -1,
     interleaved: bool = False,
     result: str = "heads",
+    places_by: str = "rows",
+    first: str = "mean",
+    values: str = "v",
+    plain: str = "",
 ) -> Tensor:
     """Attention pooling, each of whose steps a misconception can change."""
     b, c = grid.shape[:2]
     places = grid.flatten(2).transpose(1, 2)  # (B, places, C)
+    if places_by == "columns":
+        places = grid.transpose(2, 3).flatten(2).transpose(1, 2)
+    elif places_by == "reshape":
+        places = grid.reshape(b, -1, c)
     if position_on == "first":  # before the mean is taken
         places = places + position[1:]
     mean = places.mean(dim=1, keepdim=True)
-    tokens = torch.cat([mean, places], dim=1)
+    if first == "largest":
+        mean = places.amax(dim=1, keepdim=True)
+    tokens = torch.cat([places, mean] if first == "place" else [mean, places], dim=1)
     if position_on == "tokens":
         tokens = tokens + position
     elif position_on == "places":
         tokens = torch.cat([mean, places + position[1:]], dim=1)
+    elif position_on == "mean":
+        tokens = torch.cat([mean + position[0], places], dim=1)
     if asks == "last":
         question = tokens[:, -1:]
     else:
         question = tokens[:, 1:2] if asks == "corner" else tokens[:, :1]
     answers = tokens if mean_key else tokens[:, 1:]
-    wq, wk, wv = (w.T if transposed else w for w in (wq, wk, wv))
+    wq, wk, wv = (
+        w.T if transposed or name in plain else w for name, w in (("q", wq), ("k", wk), ("v", wv))
+    )
     q, k, v = question @ wq.T, answers @ wk.T, answers @ wv.T
+    if values == "keys":
+        k, v = v, k
+    elif values == "tokens":
+        v = answers
     if interleaved:
         q, k, v = (x.unflatten(-1, (-1, heads)).permute(0, 3, 1, 2) for x in (q, k, v))
     else:
         q, k, v = (x.unflatten(-1, (heads, -1)).transpose(1, 2) for x in (q, k, v))
+    if result == "cut":  # the heads are cut out of the rows, without moving an axis
+        k, v = (x.transpose(1, 2).reshape(b, heads, -1, c // heads) for x in (k, v))
     divisor = {"head": (c // heads) ** 0.5, "width": c**0.5, "none": 1.0, "square": c // heads}
+    divisor |= {"times": (c // heads) ** -0.5, "count": heads**0.5}
     scores = q @ k.transpose(-2, -1) / divisor[scale]  # (B, H, 1, L)
-    out = scores.softmax(dim=softmax) @ v  # (B, H, 1, C/H)
+    out = (scores if softmax is None else scores.softmax(dim=softmax)) @ v  # (B, H, 1, C/H)
+    if interleaved and result == "blocks":
+        return out.flatten(1)
+    if result == "mean":
+        return out.mean(dim=1).flatten(1)
+    if result == "one row":
+        return out.flatten(1)[:, None]
     if interleaved:
         return out[:, :, 0].transpose(1, 2).reshape(b, c)
     if result == "mixed":
         return out[:, :, 0].transpose(1, 2).reshape(b, c)
     if result == "kept":
         return out.flatten(2).transpose(1, 2).reshape(b, 1, c) if heads == 1 else out[:, :, 0]
+    if result == "added":
+        return out.flatten(1) + tokens[:, 0]
     return out.flatten(1)
 
 
@@ -208,6 +237,83 @@ POOL = FunctionExercise(
             "every token asks and the answers are averaged",
             _all_ask,
             "Only one question is needed: whose?",
+        ),
+        Misconception(
+            "the heads take turns along the channels and are joined one after the other",
+            _pool(interleaved=True, result="blocks"),
+            "A head is a run of neighbouring channels: (heads, D) and not (D, heads).",
+        ),
+        Misconception(
+            "the heads are cut out by a reshape that moves no axis",
+            _pool(result="cut"),
+            "Split the channels first, into (heads, D); then transpose tokens and heads.",
+        ),
+        Misconception(
+            "the heads are averaged, not joined", _pool(result="mean"), "C numbers come back."
+        ),
+        Misconception(
+            "the axis of the question stays in the result",
+            _pool(result="one row"),
+            "One token asked: its axis can go.",
+        ),
+        Misconception(
+            "keys and values are swapped", _pool(values="keys"), "Which of the two is weighed?"
+        ),
+        Misconception(
+            "the tokens themselves are weighed, not their values",
+            _pool(values="tokens"),
+            "What is wv for?",
+        ),
+        Misconception(
+            "the softmax is missing", _pool(softmax=None), "The weights of one question sum to 1."
+        ),
+        Misconception(
+            "the map is reshaped into places without moving its channels",
+            _pool(places_by="reshape"),
+            "A token holds the channels of one place.",
+        ),
+        Misconception(
+            "the places run down the columns, not along the rows",
+            _pool(places_by="columns"),
+            "position counts the places row by row.",
+        ),
+        Misconception(
+            "the mean stands behind the places, not before them",
+            _pool(first="place"),
+            "Which row of position belongs to the mean?",
+        ),
+        Misconception(
+            "the maximum over the places asks, not the mean",
+            _pool(first="largest"),
+            "Step 1 asks for the mean.",
+        ),
+        *(
+            Misconception(
+                f"one of the weight matrices is not transposed: w{name}",
+                _pool(plain=name),
+                "nn.Linear computes x @ weight.T, for each of the three.",
+            )
+            for name in "qkv"
+        ),
+        Misconception(
+            "the scores are multiplied by the root of the head's width",
+            _pool(scale="times"),
+            "Long dot products must become smaller.",
+        ),
+        Misconception(
+            "the scores are divided by the root of the number of heads",
+            _pool(scale="count"),
+            "How many numbers does one dot product add up?",
+        ),
+        Misconception(
+            "only the mean gets a position",
+            _pool(position_on="mean"),
+            "position has a row for each place, too.",
+        ),
+        Misconception(
+            "the first token is added to the answer",
+            _pool(result="added"),
+            "There is no shortcut around this attention.",
         ),
     ),
 )

@@ -66,6 +66,17 @@ def _one_block(resolution: int, patch: int, width: int, layers: int, embed_dim: 
     return vit_parameters(resolution, patch, width, 1, embed_dim)
 
 
+def _projection_bias(resolution: int, patch: int, width: int, layers: int, embed_dim: int) -> int:
+    return vit_parameters(resolution, patch, width, layers, embed_dim) + embed_dim
+
+
+def _positions_in_blocks(
+    resolution: int, patch: int, width: int, layers: int, embed_dim: int
+) -> int:
+    places = (resolution // patch) ** 2 + 1
+    return vit_parameters(resolution, patch, width, layers, embed_dim) + layers * places * width
+
+
 def _vit_sizes(generator: torch.Generator) -> dict[str, Any]:
     patch = whole(generator, 2, 16)
     return {
@@ -160,5 +171,69 @@ PARAMETERS = FunctionExercise(
             "How does a vector of the width become one of embed_dim?",
         ),
         Misconception("one block is counted, not all of them", _one_block, "What is `layers`?"),
+        Misconception(
+            "queries, keys and values share one matrix",
+            _count(attention=2, attention_bias=2),
+            "Each of the three has a matrix of its own.",
+        ),
+        Misconception(
+            "one layer norm is counted in a block, not two",
+            _count(inner_norms=1),
+            "One stands before the attention, one before the MLP.",
+        ),
+        Misconception(
+            "all biases are forgotten, those of the layer norms too",
+            _count(attention_bias=0, mlp_bias=0, inner_norms=1, outer_norms=1),
+            "A linear layer has a weight and a bias, a layer norm a scale and a shift.",
+        ),
+        Misconception(
+            "the final projection is given a bias",
+            _projection_bias,
+            "The projection is a matrix and nothing else.",
+        ),
+        Misconception(
+            "the attention's output matrix has its bias only",
+            _count(attention=3),
+            "What happens to the heads' answers after they are joined?",
+        ),
+        Misconception(
+            "the MLP is as wide as the tower, not four times as wide",
+            _count(mlp=2, mlp_bias=2),
+            "How wide is the MLP inside?",
+        ),
+        Misconception(
+            "one bias of width w is forgotten in each block",
+            _count(attention_bias=3),
+            "Four layers have a bias: w -> 3w, w -> w, w -> 4w and 4w -> w.",
+        ),
+        Misconception(
+            "the positions are counted anew in every block",
+            _positions_in_blocks,
+            "Where in the forward pass are they added, and how often?",
+        ),
+        Misconception(
+            "the pixels of a patch are counted, not the patches",
+            lambda resolution, patch, width, layers, embed_dim: (
+                vit_parameters(resolution, patch, width, layers, embed_dim)
+                + (patch**2 - (resolution // patch) ** 2) * width
+            ),
+            "How many patches cover the picture?",
+        ),
+        Misconception(
+            "the pixels of the picture are counted, not the patches",
+            lambda resolution, patch, width, layers, embed_dim: (
+                vit_parameters(resolution, patch, width, layers, embed_dim)
+                + (resolution**2 - (resolution // patch) ** 2) * width
+            ),
+            "How many patches cover the picture?",
+        ),
+        Misconception(
+            "the projection goes from embed_dim to embed_dim",
+            lambda resolution, patch, width, layers, embed_dim: (
+                vit_parameters(resolution, patch, width, layers, embed_dim)
+                + (embed_dim - width) * embed_dim
+            ),
+            "How wide is the vector that the projection is given?",
+        ),
     ),
 )

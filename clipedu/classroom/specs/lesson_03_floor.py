@@ -170,5 +170,15 @@ FLOOR = FunctionExercise(
             ),
             "The mean is over all N pairs.",
         ),
+        Misconception(
+            "the floor is halved, as if it held for one direction only",
+            _counted(lambda m, n: sum(k * math.log(k) for k in m) / n / 2),
+            "Both directions have the same floor; what is their mean?",
+        ),
+        Misconception(
+            "the logarithm of the number of different captions is returned",
+            _counted(lambda m, n: math.log(len(m))),
+            "A batch without repeats has the floor 0.",
+        ),
     ),
 )

@@ -33,11 +33,19 @@ def _gradient_variant(formula: Any) -> Any:
     return lambda logits: formula(*_parts(logits))
 
 
+def _by_autograd(logits: Tensor) -> Tensor:
+    leaf = logits.detach().clone().requires_grad_()
+    both_ways(leaf).backward()
+    assert leaf.grad is not None
+    return leaf.grad
+
+
 GRADIENT = FunctionExercise(
     id="03.7",
     name="contrastive_gradient",
     reference=contrastive_gradient,
     inputs=_logits,
+    autograd=False,
     properties=(
         Property(
             "the entries do not sum to zero",
@@ -159,6 +167,29 @@ GRADIENT = FunctionExercise(
             "the loss is returned, not its gradient",
             both_ways,
             "The result has the shape of logits.",
+        ),
+        Misconception(
+            "autograd is used",
+            _by_autograd,
+            "Derive it on paper: no backward, no torch.autograd.",
+        ),
+        Misconception(
+            "the sums have lost their axis, so that rows are divided by other rows' sums",
+            lambda x: (
+                (x.exp() / x.exp().sum(dim=1) + x.exp() / x.exp().sum(dim=0)) / (2 * len(x))
+                - torch.eye(len(x), dtype=x.dtype) / len(x)
+            ),
+            "keepdim=True keeps the sums as a column.",
+        ),
+        Misconception(
+            "the right answers are taken off after the division",
+            _gradient_variant(lambda r, c, e, n: (r + c) / (2 * n) - e),
+            "The mean over the pairs belongs to the right answers, too.",
+        ),
+        Misconception(
+            "the two probabilities are multiplied",
+            _gradient_variant(lambda r, c, e, n: (r * c - e) / n),
+            "The loss is a sum of two terms; so is its derivative.",
         ),
     ),
 )

@@ -22,6 +22,12 @@ def _with_scale(generator: torch.Generator, scale: float) -> dict[str, Any]:
     return {**batch(generator), "logit_scale": torch.tensor(scale)}
 
 
+def _misfits(generator: torch.Generator) -> dict[str, Any]:
+    """Every right answer has a probability that is too small for a plain logarithm."""
+    drawn = batch(generator)
+    return {**drawn, "text": -drawn["image"], "logit_scale": torch.tensor(1000.0)}
+
+
 def contrastive_loss(image: Tensor, text: Tensor, logit_scale: Tensor) -> Tensor:
     """(N, E), (N, E), () -> ()."""
     return both_ways(logit_scale * image @ text.T)
@@ -63,6 +69,11 @@ def _right_probability(logits: Tensor) -> Tensor:
     return both.diagonal().mean() / 2
 
 
+def _eps(logits: Tensor) -> Tensor:
+    rows, columns = (x.softmax(dim=1).diagonal() + 1e-8 for x in (logits, logits.T))
+    return -(rows.log() + columns.log()).mean() / 2
+
+
 LOSS = FunctionExercise(
     id="03.3",
     name="contrastive_loss",
@@ -86,6 +97,7 @@ LOSS = FunctionExercise(
         "a batch of one": lambda g: batch(g, 1),
         "a logit scale of 1,000": lambda g: _with_scale(g, 1000.0),
         "the smallest scale, 0": lambda g: _with_scale(g, 0.0),
+        "a scale of 1,000 and captions that do not fit": _misfits,
     },
     misconceptions=(
         Misconception(
@@ -236,6 +248,52 @@ LOSS = FunctionExercise(
             "the vectors are normalised over the batch",
             lambda i, t, s: both_ways(s * F.normalize(i, dim=0) @ F.normalize(t, dim=0).T),
             "The vectors have length 1 already.",
+        ),
+        Misconception(
+            "a small number is added before the logarithm",
+            lambda i, t, s: _eps(s * i @ t.T),
+            "It hides how wrong a sure answer is. log_softmax and cross_entropy need no such help.",
+        ),
+        Misconception(
+            "the probability that is missing is averaged, without a logarithm",
+            lambda i, t, s: 1 - _right_probability(s * i @ t.T),
+            "A cross-entropy is minus the logarithm of the probability.",
+        ),
+        Misconception(
+            "the logit scale is held at a maximum inside the loss",
+            lambda i, t, s: both_ways(s.clamp(max=100) * i @ t.T),
+            "The clamp belongs after the optimiser's step; the loss takes the scale as it is.",
+        ),
+        Misconception(
+            "the squared distance to the identity matrix is taken",
+            lambda i, t, s: ((s * i @ t.T - torch.eye(len(i), dtype=i.dtype)) ** 2).mean(),
+            "The loss of Figure 3 is a cross-entropy, in two directions.",
+        ),
+        Misconception(
+            "the losses of all pairs are added, not averaged",
+            lambda i, t, s: len(i) * contrastive_loss(i, t, s),
+            "The loss of guessing among N must be ln N.",
+        ),
+        Misconception(
+            "the loss is negated",
+            lambda i, t, s: -contrastive_loss(i, t, s),
+            "A right answer of probability p costs -ln p, which is not below 0.",
+        ),
+        Misconception(
+            "the right answers stand in the reverse order",
+            lambda i, t, s: (
+                (rows_loss((s * i @ t.T).flip(1)) + rows_loss((s * i @ t.T).T.flip(1))) / 2
+            ),
+            "In which column does row i have its right answer?",
+        ),
+        Misconception(
+            "the matrix is averaged with its transpose before the softmax",
+            lambda i, t, s: rows_loss((s * i @ t.T + s * t @ i.T) / 2),
+            "Two softmaxes, one for each question; the mean comes last.",
+        ),
+        Misconception(
+            "captions are compared with captions",
+            lambda i, t, s: both_ways(s * t @ t.T),
         ),
     ),
 )

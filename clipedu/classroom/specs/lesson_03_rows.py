@@ -61,6 +61,46 @@ READ = ValueExercise(
             "What is ln 512 - ln 256?",
         ),
         Misconception("the sign is that of ln(1/N)", lambda v: v[2] < 0),
+        Misconception(
+            "the captions are judged along the rows, too",
+            lambda v: v[0] == v[1] == 2,
+            "For a caption, look down its column.",
+        ),
+        Misconception(
+            "the pictures are judged down the columns, too",
+            lambda v: v[0] == v[1] == 3,
+            "For a picture, look along its row.",
+        ),
+        Misconception(
+            "a share is given for a number of pictures or captions",
+            lambda v: 0 < v[0] < 1 or 0 < v[1] < 1,
+            "How many of the four?",
+        ),
+        Misconception(
+            "the probability of a guess is given for its cost",
+            lambda v: _near(v[2], 1 / 256),
+            "What does an answer of probability 1/256 cost?",
+        ),
+        Misconception(
+            "the loss is that of the small matrix, not of a batch of 256",
+            lambda v: _near(v[2], math.log(4)),
+            "Among how many captions is guessed?",
+        ),
+        Misconception(
+            "the loss of the larger batch is given, not the rise",
+            lambda v: _near(v[3], math.log(512)),
+            "By how much does it rise?",
+        ),
+        Misconception(
+            "the loss is believed not to depend on the batch",
+            lambda v: v[3] == 0,
+            "Is it as easy to guess among 512 as among 256?",
+        ),
+        Misconception(
+            "the two losses are added or divided, not subtracted",
+            lambda v: _near(v[3], math.log(512) / math.log(256)) or _near(v[3], 4 * math.log(2)),
+            "What is ln 512 - ln 256?",
+        ),
     ),
 )
 
@@ -200,6 +240,16 @@ NORMALISE = FunctionExercise(
             "no gradient flows through the length",
             lambda x: x / x.norm(dim=1, keepdim=True).detach(),
             "The values are right; .detach(), .item() or no_grad holds the length fixed.",
+        ),
+        Misconception(
+            "the sign of the entries is lost",
+            lambda x: F.normalize(x.abs(), dim=1),
+            "The row must point the same way.",
+        ),
+        Misconception(
+            "the rows are divided by their standard deviation",
+            lambda x: x / x.std(dim=1, keepdim=True),
+            "The length is the root of the sum of the squares.",
         ),
     ),
 )

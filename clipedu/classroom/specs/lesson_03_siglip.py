@@ -12,6 +12,7 @@ from clipedu.classroom.spec import FunctionExercise, Misconception, Property
 from clipedu.classroom.specs.lesson_03_shared import (
     batch,
     both_ways,
+    rows_loss,
     sigmoid_loss,
 )
 
@@ -176,6 +177,51 @@ SIGLIP = FunctionExercise(
         ),
         Misconception(
             "the captions are not transposed", lambda i, t, s, b: sigmoid_loss(s * (i @ t) + b)
+        ),
+        Misconception(
+            "the softmax of the rows is used in place of the sigmoid",
+            _on_logits(rows_loss),
+            "Each entry is a question by itself.",
+        ),
+        Misconception(
+            "a small number is added before the logarithm",
+            _on_logits(lambda x: -(torch.sigmoid(_sign(x) * x) + 1e-7).log().sum() / len(x)),
+            "It hides how wrong a sure answer is. F.logsigmoid needs no such help.",
+        ),
+        Misconception(
+            "large logits are cut off",
+            _on_logits(lambda x: -F.logsigmoid((_sign(x) * x).clamp(-50, 50)).sum() / len(x)),
+            "Where the logit is cut off, nothing is learned. F.logsigmoid survives large numbers.",
+        ),
+        Misconception(
+            "the bias is added on the diagonal only",
+            lambda i, t, s, b: sigmoid_loss(s * i @ t.T + b * torch.eye(len(i), dtype=i.dtype)),
+            "Every logit gets the bias.",
+        ),
+        Misconception(
+            "the probability of a wrong answer is averaged, without a logarithm",
+            _on_logits(lambda x: (1 - torch.sigmoid(_sign(x) * x)).sum() / len(x)),
+            "A sure wrong answer must cost more than 1.",
+        ),
+        Misconception(
+            "the squared distance of the sigmoids to the signs is taken",
+            _on_logits(lambda x: ((x.sigmoid() - _sign(x)) ** 2).sum() / len(x)),
+            "The cost of an answer is minus the logarithm of its probability.",
+        ),
+        Misconception(
+            "the matrix is scored twice, once transposed",
+            _on_logits(lambda x: 2 * sigmoid_loss(x)),
+            "The transpose holds the same entries: each asks its question once.",
+        ),
+        Misconception(
+            "a hinge is used in place of the logarithm of the sigmoid",
+            _on_logits(lambda x: F.relu(1 - _sign(x) * x).sum() / len(x)),
+            "The cost of an answer is minus the logarithm of its probability.",
+        ),
+        Misconception(
+            "the loss is halved, as if there were two directions",
+            _on_logits(lambda x: sigmoid_loss(x) / 2),
+            "Each entry asks once.",
         ),
     ),
 )

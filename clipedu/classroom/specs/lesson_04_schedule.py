@@ -24,7 +24,7 @@ SCHEDULE = ValueExercise(
         Misconception(
             "the cosine is counted from step 0 instead of from the end of the warm-up",
             lambda value: abs(value[2] - 0.002) < 1e-5,
-            "Where does the fall begin?",
+            "Where does the fall begin? And what is halved: the cosine, or 1 + the cosine?",
         ),
         Misconception(
             "the rate falls in a straight line instead of along a cosine",
@@ -32,9 +32,54 @@ SCHEDULE = ValueExercise(
             "A third of the way down, a cosine has fallen less than a third.",
         ),
         Misconception(
-            "the cosine's angle is taken in degrees",
+            "the rate is believed to stay at its peak",
             lambda value: abs(value[2] - 0.004) < 1e-5,
-            "The cosine takes radians: half a turn is pi.",
+            "What happens after the warm-up? (In degrees, the cosine hardly moves, too.)",
+        ),
+        Misconception(
+            "the cosine is not shifted and halved",
+            lambda value: abs(value[2] - 0.004 * math.cos(math.pi / 6)) < 1e-5,
+            "(1 + cos) / 2 goes from 1 to 0 while the angle goes half a turn.",
+        ),
+        Misconception(
+            "the angle goes a whole turn, not half of one",
+            lambda value: abs(value[2] - 0.001) < 1e-5,
+            "How far has the angle gone at the last step?",
+        ),
+        Misconception(
+            "the cosine's angle is taken in degrees",
+            lambda value: abs(value[2] - 0.002 * (1 + math.cos(60))) < 1e-5,
+            "The cosine takes radians: 60 degrees are a third of pi.",
+        ),
+        Misconception(
+            "the end of the warm-up is one step late",
+            lambda value: abs(value[1] - 0.00392) < 1e-6,
+            "Fifty steps, counted from 0: which is the last one?",
+        ),
+        Misconception(
+            "there is no warm-up",
+            lambda value: abs(value[0] - 0.004) < 1e-6,
+            "What is the rate of the first of fifty steps that rise in a straight line?",
+        ),
+        Misconception(
+            "a power of ten is lost in the first step",
+            lambda value: any(abs(value[0] - x) < x / 50 for x in (0.0008, 0.008, 8e-6)),
+            "What is 0.004 / 50?",
+        ),
+        Misconception(
+            "the cosine is squared, or halved twice",
+            lambda value: abs(value[2] - 0.0015) < 1e-5 or abs(value[2] - 0.00225) < 1e-5,
+            "peak x (1 + cos) / 2.",
+        ),
+        Misconception(
+            "the fall is counted from the last step of the warm-up",
+            lambda value: abs(value[2] - 0.002 * (1 + math.cos(math.pi * 51 / 151))) < 6e-6,
+            "At step 50 the rate is still the peak.",
+        ),
+        Misconception(
+            "shares of the peak are given, not learning rates",
+            lambda value: value[1] == 1,
+            "Multiply by the peak, 0.004.",
         ),
     ),
 )
@@ -78,6 +123,35 @@ def rate_not_halved(step: int, steps: int, peak: float, warmup: int) -> float:
     if step < warmup:
         return rate(step, steps, peak, warmup)
     return 2 * rate(step, steps, peak, warmup)
+
+
+def _after(fall: Any, warm: Any = rate) -> Any:
+    """Another fall: (steps behind the warm-up, how many there are) -> share of the peak."""
+
+    def wrong(step: int, steps: int, peak: float, warmup: int) -> float:
+        if step < warmup:
+            return float(warm(step, steps, peak, warmup))
+        return float(peak * fall(step - warmup, steps - warmup))
+
+    return wrong
+
+
+def _half_cosine(done: float) -> float:
+    return 0.5 * (1 + math.cos(math.pi * done))
+
+
+def _both_at_once(step: int, steps: int, peak: float, warmup: int) -> float:
+    ramp = min(1.0, (step + 1) / max(warmup, 1))
+    return ramp * peak * _half_cosine(step / steps)
+
+
+def _slow_ramp(step: int, steps: int, peak: float, warmup: int) -> float:
+    return peak * (step + 1) / (warmup + 1)
+
+
+def _no_warmup_divides(step: int, steps: int, peak: float, warmup: int) -> float:
+    ramp = min(1.0, (step + 1) / warmup)
+    return ramp * peak * _half_cosine(max(0.0, (step - warmup) / (steps - warmup)))
 
 
 def a_step(generator: Generator) -> dict[str, Any]:
@@ -147,6 +221,89 @@ RATE = FunctionExercise(
             "1 + cos is not halved",
             rate_not_halved,
             "What is 1 + cos(0)?",
+        ),
+        Misconception(
+            "the rate is 0 at the last step, not after it",
+            _after(lambda i, n: _half_cosine(i / max(n - 1, 1))),
+            "Over how many steps does the fall go: steps - warmup.",
+        ),
+        Misconception(
+            "the fall begins one step early",
+            _after(lambda i, n: _half_cosine((i + 1) / n)),
+            "At the first step after the warm-up the rate is the peak.",
+        ),
+        Misconception(
+            "a quarter of a turn is gone, not half of one",
+            _after(lambda i, n: math.cos(math.pi / 2 * i / n)),
+            "Half a cosine: the angle goes from 0 to pi, and 1 + cos is halved.",
+        ),
+        Misconception(
+            "the cosine is not shifted, so that the rate becomes negative",
+            _after(lambda i, n: math.cos(math.pi * i / n)),
+            "What is the cosine of pi? A learning rate is never below 0.",
+        ),
+        Misconception(
+            "the rate rises after the warm-up",
+            _after(lambda i, n: 0.5 * (1 - math.cos(math.pi * i / n))),
+            "Is it 1 + cos or 1 - cos?",
+        ),
+        Misconception(
+            "a sine is taken for the cosine",
+            _after(lambda i, n: 0.5 * (1 + math.sin(math.pi * i / n))),
+            "What is the sine of 0?",
+        ),
+        Misconception(
+            "the angle is taken in degrees",
+            _after(lambda i, n: 0.5 * (1 + math.cos(180 * i / n))),
+            "math.cos takes radians: half a turn is pi.",
+        ),
+        Misconception(
+            "the rate stays at its peak after the warm-up",
+            _after(lambda i, n: 1.0),
+            "What happens after the warm-up? (// cuts off; / divides.)",
+        ),
+        Misconception(
+            "warm-up and fall are multiplied, both counted from step 0",
+            _both_at_once,
+            "First the one, then the other.",
+        ),
+        Misconception(
+            "the warm-up is divided by one step too many",
+            _after(lambda i, n: _half_cosine(i / n), _slow_ramp),
+            "At step warmup - 1 the rate is the peak.",
+        ),
+        Misconception(
+            "a run without warm-up is divided by zero",
+            _no_warmup_divides,
+            "Ask first whether the step is inside the warm-up.",
+        ),
+        Misconception(
+            "the warm-up starts from zero and takes one step less",
+            _after(
+                lambda i, n: _half_cosine(i / n),
+                lambda step, steps, peak, warmup: peak * step / max(warmup - 1, 1),
+            ),
+            "What is the rate of step 0?",
+        ),
+        Misconception(
+            "only half of the fall is done at the end",
+            _after(lambda i, n: _half_cosine(i / n / 2)),
+            "Half a cosine: the angle goes from 0 to pi.",
+        ),
+        Misconception(
+            "the cosine is squared",
+            _after(lambda i, n: _half_cosine(i / n) ** 2),
+            "(1 + cos) / 2, once.",
+        ),
+        Misconception(
+            "the rate falls to a tenth of the peak, not towards 0",
+            _after(lambda i, n: 0.1 + 0.9 * _half_cosine(i / n)),
+            "Other recipes do so; here it falls towards 0.",
+        ),
+        Misconception(
+            "the rate falls exponentially",
+            _after(lambda i, n: math.exp(-5 * i / n)),
+            "Half a cosine starts flat, falls, and ends flat.",
         ),
     ),
 )

@@ -42,6 +42,7 @@ def some_shapes(generator: Generator) -> dict[str, Any]:
         "transformer.resblocks.0.mlp.c_fc.weight": (4 * width, width),
         "transformer.resblocks.0.mlp.c_fc.bias": (4 * width,),
         "prompts.class_embedding": (3, width),
+        "positional_embedding_mixer.weight": (width, width),
     }
     names = list(known)
     order = torch.randperm(len(names), generator=generator).tolist()
@@ -112,6 +113,111 @@ SPLIT = FunctionExercise(
             lambda shapes: (list(shapes), []),
             "Who should be spared?",
         ),
+        Misconception(
+            "only tensors of more than two dimensions decay",
+            lambda shapes: _split(
+                shapes, lambda name, shape: len(shape) > 2 and not name.endswith(ADDED)
+            ),
+            "Two dimensions are enough.",
+        ),
+        Misconception(
+            "tensors of one dimension decay, too",
+            lambda shapes: _split(
+                shapes, lambda name, shape: len(shape) >= 1 and not name.endswith(ADDED)
+            ),
+            "How many dimensions have a gain and a bias? len(shape) counts them.",
+        ),
+        Misconception(
+            "the name decides, not the number of dimensions",
+            lambda shapes: _split(shapes, lambda name, shape: name.endswith("weight")),
+            "ln_final.weight is a gain, and text_projection is a matrix.",
+        ),
+        Misconception(
+            "the words bias and ln in a name decide, not the number of dimensions",
+            lambda shapes: _split(
+                shapes,
+                lambda name, shape: not any(word in name for word in ("bias", "ln", "logit_scale")),
+            ),
+            "Count the dimensions; a name may hold any word.",
+        ),
+        Misconception(
+            "the names must be equal to the two endings",
+            lambda shapes: _split(
+                shapes, lambda name, shape: len(shape) >= 2 and name not in ADDED
+            ),
+            "visual.positional_embedding ends in positional_embedding.",
+        ),
+        Misconception(
+            "the endings are looked for anywhere in the name",
+            lambda shapes: _split(
+                shapes, lambda name, shape: len(shape) >= 2 and not any(a in name for a in ADDED)
+            ),
+            "Only the end of the name counts.",
+        ),
+        Misconception(
+            "class embeddings of two dimensions decay",
+            lambda shapes: _split(
+                shapes, lambda name, shape: len(shape) >= 2 and not name.endswith(ADDED[0])
+            ),
+            "Two endings are named.",
+        ),
+        Misconception(
+            "positional embeddings decay",
+            lambda shapes: _split(
+                shapes, lambda name, shape: len(shape) >= 2 and not name.endswith(ADDED[1])
+            ),
+            "Two endings are named.",
+        ),
+        Misconception(
+            "positional and class embeddings are in neither list",
+            lambda shapes: tuple(
+                [name for name in names if not name.endswith(ADDED)] for names in split(shapes)
+            ),
+            "All others are spared: every name is in one of the two lists.",
+        ),
+        Misconception(
+            "the names are sorted by the alphabet",
+            lambda shapes: tuple(sorted(names) for names in split(shapes)),
+            "Each list has the order of the dictionary.",
+        ),
+        Misconception(
+            "sets are returned, which have no order",
+            lambda shapes: tuple(set(names) for names in split(shapes)),
+            "Return lists, in the order of the dictionary.",
+        ),
+        Misconception(
+            "the shapes are returned with the names",
+            lambda shapes: tuple({name: shapes[name] for name in names} for names in split(shapes)),
+            "Return two lists of names.",
+        ),
+        Misconception(
+            "only the decayed names are returned",
+            lambda shapes: split(shapes)[0],
+            "Return both lists.",
+        ),
+        Misconception(
+            "the beginning of the name is compared, not its end",
+            lambda shapes: _split(
+                shapes, lambda name, shape: len(shape) >= 2 and not name.startswith(ADDED)
+            ),
+            "visual.positional_embedding ends in positional_embedding.",
+        ),
+        Misconception(
+            "only the image tower's embeddings are spared",
+            lambda shapes: _split(
+                shapes,
+                lambda name, shape: (
+                    len(shape) >= 2
+                    and name not in ("visual.positional_embedding", "visual.class_embedding")
+                ),
+            ),
+            "The text tower has positional embeddings, too. Compare the end of the name.",
+        ),
+        Misconception(
+            "the shapes are returned, not the names",
+            lambda shapes: tuple([shapes[name] for name in names] for names in split(shapes)),
+            "Return two lists of names.",
+        ),
     ),
 )
 
@@ -155,6 +261,7 @@ CLAMP = FunctionExercise(
         "a step past the maximum": lambda g: _scale(4.5, -20.0),
         "a scale below 1": lambda g: _scale(-0.5, 1.0),
         "a start above the maximum": lambda g: _scale(6.0, 5.0),
+        "a scale of 0.0001": lambda g: _scale(-9.0, 0.5),
     },
     misconceptions=(
         Misconception(
@@ -206,6 +313,66 @@ CLAMP = FunctionExercise(
             "the clamp holds the value above the limit, not below it",
             lambda s, g, rate, maximum: (s - rate * g).clamp(min=math.log(maximum)),
             "Is it a floor or a ceiling?",
+        ),
+        Misconception(
+            "the step is taken on the scale, not on its logarithm",
+            lambda s, g, rate, maximum: (s.exp() - rate * g).clamp(max=maximum).log(),
+            "The parameter that learns is the logarithm.",
+        ),
+        Misconception(
+            "the maximum is always 100, whatever was asked for",
+            lambda s, g, rate, maximum: (s - rate * g).clamp(max=math.log(100)),
+            "Use `maximum`.",
+        ),
+        Misconception(
+            "the logarithm has base 2",
+            lambda s, g, rate, maximum: (s - rate * g).clamp(max=math.log2(maximum)),
+            "The inverse of exp is the natural logarithm.",
+        ),
+        Misconception(
+            "the gradient is clamped, not the parameter",
+            lambda s, g, rate, maximum: s - rate * g.clamp(max=math.log(maximum)),
+            "Which number is it that may be at most `maximum`?",
+        ),
+        Misconception(
+            "only the sign of the gradient is used",
+            lambda s, g, rate, maximum: (s - rate * g.sign()).clamp(max=math.log(maximum)),
+            "Plain gradient descent goes further where the slope is steeper.",
+        ),
+        Misconception(
+            "the gradient is divided by the rate",
+            lambda s, g, rate, maximum: (s - g / rate).clamp(max=math.log(maximum)),
+            "A small rate makes a small step.",
+        ),
+        Misconception(
+            "a step that would go too far is not taken at all",
+            lambda s, g, rate, maximum: (s - rate * g) if s - rate * g <= math.log(maximum) else s,
+            "It is taken, and ends at the maximum.",
+        ),
+        Misconception(
+            "the scale is also held above 1 / maximum",
+            lambda s, g, rate, maximum: (s - rate * g).clamp(-math.log(maximum), math.log(maximum)),
+            "There is no lower limit here.",
+        ),
+        Misconception(
+            "the gradient is multiplied by the scale, as if it were that of the scale",
+            lambda s, g, rate, maximum: (s - rate * g * s.exp()).clamp(max=math.log(maximum)),
+            "The gradient that is given is the parameter's own.",
+        ),
+        Misconception(
+            "the gradient is multiplied by the parameter",
+            lambda s, g, rate, maximum: (s - rate * g * s).clamp(max=math.log(maximum)),
+            "new = old - rate x gradient, and nothing else.",
+        ),
+        Misconception(
+            "the gradient's sign is lost",
+            lambda s, g, rate, maximum: (s - rate * g.abs()).clamp(max=math.log(maximum)),
+            "The step may go either way.",
+        ),
+        Misconception(
+            "1 is added before the logarithm",
+            lambda s, g, rate, maximum: (s - rate * g).clamp(max=math.log1p(maximum)),
+            "What undoes exp?",
         ),
     ),
 )
