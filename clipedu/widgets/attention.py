@@ -23,7 +23,7 @@ from torch.nn.functional import linear
 
 from clipedu.models import TextTransformer
 from clipedu.plots import DPI, use_style
-from clipedu.widgets.bpe import picture_html
+from clipedu.widgets.bpe import LIST_KEYS, picture_html
 
 if TYPE_CHECKING:
     from clipedu.models import CLIP
@@ -139,7 +139,9 @@ class AttentionExplorer(ipywidgets.VBox):
             raise ValueError("give at least one head, as name -> (queries, keys)")
         self.labels, self.heads = list(labels), dict(heads)
         self.head = ipywidgets.Dropdown(
-            options=list(self.heads), description="head", tooltip="which attention head to look at"
+            options=list(self.heads),
+            description="head",
+            tooltip=f"which attention head to look at {LIST_KEYS}",
         )
         self.temperature = ipywidgets.FloatLogSlider(
             value=1,
@@ -149,6 +151,7 @@ class AttentionExplorer(ipywidgets.VBox):
             step=0.25,
             readout_format=".2f",
             description="temperature",
+            style={"description_width": "initial"},  # the usual width cuts the word
             tooltip="divides the scores; below 1 the weights sharpen, above 1 they even out",
             continuous_update=False,
         )

@@ -25,6 +25,10 @@ MOST_BARS = 6
 MOST_LETTERS = 200  # of all words together: more would be too small to read
 
 
+# JupyterLab takes the arrow keys of a list that is closed: they move to another cell.
+LIST_KEYS = "(Space opens the list, arrows and Enter choose)"
+
+
 @dataclass(frozen=True)
 class Step:
     """The words after some merges.

@@ -20,7 +20,7 @@ from torch import Tensor
 from torch.nn.functional import avg_pool2d, pad
 
 from clipedu.plots import DPI, use_style
-from clipedu.widgets.bpe import picture_html
+from clipedu.widgets.bpe import LIST_KEYS, picture_html
 
 MOST_SHIFT = 8
 FACTORS = (2, 4, 8)
@@ -139,7 +139,9 @@ class ShiftExplorer(ipywidgets.VBox):
             raise ValueError("give at least one picture, as name -> (3, S, S) tensor")
         self.pictures = dict(pictures)
         self.name = ipywidgets.Dropdown(
-            options=list(self.pictures), description="picture", tooltip="which picture is moved"
+            options=list(self.pictures),
+            description="picture",
+            tooltip=f"which picture is moved {LIST_KEYS}",
         )
         self.shift = ipywidgets.IntSlider(
             value=0,
@@ -153,7 +155,7 @@ class ShiftExplorer(ipywidgets.VBox):
             options=[k for k in FACTORS],
             value=factor,
             description="shrink by",
-            tooltip="how many pixels along a side become one",
+            tooltip=f"how many pixels along a side become one {LIST_KEYS}",
         )
         self.picture, self.words = ipywidgets.HTML(), ipywidgets.HTML()
         for control in (self.name, self.shift, self.factor):

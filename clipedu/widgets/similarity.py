@@ -25,7 +25,7 @@ from torch import Tensor
 
 from clipedu.objectives import info_nce, similarity_logits
 from clipedu.plots import DPI, use_style
-from clipedu.widgets.bpe import picture_html
+from clipedu.widgets.bpe import LIST_KEYS, picture_html
 
 VIEWS = {
     "cosines": "the cosines",
@@ -200,7 +200,7 @@ class SimilarityExplorer(ipywidgets.VBox):
             options=[(words, view) for view, words in VIEWS.items()],
             value="rows",
             description="show",
-            tooltip="the cosines, or the probabilities of one of the two readings",
+            tooltip=f"the cosines, or the probabilities of one of the two readings {LIST_KEYS}",
         )
         self.picture = ipywidgets.HTML()
         self.words = ipywidgets.HTML()
