@@ -431,7 +431,7 @@ for group in leaks:
     icons_of = [every.icons[i] for i in group]
     titles = dict.fromkeys(f"{i.name} ({i.family})" for i in icons_of)
     in_task = any((i.family, i.name) in asked for i in icons_of)
-    print("  ", " = ".join(titles), "| asked in a task" * in_task)
+    print(" ", " = ".join(titles), "| asked in a task" * in_task)
 
 # %% [markdown]
 # Simple shapes coincide. So few cannot move the result much, but they are known, and you have seen them. The paper did the same search for its 400 million (section 5) and found a median overlap of 2.2 % over 35 data sets.
@@ -547,8 +547,9 @@ texts = [" ".join([i.name, *i.tags, *i.aliases]) for i in pairs.icons]
 known = [set(text.lower().split()) for text in texts]
 for (i, guess), place in zip(mine.items(), nearest, strict=True):
     often = sum(guess in words for words in known)
-    print(f"“{guess}”, on {often} pictures, is nearest to", end=" ")
-    print(f"“{lucide.class_names[place]}”; the answer is “{answers[i]}”")
+    found = lucide.class_names[place]
+    print(f"“{guess}” is nearest to “{found}”; the answer: “{answers[i]}”")
+    print(f"   training pictures with your word: {often}")
 
 # %% [markdown]
 # Sometimes it mends an unfair verdict, sometimes it makes an odd one: this text tower has read the captions of icons and nothing else, and a word that few pictures carry has hardly been taught. That any *sentence* can be compared with a name at all is the point.

@@ -194,15 +194,15 @@ with torch.no_grad():
     print("conv1                    ", tuple(x.shape))
     x = x.flatten(2).transpose(1, 2)
     print("a sentence of patches    ", tuple(x.shape))
-    first = tower.class_embedding.expand(len(x), 1, -1)
-    x = torch.cat([first, x], dim=1) + tower.positional_embedding
+    x = torch.cat([tower.class_embedding.expand(5, 1, -1), x], dim=1)
+    x = tower.ln_pre(x + tower.positional_embedding)
     print("class token and positions", tuple(x.shape))
-    x = tower.ln_pre(x)
     for i, block in enumerate(tower.transformer.resblocks):
         x = block(x)
         print(f"block {i}                  ", tuple(x.shape))
     x = tower.ln_post(x[:, 0]) @ tower.proj
     print("class token, projected   ", tuple(x.shape))
+print("equal to the library:", same(x, vit.encode_image(ready)))
 
 # %% [markdown]
 # ### What a smaller patch costs
@@ -210,8 +210,6 @@ with torch.no_grad():
 # The paper names its ViTs by patch size: B/32, B/16, L/14. Halve the patch and there are four times as many of them. In attention every token meets every token, so those pairs grow sixteen-fold.
 
 # %% tags=["nbval-check-output"]
-print("what the library gives:", same(x, vit.encode_image(ready)), "\n")
-
 counted = {}  # kept for section 9
 print("model            tokens   pairs of tokens  billion multiply-adds")
 for name in ("ViT-B/32", "ViT-B/16", "ViT-L/14", "ViT-L/14@336px"):
