@@ -468,6 +468,13 @@ def do_test(options: argparse.Namespace) -> int:
     return 1 if failed else 0
 
 
+def do_test_browser(options: argparse.Namespace) -> int:
+    """Apart from `test`: it needs a Chromium, which most machines hold under another name."""
+    setup(["test", "browser"])
+    tests = ["-p", "no:nbval", "-q", "--durations=5", "tests/browser", *options.rest]
+    return run(PYTHON, "-m", "pytest", *tests, CLIPEDU_BROWSER_TESTS="1")
+
+
 def do_lint(options: argparse.Namespace) -> int:
     setup(["test", "grading"])
     return max(run(PYTHON, "-m", "ruff", "check"), run(PYTHON, "-m", "mypy"))
@@ -522,6 +529,10 @@ VERBS: dict[str, tuple[str, Callable[[argparse.Namespace], int]]] = {
         do_course,
     ),
     "test": ("set up, then lint, types, unit tests and the notebooks", do_test),
+    "test-browser": (
+        "set up, then use the lessons' widgets in a real JupyterLab (needs Chromium)",
+        do_test_browser,
+    ),
     "lab": ("set up, then open JupyterLab on the first lesson", do_lab),
     "setup": (
         "only set up; --fresh starts from nothing, --test adds what the tests need",
@@ -540,7 +551,16 @@ VERBS: dict[str, tuple[str, Callable[[argparse.Namespace], int]]] = {
     "run": ("run a command of .venv: run ruff check", do_run),
 }
 
-PASS_ON = ("lab", "checkpoints", "tasks", "build", "check", "doctor", "run")  # what follows is another's
+PASS_ON = (
+    "test-browser",
+    "lab",
+    "checkpoints",
+    "tasks",
+    "build",
+    "check",
+    "doctor",
+    "run",
+)  # what follows is another's
 
 
 def parse(argv: Sequence[str]) -> argparse.Namespace:

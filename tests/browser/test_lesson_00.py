@@ -1,0 +1,26 @@
+"""Lesson 00 in a real JupyterLab: the search over captions. `make test-browser` runs this."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+
+@pytest.fixture(scope="module")
+def lesson(run_lesson: Callable[[str, str], Any]) -> Any:
+    return run_lesson("00_pictures_and_words", "caption_search(pairs.icons")
+
+
+def test_the_caption_search_answers_typed_words(lesson: Any) -> None:
+    output = lesson.output("caption_search(pairs.icons")
+    picture, box = output.locator("img").last, output.get_by_label("words")
+
+    def type_words() -> None:
+        box.fill("umbrella")
+        box.press("Enter")
+
+    lesson.changes(picture, type_words)
+    lesson.says(output.locator("[role=status]").last, "“umbrella” finds")
+    assert "umbrella" in str(picture.get_attribute("alt"))
