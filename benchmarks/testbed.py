@@ -29,7 +29,8 @@ import torch
 from tqdm import tqdm
 
 from clipedu.evaluation.adaptation import as_classifier, fine_tune, interpolate
-from clipedu.evaluation.logistic import ProbeSolver
+from clipedu.evaluation.logistic import LinearProbe, ProbeSolver
+from clipedu.evaluation.logistic_sklearn import fit_sklearn
 from clipedu.evaluation.probe import picture_features, search_lambda
 from clipedu.evaluation.shifts import SHIFTS, shifted
 from clipedu.evaluation.supervised import SupervisedRecipe, accuracy, train_supervised
@@ -83,8 +84,12 @@ def test_sets() -> dict[str, Task]:
 
 
 def append(path: Path, row: dict[str, Any]) -> None:
-    """The table with one row more, written whole."""
-    rows = [*read(path), {key: _text(value) for key, value in row.items()}]
+    """The table with one row more."""
+    write(path, [*read(path), {key: _text(value) for key, value in row.items()}])
+
+
+def write(path: Path, rows: list[dict[str, str]]) -> None:
+    """The table, whole or not at all."""
     text = io.StringIO()
     writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
     writer.writeheader()
@@ -154,11 +159,14 @@ def clip_points(table: Path, name: str, weights: str | Path) -> None:
     learn, sets = things_task(REFERENCE, "learn"), test_sets()
     rows: list[dict[str, Any]] = []
 
-    def add(how: str, score: Callable[[str, Task], float], **more: Any) -> None:
+    def add(
+        how: str, score: Callable[[str, Task], float], natural: bool = False, **more: Any
+    ) -> None:
         row: dict[str, Any] = {"clip": name, "how": how, "shots": "", "repeat": "", "alpha": ""}
         row |= more
         for key, task in sets.items():
-            row |= {key: score(key, task), f"{key}_n": len(task)}
+            measured = not natural or key in ("reference", *NATURAL)
+            row |= {key: score(key, task) if measured else "", f"{key}_n": len(task)}
         rows.append(row)
         tqdm.write(f"{name} {how} {more} {time.perf_counter() - start:.0f} s")
 
@@ -177,8 +185,7 @@ def clip_points(table: Path, name: str, weights: str | Path) -> None:
     for shots in (1, 2, 4, 8, 16, 0):
         for repeat in range(3 if shots else 1):
             chosen = few(learn.labels, shots, repeat) if shots else torch.arange(len(learn))
-            solver = ProbeSolver(inside[chosen], learn.labels[chosen], classes=classes)
-            probe = solver.fit(lam)
+            probe = fitted(inside[chosen], learn.labels[chosen], lam, classes)
             add(
                 "few-shot probe" if shots else "probe",
                 lambda key, task, probe=probe: probe.accuracy(features[key], task.labels),
@@ -187,12 +194,22 @@ def clip_points(table: Path, name: str, weights: str | Path) -> None:
     tuned = fine_tune(zero, learn, progress=False)
     for alpha in [i / 10 for i in range(11)]:
         mixed = interpolate(zero, tuned, alpha)
-        add("fine-tuned" if alpha == 1 else "wise-ft", lambda k, t, m=mixed: accuracy(m, t),
-            alpha=alpha)  # fmt: skip
+        add(
+            "fine-tuned" if alpha == 1 else "wise-ft",
+            lambda key, task, mixed=mixed: accuracy(mixed, task),
+            natural=alpha < 1,
+            alpha=alpha,
+        )
     others = [row for row in read(table) if row["clip"] != name]
-    table.unlink(missing_ok=True)
-    for row in [*others, *rows]:
-        append(table, row)
+    write(table, [*others, *({key: _text(value) for key, value in row.items()} for row in rows)])
+
+
+def fitted(features: torch.Tensor, labels: torch.Tensor, lam: float, classes: int) -> LinearProbe:
+    """The probe; scikit-learn's where our solver stops at a handful of pictures."""
+    try:
+        return ProbeSolver(features, labels, classes=classes).fit(lam)
+    except (ZeroDivisionError, FloatingPointError):
+        return fit_sklearn(features, labels, lam, classes=classes)
 
 
 def best_lambda(features: torch.Tensor, labels: torch.Tensor, classes: int) -> float:
