@@ -3,7 +3,13 @@
 import numpy as np
 import pytest
 
-from clipedu.evaluation.testbed import load_measured, load_testbed
+from clipedu.evaluation.robustness import effective_robustness, fit_line
+from clipedu.evaluation.testbed import (
+    NATURAL_SHIFTS,
+    load_clip_points,
+    load_measured,
+    load_testbed,
+)
 
 
 @pytest.fixture
@@ -40,3 +46,24 @@ def test_a_row_cut_short_and_a_missing_file_are_refused(table):
         load_measured(table)
     with pytest.raises(FileNotFoundError, match="benchmarks/testbed.py"):
         load_testbed(table.parent / "none.csv")
+
+
+def test_the_committed_testbed_is_large_and_clip_stands_above_its_line():
+    testbed, clip = load_testbed(), load_clip_points()
+    assert len(testbed) >= 30 and {"standard", "augmented", "subset"} == set(testbed.texts("kind"))
+    above = 0
+    for family in NATURAL_SHIFTS:
+        reference, shifted = testbed.numbers("reference"), testbed.numbers(family)
+        n = int(testbed.numbers(f"{family}_n")[0])
+        line = fit_line(reference, shifted, n_shifted=n, bootstrap=300)
+        assert line.r > 0.5
+        zero = clip.where(clip="without the reference", how="zero-shot")
+        found = effective_robustness(
+            line,
+            float(zero.numbers("reference")[0]),
+            float(zero.numbers(family)[0]),
+            n_reference=int(zero.numbers("reference_n")[0]),
+            n_shifted=n,
+        )
+        above += found.positive
+    assert above >= 2
