@@ -240,11 +240,8 @@ for size, mean in zip(sizes, pieces):
 ours = Tokenizer(merge.pair for merge in merges)
 print("the shipped model's merges:", ours.merges == tokenizer.merges)
 for text in ("a red apple", "café", "two  spaces", "猫", ""):
-    same_text = ours.decode(ours.encode(text)) == text
-    print(
-        f"{text!r:13} the same: {same_text}  ",
-        *map(repr, ours.tokens(text)),
-    )
+    back, pieces = ours.decode(ours.encode(text)), ours.tokens(text)
+    print(f"{text!r:13} the same: {back == text}  ", *map(repr, pieces))
 
 # %% [markdown]
 # The Chinese word for *cat* comes out as three single bytes. **Never unknown is not the same as understood**: no training caption holds these bytes in a row, so nobody taught the tower what they mean.
@@ -254,9 +251,8 @@ for text in ("a red apple", "café", "two  spaces", "猫", ""):
 # Captions differ in length, and a tensor does not. A row is: start of text (SOT), the pieces, end of text (EOT), and zeros up to a fixed length. The zeros are **padding**. What if a caption does not fit? **Predict**, then run.
 
 # %% tags=["nbval-check-output"]
-print(
-    tokenizer(["a red apple", "penguin", "an icon of star, filled"], 10)
-)
+three = ["a red apple", "penguin", "an icon of star, filled"]
+print(tokenizer(three, context_length=10))
 print(f"SOT {tokenizer.sot}, EOT {tokenizer.eot}")
 print(f"largest id {tokenizer.vocab_size - 1}")
 long = "a very " * 10 + "red apple"
@@ -278,16 +274,12 @@ print("cut on request:", tokenizer(long, 10, truncate=True)[0].tolist())
 # %% tags=["nbval-check-output"]
 import torch
 
-table = torch.tensor(
-    [[0.0, 0], [1, 0], [0, 1], [2, 2]]
-)  # (4, 2): ids 0 to 3
+table = torch.tensor([[0.0, 0], [1, 0], [0, 1], [2, 2]])  # ids 0 to 3
 ids = torch.tensor([1, 3, 2])
 one_hot = torch.nn.functional.one_hot(ids, 4).float()  # (3, 4)
 print(table[ids])
-print(
-    "the same by multiplication:",
-    torch.equal(one_hot @ table, table[ids]),
-)
+equal = torch.equal(one_hot @ table, table[ids])
+print("the same by multiplication:", equal)
 
 # %% [markdown]
 # A caption is now a few rows of numbers, and they must become one. The simplest way is **their mean**. This is a *continuous bag of words* (CBOW), the first of the two text encoders that the paper's Figure 3 allows.
@@ -365,12 +357,8 @@ print(scores)
 # %% tags=["nbval-check-output"]
 def print_rows(weights):
     for label, row in zip(labels, weights.tolist()):
-        print(
-            f"{label:6}",
-            *(f" {w:.2f}" for w in row),
-            f"  sum {sum(row):.2f}",
-        )
-
+        numbers = "  ".join(f"{w:.2f}" for w in row)
+        print(f"{label:6}  {numbers}   sum {sum(row):.2f}")
 
 print_rows(scores.softmax(dim=1))
 
@@ -438,9 +426,7 @@ heads = tower_heads(model, tokenizer, "a red star")
 found = {name: head_weights(*qk) for name, qk in heads.heads.items()}
 name = max(found, key=lambda name: found[name][-1, 2:-1].max())
 show(
-    weights_figure(
-        found[name], heads.labels, title=f"a red star, {name}"
-    ),
+    weights_figure(found[name], heads.labels, title=f"red star, {name}"),
     "Of all heads of the trained tower, the one whose EOT looks hardest "
     f"at a word: {name}. {weights_in_words(found[name], heads.labels)}",
 )
@@ -467,13 +453,12 @@ attention_explorer(heads.labels, heads.heads)
 #
 # The tower in the open:
 
-# %%
+# %% tags=["nbval-check-output"]
 @torch.no_grad()
 def tower(tokens, causal=True):
     """(B, L) ids -> (B, L, E): the vector, were it read at that place"""
     text, length = model.text, tokens.shape[1]
-    x = text.token_embedding(tokens)  # (B, L, W)
-    x = x + text.positional_embedding[:length]
+    x = text.token_embedding(tokens) + text.positional_embedding[:length]
     for block in text.transformer.resblocks:
         x = x + block.attn(block.ln_1(x), causal=causal)
         x = x + block.mlp(block.ln_2(x))
@@ -483,6 +468,7 @@ captions = ["a star in a circle", "a circle in a star", "a red apple"]
 tokens = tokenizer(captions, context_length=12)  # (3, 12)
 ends = [len(tokenizer.encode(c)) + 1 for c in captions]  # EOT's places
 at_eot = tower(tokens)[range(3), ends]  # (3, E)
+print("same as the library:", same(at_eot, model.encode_text(tokens)))
 
 # %% [markdown]
 # ### Why the caption is read at EOT
@@ -490,7 +476,6 @@ at_eot = tower(tokens)[range(3), ends]  # (3, E)
 # Every place has a vector; the tower keeps one. **Predict** for SOT, EOT and the last place of the row: can it tell two captions apart? Is it the same when the row has 20 places in place of 12?
 
 # %% tags=["nbval-check-output"]
-print("same as the library:", same(at_eot, model.encode_text(tokens)))
 here = tower(tokens)
 longer = tower(tokenizer(captions, context_length=20))
 star, apple = 0, 2  # two captions
@@ -521,9 +506,7 @@ rubbish = torch.where(behind, noise, tokens)  # only after EOT
 for causal in (True, False):
     kept = tower(tokens, causal)[range(3), ends]
     changed = tower(rubbish, causal)[range(3), ends]
-    print(
-        f"mask {causal!s:5}: rubbish does nothing: {same(kept, changed)}"
-    )
+    print(f"mask {causal!s:5} rubbish does nothing:", same(kept, changed))
 
 # %% [markdown]
 # With the mask, padding needs no mark of its own. That is why id 0 may be padding and a byte at once. A tower without the mask has to be told where the padding is.
