@@ -138,6 +138,7 @@ def compare(name: str, model: Any) -> dict[str, Any]:
 
 
 def write(rows: list[dict[str, Any]], about: dict[str, Any]) -> None:
+    rows = [{**row, "why": PROBE_TASKS[row["task"]]} for row in rows]
     text = io.StringIO()
     for key, value in about.items():
         text.write(f"# {key}: {value}\n")
@@ -207,6 +208,8 @@ def main() -> None:
         )
         if not args.no_write:
             write(rows, about)
+    if rows and not args.no_write:
+        write(rows, about)
 
 
 if __name__ == "__main__":
