@@ -49,7 +49,7 @@ def clean_picture(source: Source, size: int = 32) -> torch.Tensor:
     elif isinstance(source, Image.Image):
         image = source
     elif isinstance(source, bytes | bytearray | memoryview):
-        image = _from_bytes(bytes(source), "These bytes", size)
+        image = _from_bytes(bytes(source), "The file", size)
     elif isinstance(source, str | os.PathLike):
         image = _from_bytes(_read(Path(source)), str(Path(source).name), size)
     else:

@@ -60,6 +60,8 @@ def ranked_figure(
                 markersize=6,
                 markerfacecolor="white",
                 markeredgecolor=COLOURS[0],
+                clip_on=False,  # whole also at 0 and 1
+                zorder=3,
             )
     bars.set_yticks(range(len(shown)), names, fontsize=9)
     for label in bars.get_yticklabels():
