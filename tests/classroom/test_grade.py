@@ -474,8 +474,13 @@ def test_effort_counts_computing_and_idling() -> None:
         for _ in range(10):
             time.sleep(0.1)
             spent = [effort.spent() for effort in efforts]
-        assert 0.05 < spent[0] < 1.6
+        assert spent[0] < 1.6
         assert 0.5 < spent[1] < 1.6
+        deadline = time.monotonic() + 60  # on a machine with much else to do
+        while spent[0] <= 0.05 and time.monotonic() < deadline:
+            time.sleep(0.1)
+            spent[0] = efforts[0].spent()
+        assert spent[0] > 0.05
     finally:
         busy.kill()
         idle.kill()

@@ -378,5 +378,10 @@ SHARE = FunctionExercise(
             _divided(lambda ids: 2 * _neighbours(ids), _pairs),
             "The equal picture may stand anywhere in the batch.",
         ),
+        Misconception(
+            "one right answer is taken off, not one for each picture",
+            _divided(lambda ids: float(int(_same(ids).sum()) - 1), _pairs),
+            "How many marks stand on the diagonal?",
+        ),
     ),
 )

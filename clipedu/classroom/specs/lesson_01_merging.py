@@ -329,5 +329,12 @@ MERGE = FunctionExercise(
             _put_in(lambda pair: [pair[0] + "+" + pair[1]]),
             "Glue the two strings.",
         ),
+        Misconception(
+            "pieces that are not glued get lost",
+            lambda pieces, pair: [
+                pair[0] + pair[1] for piece in _unglued(pieces, pair) if not isinstance(piece, str)
+            ],
+            "All other pieces stay as they are.",
+        ),
     ),
 )

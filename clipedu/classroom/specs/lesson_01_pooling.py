@@ -235,5 +235,12 @@ BAG = FunctionExercise(
             lambda vectors, lengths: (vectors * _inside(vectors, lengths)).sum(1) / lengths,
             "lengths[:, None] is a column.",
         ),
+        Misconception(
+            "the median is taken, not the mean",
+            lambda vectors, lengths: torch.stack(
+                [row[:n].median(0).values for row, n in zip(vectors, lengths.tolist(), strict=True)]
+            ),
+            "A bag of words is a mean.",
+        ),
     ),
 )

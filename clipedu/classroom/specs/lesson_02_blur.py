@@ -203,5 +203,10 @@ BLUR = FunctionExercise(
             ],
             "One place on each side: the blur is centred on the place that is kept.",
         ),
+        Misconception(
+            "places are skipped in one direction only",
+            lambda x: _blurred(x, step=1)[..., ::2, :],
+            "Half as high and half as wide.",
+        ),
     ),
 )

@@ -191,5 +191,10 @@ GRADIENT = FunctionExercise(
             _gradient_variant(lambda r, c, e, n: (r * c - e) / n),
             "The loss is a sum of two terms; so is its derivative.",
         ),
+        Misconception(
+            "the right answers are taken off once, and the two halves are not averaged",
+            _gradient_variant(lambda r, c, e, n: (r + c - e) / n),
+            "Each half takes off its own right answers, and the loss is a mean of two.",
+        ),
     ),
 )

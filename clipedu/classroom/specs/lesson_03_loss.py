@@ -295,5 +295,15 @@ LOSS = FunctionExercise(
             "captions are compared with captions",
             lambda i, t, s: both_ways(s * t @ t.T),
         ),
+        Misconception(
+            "neither the mean over the pairs nor that over the directions is taken",
+            lambda i, t, s: 2 * len(i) * contrastive_loss(i, t, s),
+            "The loss of guessing among N must be ln N.",
+        ),
+        Misconception(
+            "all entries of the log-softmax are averaged, not only the right ones",
+            lambda i, t, s: -(s * i @ t.T).log_softmax(dim=1).mean(),
+            "In which column does row i have its right answer? And what do the columns ask?",
+        ),
     ),
 )

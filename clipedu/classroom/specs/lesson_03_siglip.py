@@ -223,5 +223,12 @@ SIGLIP = FunctionExercise(
             _on_logits(lambda x: sigmoid_loss(x) / 2),
             "Each entry asks once.",
         ),
+        Misconception(
+            "the bias is added beside the diagonal only",
+            lambda i, t, s, b: sigmoid_loss(
+                s * i @ t.T + b * (1 - torch.eye(len(i), dtype=i.dtype))
+            ),
+            "Every logit gets the bias.",
+        ),
     ),
 )

@@ -14,7 +14,7 @@ SCHEDULE = ValueExercise(
     id="04.1",
     name=("at_0", "at_49", "at_100"),
     expected=(0.00008, 0.004, 0.003),
-    tolerance=0.000005,
+    tolerance=0.000001,
     misconceptions=(
         Misconception(
             "the warm-up starts from a learning rate of zero",
@@ -65,6 +65,11 @@ SCHEDULE = ValueExercise(
             "a power of ten is lost in the first step",
             lambda value: any(abs(value[0] - x) < x / 50 for x in (0.0008, 0.008, 8e-6)),
             "What is 0.004 / 50?",
+        ),
+        Misconception(
+            "the warm-up is divided into 49 steps, not 50",
+            lambda value: abs(value[0] - 0.004 / 49) < 3e-7,
+            "The first of fifty equal steps upwards: how large is it?",
         ),
         Misconception(
             "the cosine is squared, or halved twice",
@@ -304,6 +309,15 @@ RATE = FunctionExercise(
             "the rate falls exponentially",
             _after(lambda i, n: math.exp(-5 * i / n)),
             "Half a cosine starts flat, falls, and ends flat.",
+        ),
+        Misconception(
+            "the fall is counted from step 0, but over the steps after the warm-up",
+            lambda step, steps, peak, warmup: (
+                rate(step, steps, peak, warmup)
+                if step < warmup
+                else peak * _half_cosine(step / (steps - warmup))
+            ),
+            "At the first step after the warm-up the rate should still be the peak.",
         ),
     ),
 )

@@ -218,6 +218,16 @@ SPLIT = FunctionExercise(
             lambda shapes: tuple([shapes[name] for name in names] for names in split(shapes)),
             "Return two lists of names.",
         ),
+        Misconception(
+            "every name that ends in embedding or embedding.weight is spared",
+            lambda shapes: _split(
+                shapes,
+                lambda name, shape: (
+                    len(shape) >= 2 and not name.endswith(("embedding", "embedding.weight"))
+                ),
+            ),
+            "token_embedding.weight decays; two endings are named.",
+        ),
     ),
 )
 
