@@ -43,6 +43,9 @@ def memory_figure(table: Mapping[tuple[str, str], Series]) -> tuple[Figure, str]
                 axes.plot(xs, ys, line, marker=marker, label=label, color="black", ms=4)
         axes.set_xscale("log", base=2)
         axes.set_yscale("log", base=2)
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+        axes.tick_params(axis="x", labelsize=8)
         axes.set(title=TITLES[what], xlabel="pairs in the batch", ylabel="extra memory, MiB")
         axes.legend(fontsize=8)
     return figure, memory_in_words(table)
@@ -96,7 +99,8 @@ def plans_figure(plans: Mapping[str, Any]) -> Figure:
     hatches = ("", "//", "..", "xx", "\\\\", "--", "++")
     for k, part in enumerate(next(iter(plans.values())).memory):
         sizes = [plan.memory[part] / 2**30 for plan in plans.values()]
-        look: dict[str, Any] = {"hatch": hatches[k % 7], "color": str(0.95 - 0.08 * k), "ec": "black"}
+        look: dict[str, Any] = {"hatch": hatches[k % 7], "ec": "black"}
+        look["color"] = str(0.95 - 0.08 * k)  # a grey
         axes.bar(range(len(plans)), sizes, 0.6, bottom=bottoms, label=part, **look)
         bottoms = [a + b for a, b in zip(bottoms, sizes, strict=True)]
     one = next(iter(plans.values()))
