@@ -60,7 +60,7 @@ class Plan:
 
     Attributes:
         memory: by part: weights, gradients, optimizer, half-precision copies, activations,
-            embeddings, loss matrix.
+            gradients in flight, embeddings, loss matrix.
         flops: of the whole run on all GPUs; extra_flops: those of them that are computed again, by
             checkpointing or by chunks.
         communication: by part, a step: gradients, embeddings.
@@ -176,6 +176,8 @@ def plan(
         "optimizer": (12.0 if average else 8.0) * share,
         "half-precision copies": float(kept.weight_copies),
         "activations": together * kept.per_pair(checkpointing=checkpointing),
+        # on their way back through a block, beside the activations that the others still keep
+        "gradients in flight": together * kept.largest_block,
         # of all pairs, from both towers, and their gradients
         "embeddings": 4.0 * 4 * batch_size * config.embed_dim,
         "loss matrix": 4.0 * matrices * rows * columns,

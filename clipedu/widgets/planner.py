@@ -21,7 +21,7 @@ from clipedu.training.plan_words import size_words, time_words
 from clipedu.training.planner import GIB, LOSSES, MACHINES, PAPER_PAIRS_SEEN, Plan, plan
 from clipedu.widgets.bpe import picture_html
 
-HATCHES = ("", "//", "..", "xx", "", "\\\\", "++")
+HATCHES = ("", "//", "..", "xx", "", "\\\\", "++", "oo")
 WIDGET_PRESETS = ("laptop", "RN50", "RN50x64", "ViT-B/32", "ViT-B/16", "ViT-L/14")
 
 
@@ -61,7 +61,7 @@ def plan_figure(plans: Plan | Sequence[Plan], labels: Sequence[str] | None = Non
             sizes,
             left=left,
             label=part,
-            color=COLOURS[k % len(COLOURS)],
+            color=(*COLOURS, "white")[k],
             hatch=HATCHES[k % len(HATCHES)],
             edgecolor="white" if k == 0 else "black",
             linewidth=0.5,

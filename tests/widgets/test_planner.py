@@ -20,7 +20,7 @@ def test_the_figure_has_a_bar_for_each_part_and_the_memory_that_there_is() -> No
     plans = [plan("tiny", **SMALL), plan("tiny", **SMALL, loss="tiled", chunk=64)]  # type: ignore[arg-type]
     figure = plan_figure(plans)
     axes = figure.axes[0]
-    assert len(axes.containers) == len(plans[0].memory) == 7
+    assert len(axes.containers) == len(plans[0].memory) == 8
     widths = [sum(bars[row].get_width() for bars in axes.containers) for row in (0, 1)]
     assert widths == pytest.approx([one.total_memory / 2**30 for one in plans])
     assert [label.get_text() for label in axes.get_yticklabels()] == [
