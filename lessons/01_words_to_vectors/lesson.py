@@ -439,7 +439,7 @@ for name, weights in found.items():
 attention_explorer(heads.labels, heads.heads)
 
 # %% [markdown]
-# The lines under the figure say where EOT looks in each head of the two blocks (layers). Where the heads of a block look at different words you see what several heads are for; where they all look at one word, the others add little to this caption. Nobody chose their queries and keys.
+# The lines under the figure say where EOT looks in each head of the two blocks (layers). Where the heads of a block look at different words you see what several heads are for. A large weight on EOT itself means that EOT keeps to what it has gathered already. Nobody chose their queries and keys.
 #
 # Step through the heads and look at the other rows too. Some look where a person would, some at SOT, where a head can look when it has nothing to find, some at what no name fits. Reading a network's thoughts off its attention is tempting and unreliable.
 #
