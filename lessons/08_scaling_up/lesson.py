@@ -185,7 +185,7 @@ from clipedu.objectives import sharded
 print(inspect.getsource(sharded._Gather))
 
 # %% [markdown]
-# One more factor to watch. `DistributedDataParallel` (DDP), which averages the gradients of all ranks, *averages*: it divides the sum by W. The gather *adds*. The two cancel, and every parameter gets exactly the gradient of the whole batch.
+# One more factor to watch. `DistributedDataParallel` (DDP), torch's own way of joining the ranks' gradients, *averages*: it divides their sum by W. The gather *adds*. The two cancel, and every parameter gets exactly the gradient of the whole batch.
 # Without the sum in the gather, the towers' gradients are W times too small. Adam hides a constant factor, but gradient clipping does not, and weight decay is then W times too strong in comparison with SGD.
 #
 # ## 3. Two real processes
@@ -210,7 +210,7 @@ with join_world("cpu") as world:
 '''
 
 # %% tags=["nbval-check-output"]
-import os, subprocess, sys, tempfile
+import os, re, subprocess, sys, tempfile
 from pathlib import Path
 
 folder = Path(tempfile.mkdtemp())
@@ -222,7 +222,8 @@ how = {"cwd": folder, "capture_output": True, "text": True}
 one_core = os.environ | {"OMP_NUM_THREADS": "1"}
 done = subprocess.run(command, env=one_core, **how)
 assert done.returncode == 0, done.stderr
-print("\n".join(sorted(done.stdout.split("\n"))).strip())
+for line in sorted(re.findall(r"rank \d has \d+ pairs", done.stdout)):
+    print(line)
 
 # %% tags=["nbval-check-output"]
 from_two = torch.load(folder / "grads.pt")
@@ -348,8 +349,8 @@ for chunks in (2, 4, 8, 16):
     image, text, _ = (
         F.cosine_similarity(g[part], plain[part], dim=0) for part in PARTS
     )
-    print(f"{chunks:2} chunks: cosine with the exact gradient ", end="")
-    print(f"{image:.2f} (image tower), {text:.2f} (text tower)")
+    print(f"{chunks:2} chunks: cosine with the exact gradient: ", end="")
+    print(f"image {image:.2f}, text {text:.2f}")
 
 # %% [markdown]
 # It is section 1 again: 16 chunks of 2 pairs are 16 exams with one wrong answer each. With chunks of one pair the loss is 0 and nothing is learned at all.
@@ -544,9 +545,7 @@ print(compile_advice(choice.device.type, steps=450))
 # Memory by part, operations, communication: all of it can be counted before a GPU is rented. What cannot be counted is the **utilisation**: which share of its printed speed a GPU reaches. The paper prints GPUs and days, so for two of its runs it can be worked out.
 
 # %%
-from clipedu.training.planner import paper_utilisation, plan
-
-from clipedu.training.planner import PAPER_RUNS
+from clipedu.training.planner import PAPER_RUNS, paper_utilisation, plan
 
 for name, (gpus, days) in PAPER_RUNS.items():
     share = paper_utilisation(name)
