@@ -299,6 +299,8 @@ print(f"the probe is ahead on most tasks: {len(ahead) > len(measured) / 2}")
 print(f"zero-shot is ahead on names: {'names' not in ahead}")
 
 # %% [markdown]
+# Where the two solvers' test accuracies differ, both stopped at the same tolerance before the minimum: with few pictures and a small lambda the valley is long and flat, and where one stops in it decides which lambda looks best on a small validation part. That is noise of the protocol, not a better method.
+#
 # *names* asks for the names that three held-out families share, with two labelled pictures of each name and a third to test on. That is zero-shot's home: the captions that CLIP read *are* names. Elsewhere the words
 # fail and the features do not. Counting is the plainest case. Hardly a caption said "five circles", so zero-shot is not far above chance; yet much of how many things there are can be read off the vector.
 
