@@ -527,14 +527,14 @@ box.search_box(index, "something to drink")
 
 # %% tags=["nbval-check-output"]
 by_language = read_csv(FOLDER.parent / "multilingual.csv", ("names",))
-print(f"{'':54}top-1     95 %      chance")
+print(f"{'':48}top-1    95 %   chance")
 for row in by_language:
     top1, low, high, chance = (
         f"{100 * float(row[key]):.1f}"
         for key in ("top1", "low", "high", "chance")
     )
     asked = f"{row['held_out']}: {row['names']}"
-    print(f"{asked:52}{top1:>6}  {low:>5}-{high:<5}{chance:>4} %")
+    print(f"{asked:48}{top1:>5}  {low:>4}-{high:<4} {chance:>4}")
 
 # %% [markdown]
 # Three things can be read from it. What was read in the language is named nearly as well as in English. What was never read in it falls to a half or a third of that, and is still far above chance. And nearly all of the gain from other languages comes by *spelling*: where a sister writes the name almost alike, the letters carry it over; Japanese has hardly any such names.
@@ -610,6 +610,6 @@ print(f"search, all of Lucide: {r1:.1%} found at once, "
 # %% [markdown]
 # Yes: pictures by hands that it never saw, for classes given as a list of words. It is strong where captions talk, it fails where they are silent, and it never says "I don't know". Everything above used the same weights; only the words changed.
 #
-# **On a GPU** nothing changes but the speed: `load_pretrained(device="cuda")`, and the index takes a second.
+# **On a GPU** nothing changes but the speed: `load_pretrained(device="cuda")`.
 #
 # **Next**: [the exercises of lesson 05](../exercises/05_zero_shot.ipynb), where you write the classifier, the recall, the mean per class and the interval, and make a task of your own; then [lesson 06, Prompts](06_prompts.ipynb): what should you ask?
