@@ -1,0 +1,10 @@
+"""What is right in lesson 11, robustness: logits and lines, own classes, mixtures of weights."""
+
+from __future__ import annotations
+
+from clipedu.classroom.specs.lesson_11_line import EFFECTIVE, EXPECT, FIT
+from clipedu.classroom.specs.lesson_11_mixture import MIX, OWN
+
+EXERCISES = [EXPECT, EFFECTIVE, FIT, OWN, MIX]
+
+LIBRARY_NEEDED = ("clipedu.evaluation",)  # the last exercise reads the testbed
