@@ -8,10 +8,15 @@ import time
 from typing import Any
 
 EXAMPLES = """examples:
-  clipedu evaluate                               the model that comes with the course, every task
+  clipedu evaluate                               the model that comes with the course
+  clipedu evaluate --tasks all                   on every task of `clipedu tasks`
   clipedu evaluate runs/mine --json mine.json    your own run, and the figures as JSON
   clipedu evaluate runs/mine --tasks lucide --templates "a drawing of a {}" "{}"
 """
+
+
+#: What is measured when nothing is asked: the families held out of training, and digits.
+USUAL = ("lucide", "font_awesome", "heroicons", "digits")
 
 
 def add_evaluate_parser(subparsers: Any) -> argparse.ArgumentParser:
@@ -31,7 +36,10 @@ def add_evaluate_parser(subparsers: Any) -> argparse.ArgumentParser:
         help="a .safetensors file, a run's folder, or the name of a shipped model (laptop)",
     )
     parser.add_argument(
-        "--tasks", nargs="+", metavar="NAME", help="default: all; `clipedu tasks` lists them"
+        "--tasks",
+        nargs="+",
+        metavar="NAME",
+        help=f"default: {' '.join(USUAL)}; all: every one that `clipedu tasks` lists",
     )
     parser.add_argument(
         "--templates",
@@ -59,7 +67,7 @@ def run_evaluate(args: argparse.Namespace) -> tuple[int, dict[str, Any]]:
     # What can be wrong in the call is found before the work.
     one = args.templates is not None and len(args.templates) == 1
     templates = args.templates and check_templates(args.templates[0] if one else args.templates)
-    tasks = None if args.tasks == ["all"] else args.tasks
+    tasks = None if args.tasks == ["all"] else args.tasks or USUAL
     for name in tasks or ():
         if name not in TASKS:
             raise ValueError(f"There is no task {name!r}. The tasks are: {', '.join(TASKS)}.")
