@@ -40,8 +40,8 @@ def add_plan_parser(subparsers: Any) -> argparse.ArgumentParser:
 
 def run_plan(args: argparse.Namespace) -> tuple[int, dict[str, Any]]:
     """Prints the plan; the exit code is 1 when it does not fit the GPU's memory."""
-    from clipedu.training.plan_words import paper_words, plan_words
-    from clipedu.training.planner import PAPER_PAIRS_SEEN, PAPER_RUNS, paper_utilisation, plan
+    from clipedu.models.plan_words import paper_words, plan_words
+    from clipedu.models.planner import PAPER_PAIRS_SEEN, PAPER_RUNS, paper_utilisation, plan
 
     if args.paper:
         print(paper_words())

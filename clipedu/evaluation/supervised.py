@@ -140,7 +140,9 @@ def train_supervised(
     generator = torch.Generator().manual_seed(recipe.seed)
     order, losses = torch.randperm(len(rows), generator=generator), []
     model.train()
-    for step in tqdm(range(steps), "supervised", delay=2, disable=not progress, leave=False):
+    for step in tqdm(
+        range(steps), "supervised", delay=2, mininterval=0.5, disable=not progress, leave=False
+    ):
         at = step % per_epoch
         if at == 0 and step:
             order = torch.randperm(len(rows), generator=generator)

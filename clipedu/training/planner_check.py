@@ -9,8 +9,8 @@ from typing import Any, Literal
 import torch
 
 from clipedu.models import PRESETS, build
+from clipedu.models.planner import DTYPES, plan
 from clipedu.objectives import info_nce
-from clipedu.training.planner import DTYPES, plan
 
 _STATUS, _CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 

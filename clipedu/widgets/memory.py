@@ -85,7 +85,7 @@ def batches_figure(ours: int, theirs: int) -> Figure:
 def plans_figure(plans: Mapping[str, Any]) -> Figure:
     """A bar of GiB for each plan, in pieces by part, and the memory of the GPU as a line.
 
-    plans: `clipedu.training.planner.Plan`s by name.
+    plans: `clipedu.models.planner.Plan`s by name.
     Raises ValueError when there is none, or when they are for GPUs of different kinds.
     """
     from matplotlib import pyplot as plt
@@ -96,10 +96,10 @@ def plans_figure(plans: Mapping[str, Any]) -> Figure:
     use_style()
     figure, axes = plt.subplots(figsize=(7.2, 3.6))
     bottoms = [0.0] * len(plans)
-    hatches = ("", "//", "..", "xx", "\\\\", "--", "++")
+    hatches = ("", "//", "..", "xx", "\\\\", "--", "++", "oo")
     for k, part in enumerate(next(iter(plans.values())).memory):
         sizes = [plan.memory[part] / 2**30 for plan in plans.values()]
-        look: dict[str, Any] = {"hatch": hatches[k % 7], "ec": "black"}
+        look: dict[str, Any] = {"hatch": hatches[k % len(hatches)], "ec": "black"}
         look["color"] = str(0.95 - 0.08 * k)  # a grey
         axes.bar(range(len(plans)), sizes, 0.6, bottom=bottoms, label=part, **look)
         bottoms = [a + b for a, b in zip(bottoms, sizes, strict=True)]

@@ -2,7 +2,7 @@
 
 Notable:
 
-* the bars are the parts of :func:`clipedu.training.planner.plan`; the dashed line is the memory
+* the bars are the parts of :func:`clipedu.models.planner.plan`; the dashed line is the memory
   that the GPU has, so that one sees which part to shrink;
 * a choice that cannot be (a batch that the GPUs can't share, bf16 on a V100) is answered in words,
   and the last figure stays.
@@ -16,9 +16,9 @@ from collections.abc import Sequence
 import ipywidgets
 from matplotlib.figure import Figure
 
+from clipedu.models.plan_words import size_words, time_words
+from clipedu.models.planner import GIB, LOSSES, MACHINES, PAPER_PAIRS_SEEN, Plan, plan
 from clipedu.plots import COLOURS, DPI, use_style
-from clipedu.training.plan_words import size_words, time_words
-from clipedu.training.planner import GIB, LOSSES, MACHINES, PAPER_PAIRS_SEEN, Plan, plan
 from clipedu.widgets.bpe import picture_html
 
 HATCHES = ("", "//", "..", "xx", "", "\\\\", "++", "oo")

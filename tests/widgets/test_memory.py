@@ -3,7 +3,7 @@ from __future__ import annotations
 import matplotlib.pyplot as plt
 import pytest
 
-from clipedu.training.planner import plan
+from clipedu.models.planner import plan
 from clipedu.widgets.memory import (
     batches_figure,
     memory_figure,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from clipedu.training.plan_words import paper_words, plan_words, size_words, time_words
-from clipedu.training.planner import plan
+from clipedu.models.plan_words import paper_words, plan_words, size_words, time_words
+from clipedu.models.planner import plan
 from clipedu.widgets.planner import (
     PlanExplorer,
     memory_by_batch_figure,

@@ -10,7 +10,7 @@ import pytest
 
 from clipedu.evaluation.paper import load_paper_table
 from clipedu.models import PRESETS, build, count_flops, count_parameters
-from clipedu.training.planner import (
+from clipedu.models.planner import (
     LOSS_COPIES,
     MACHINES,
     PAPER_PAIRS_SEEN,

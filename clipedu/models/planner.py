@@ -21,7 +21,7 @@ from typing import Literal, NamedTuple
 import torch
 
 from clipedu.models import CLIP, PRESETS, CLIPConfig, count_flops, count_parameters
-from clipedu.training.activations import count_activations
+from clipedu.models.activations import count_activations
 
 GIB = 2**30
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from clipedu.training.planner import GIB, PAPER_RUNS, Plan, paper_utilisation
+from clipedu.models.planner import GIB, PAPER_RUNS, Plan, paper_utilisation
 
 
 def size_words(size: float) -> str:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from clipedu.models import PRESETS, CLIPConfig, TextConfig, ViTConfig, build
-from clipedu.training.activations import count_activations
+from clipedu.models.activations import count_activations
 
 SMALL_VIT = CLIPConfig(
     embed_dim=24,
