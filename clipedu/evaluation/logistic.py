@@ -226,7 +226,9 @@ def _two_loops(
     q *= diagonal
     if changes:  # the scale of the diagonal, from the last step
         last = changes[-1].view_as(q)
-        q *= products[-1] / float((last * last * diagonal).sum())
+        # Squares of a tiny change are 0 in float32; the step is then short enough unscaled.
+        size = float((last * last * diagonal).sum())
+        q *= products[-1] / size if size > 0 else 1.0
     for s, y, sy, a in zip(steps, changes, products, reversed(kept), strict=True):
         flat.add_(s, alpha=a - float(y @ flat) / sy)
     return q

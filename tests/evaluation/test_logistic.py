@@ -6,7 +6,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from clipedu.evaluation.logistic import LinearProbe, ProbeSolver
+from clipedu.evaluation.logistic import LinearProbe, ProbeSolver, _two_loops
 from clipedu.evaluation.logistic_sklearn import fit_probe, fit_sklearn
 
 Data = tuple[torch.Tensor, torch.Tensor]
@@ -159,3 +159,10 @@ def test_other_refusals() -> None:
         ProbeSolver(x, y, max_iterations=0)
     with pytest.raises(ValueError, match=r"reads features \(N, 12\)"):
         fit_probe(x, y, 1.0).logits(x[:, :5])
+
+
+def test_a_change_whose_square_is_zero_does_not_stop_the_solver() -> None:
+    g = torch.ones(2, 3)
+    step, change = torch.full((6,), 1e-12), torch.full((6,), 1e-25)
+    found = _two_loops(g, [step], [change], torch.ones(3))
+    assert torch.isfinite(found).all()
