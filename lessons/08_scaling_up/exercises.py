@@ -386,7 +386,7 @@ EXERCISE = dict(
 # * a batch of 128 with a large tower;
 # * a batch of 32,768 with a small tower.
 #
-# Hand in a table with units and at most ten lines. `clipedu.training.planner.plan` may help with the memory.
+# Hand in a table with units and at most ten lines. `clipedu.models.planner.plan` may help with the memory.
 
 # %%
 def time_of_a_step(batch: int = 64, chunks: int = 1, recompute: bool = False, tile: int = 0) -> float:

@@ -209,10 +209,15 @@ with join_world("cpu") as world:
         torch.save([p.grad for p in model.parameters()], sys.argv[2])
 '''
 
-# %% tags=["nbval-check-output"]
-import os, re, subprocess, sys, tempfile
+# %%
+import os
+import re
+import subprocess
+import sys
+import tempfile
 from pathlib import Path
 
+# %% tags=["nbval-check-output"]
 folder = Path(tempfile.mkdtemp())
 (folder / "step.py").write_text(STEP)
 torch.save((pictures, tokens, SMALL), folder / "batch.pt")
@@ -288,8 +293,8 @@ def embeddings(n):
     return *(x.requires_grad_() for x in rows), torch.tensor(14.3)
 
 sizes = [512, 1024, 2048]
-of_loss = [kept_mib(lambda: info_nce(*embeddings(n))) for n in sizes]
-of_towers = [kept_mib(lambda: towers(slice(n))) for n in (8, 16, 32)]
+of_loss = [kept_mib(lambda n=n: info_nce(*embeddings(n))) for n in sizes]
+of_towers = [kept_mib(lambda n=n: towers(slice(n))) for n in (8, 16, 32)]
 
 def grows(kept):
     return [f"x {kept[k + 1] / kept[k]:.1f}" for k in (0, 1)]
@@ -450,7 +455,7 @@ with torch.no_grad():
 from clipedu.objectives import tiled_info_nce
 
 of_tiles = [
-    kept_mib(lambda: tiled_info_nce(*embeddings(n))) for n in sizes
+    kept_mib(lambda n=n: tiled_info_nce(*embeddings(n))) for n in sizes
 ]
 print("twice the batch, the tiled loss keeps ", grows(of_tiles))
 ratio = of_loss[-1] / of_tiles[-1]
@@ -545,7 +550,7 @@ print(compile_advice(choice.device.type, steps=450))
 # Memory by part, operations, communication: all of it can be counted before a GPU is rented. What cannot be counted is the **utilisation**: which share of its printed speed a GPU reaches. The paper prints GPUs and days, so for two of its runs it can be worked out.
 
 # %%
-from clipedu.training.planner import PAPER_RUNS, paper_utilisation, plan
+from clipedu.models.planner import PAPER_RUNS, paper_utilisation, plan
 
 for name, (gpus, days) in PAPER_RUNS.items():
     share = paper_utilisation(name)
