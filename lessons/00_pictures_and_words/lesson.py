@@ -93,7 +93,7 @@ show(ranking_figure(four, ranked, shapes, k=3), words)
 #
 # Change the list `names` and run the cell again: take a name out, put your own in. (Keep the four in `shapes`, they are the answers.) There is no file to download, nothing to train and no list of allowed names. That is what this course is about.
 #
-# Now the same ten drawings that you had, and a harder list: all 297 names of the task. Blind guessing is right once in 297 times.
+# Now the same ten drawings that you had, and a harder list: all 297 names of the task. Blind guessing is right once in 297 times. A right name that is not among the best three stands below them with its place. (`"icon"` asks with two captions for each name, the bare name and *an icon of ...*; more in section 6.)
 
 # %%
 ranked = classify(model, tokenizer, drawings, lucide.class_names, "icon")
@@ -310,7 +310,7 @@ print("  such as", ", ".join(logos[::40]))
 print("the longest:", max(everything, key=len))
 
 # %% [markdown]
-# A number in an icon's name may be part of the drawing (a clock face) or the maker's counting. Text from the web is noisier than this. The paper does not clean it by hand; it relies on there being much of it.
+# Together that is about one name in twenty. Not each of them is a fault: a number may be part of the drawing (*keyboard f4*) or the maker's counting. Text from the web is noisier than this. The paper does not clean it by hand; it relies on there being much of it.
 #
 # ### One word, two meanings
 # The word for a word with several meanings is **polysemy**. The same name in different families, one picture of each:
@@ -338,7 +338,7 @@ words = (
 show(picture_grid(every.rgba[rows], titles), words)
 
 # %% [markdown]
-# Which of them does a label *mouse* mean? A label cannot say; a caption can: "mouse, computer" or "mouse face, an animal". Section 3.1.4 of the paper met the same in ImageNet, where *crane* is one class for the machine and another for the bird. Lesson 06 uses it.
+# Which of them does a label *mouse* mean? A label cannot say; a caption can: "mouse, computer" or "mouse face, an animal". Section 3.1.4 of the paper met the same in ImageNet, the best-known set of labelled photographs, where *crane* is one class for the machine and another for the bird. Lesson 06 uses it.
 #
 # Not every word with two dictionary meanings has both here. Count how many families draw a word at all:
 
@@ -403,7 +403,7 @@ print(f"100 batches of 512: {wrong} of {count:,} wrong answers are right")
 print(f"batches with at least one: {sum(n > 0 for n, _ in counts)}")
 
 # %% [markdown]
-# Few among so many, and only those are counted that are equal to the last pixel: a thin and a bold *close* and *clear* are not. Lesson 03 computes what they cost. The library's batches never hold the same *name* twice; equal pictures under two names can meet.
+# Few among so many, and only those are counted that are equal to the last pixel: a thin *close* and a bold *clear*, two drawings of one cross, are not. Lesson 03 computes what they cost. The library's batches never hold the same *name* twice; equal pictures under two names can meet.
 #
 # ## 6. What "zero-shot" will mean
 #
@@ -434,7 +434,7 @@ for group in leaks:
     print(" ", " = ".join(titles), "| asked in a task" * in_task)
 
 # %% [markdown]
-# Simple shapes coincide. So few cannot move the result much, but they are known, and you have seen them. The paper did the same search for its 400 million (section 5) and found a median overlap of 2.2 % over 35 data sets.
+# (`mdi` is Material Design Icons.) Simple shapes coincide. So few cannot move the result much, but they are known, and you have seen them. The paper did the same search for its 400 million (section 5) and found a median overlap of 2.2 % over 35 data sets.
 #
 # ### Zero-shot by hand
 # A CLIP has two networks, its **towers**: one turns a picture into a vector of E numbers, the other a text. Naming is then three steps: bring all to length 1, multiply, take the largest. Two numbers per vector, one picture, three names:
@@ -499,11 +499,11 @@ words = f"Zero-shot accuracy on the held-out families: {numbers}. "
 show(figure, words + "Each bar ends far right of the mark for guessing.")
 
 # %% [markdown]
-# For the paper's model the corresponding headline is ImageNet: 76.2 % without one of its 1.28 million labelled pictures (section 3.1.3, Table 1), as good as the original ResNet-50 that was trained on all of them. Photographs of 1,000 things are another task than icons, so compare the idea, not the numbers.
+# For the paper's model the corresponding headline is ImageNet: 76.2 % without one of its 1.28 million labelled pictures (section 3.1.3, Table 1), as good as the original ResNet-50, an image classifier of 2015 that was trained on all of them. Photographs of 1,000 things are another task than icons, so compare the idea, not the numbers.
 #
 # ## 7. How many pairs?
 #
-# The paper looked at the data sets of its day (section 2.2). MS-COCO and Visual Genome have good captions but only some 100,000 photographs each. YFCC100M has 100 million, of which 15 million kept an English title or description when filtered. So the authors made their own: **400 million pairs** from public web pages. They searched for pairs whose text includes one of **500,000 queries**, and took up to **20,000 pairs per query**, so that no subject drowns the others. Queries are the words that occur 100 times or more in the English Wikipedia, with frequent word pairs, article titles and WordNet terms added.
+# The paper looked at the data sets of its day (section 2.2). MS-COCO and Visual Genome have good captions but only some 100,000 photographs each. YFCC100M has 100 million, of which 15 million kept an English title or description when filtered. So the authors made their own: **400 million pairs** from public web pages. They searched for pairs whose text includes one of **500,000 queries**, and took up to **20,000 pairs per query**, so that no subject drowns the others. Queries are the words that occur 100 times or more in the English Wikipedia, with frequent word pairs, article titles and the terms of WordNet (a dictionary for programs) added.
 #
 # **Predict:** at one pair a second, day and night, how long do you look at our pairs? And at the paper's?
 
@@ -532,7 +532,7 @@ words += "with 100 thousand, filtered YFCC100M with 15 million, the "
 show(figure, words + "paper's with 400 million, the longest.")
 
 # %% [markdown]
-# Ours is a small world: black shapes on white, a few thousand words. In it you can see in minutes what took the paper's largest ResNet 18 days on 592 GPUs (section 2.5), and look at every single pair that taught it. What does not carry over is said where it matters.
+# Ours is a small world: mostly black shapes on white, some emoji in colour, a few thousand words. In it you can see in minutes what took the paper's largest ResNet 18 days on 592 GPUs (section 2.5), and look at every single pair that taught it. What does not carry over is said where it matters.
 #
 # ## 8. Back to your ten
 #
@@ -592,7 +592,7 @@ print(f"4. They have faults: {len(several)} drawings with several names,")
 print("   one name for several things")
 
 # %% [markdown]
-# **On a GPU** nothing in this lesson changes: it is over in seconds on a CPU.
+# **On a GPU** nothing in this lesson changes: a CPU needs about a minute.
 #
 # **Next**
 #

@@ -65,7 +65,7 @@ print(f"of {len(later):,} words in held-out names, {share} are new:")
 print(", ".join([word for word in new if len(word) > 6][::18]), "...")
 
 # %% [markdown]
-# With words as units, each of these new words would be a blank: nearly every fifth word of a held-out name. With letters, a row would be five times as long as with words, as the second line says. CLIP takes pieces, found by **byte-pair encoding** (BPE; Sennrich et al. 2016, arXiv 1508.07909).
+# With words as units, each of these new words would be a blank: nearly a fifth of the different words in held-out names. With letters, a row would be five times as long as with words, as the second line says. CLIP takes pieces, found by **byte-pair encoding** (BPE; Sennrich et al. 2016, arXiv 1508.07909).
 #
 # ## 2. BPE by hand, on six words
 #
@@ -203,7 +203,7 @@ for place in (1, 2, 3, 4, 5, 6, 7, 30, 100, 300, 1000, 3838):
     print(f"merge {place:>5}: {piece:>11}   {merge.count:>6,} times")
 
 # %% [markdown]
-# The captions' own favourites come first: `of`, `icon` and what they are made of. Then endings and stems, then whole words that are frequent among icons and rare elsewhere. A vocabulary shows what its texts were about.
+# The captions' own favourites come first: `of`, `icon` and what they are made of. Then come parts of words (`cy`) and, among them, whole words that are frequent among icons and rare elsewhere. A vocabulary shows what its texts were about.
 #
 # How does one rare word grow? And how long is a caption with more and more merges? The next two cells answer.
 
@@ -533,7 +533,7 @@ for other in (1, 2):
 #
 # ## 8. The paper's sizes
 #
-# Section 2.4 describes a text tower of 63 million parameters: 12 blocks, 512 wide, 8 heads. Count them on paper, with width W, vocabulary V, row length L and E numbers in the shared space. Attention has four matrices of W x W (for queries, keys, values and what is handed on); the MLP goes to 4W channels and back; each matrix has a bias, and a LayerNorm 2W numbers:
+# Section 2.4 describes a text tower of 63 million parameters: 12 blocks, 512 wide, 8 heads. Count them on paper, with width W, vocabulary V, row length L and E numbers in the shared space. Attention has four matrices of W x W (for queries, keys, values and what is handed on); the MLP goes to 4W channels and back; each of these six matrices has a bias, and a LayerNorm 2W numbers. The projection has no bias:
 #
 # | part | numbers |
 # |---|---|
@@ -542,7 +542,7 @@ for other in (1, 2):
 # | a block: attention 4W² + 4W, MLP 8W² + 5W, two LayerNorms 4W | 12W² + 13W |
 # | last LayerNorm and projection | 2W + W · E |
 #
-# Which V? The paper prints two: 49,152 in section 2.4 and 49,408 in Table 18. The released code settles it: OpenAI's words carry no space in front but a mark at their end, so each byte is listed twice, plain and as the end of a word. The first lines below do the sum.
+# Which V? The paper prints two: 49,152 in section 2.4 and 49,408 in Table 18. The released code settles it: OpenAI's words carry no space in front but a mark at their end, so each byte is listed twice, plain and as the end of a word. With each byte listed once the count is 49,152; the second listing adds 256. The first line below does the sum.
 
 # %% tags=["nbval-check-output"]
 from clipedu.models import PRESETS, count_parameters

@@ -6,7 +6,7 @@
 # About 55 minutes to read and do; about a minute to run on two CPU cores.
 # Rebuilds the image encoders of section 2.4 of Radford et al. 2021 (arXiv 2103.00020), counts them against the compute axis of its Figure 9, and looks inside.
 #
-# An image tower takes a picture in and gives one list of numbers out. The paper trains two kinds. The figure below shows one picture on both ways.
+# An image tower takes a picture in and gives one list of numbers out. The paper trains two kinds: Vision Transformers (ViT, sections 2 to 4) and residual networks (ResNet, sections 5 to 8). The figure below shows one picture on both ways.
 
 # %%
 import inspect
@@ -207,7 +207,7 @@ print("equal to the library:", same(x, vit.encode_image(ready)))
 # %% [markdown]
 # ### What a smaller patch costs
 #
-# The paper names its ViTs by patch size: B/32, B/16, L/14. Halve the patch and there are four times as many of them. In attention every token meets every token, so those pairs grow sixteen-fold.
+# The paper names its ViTs by size and patch: B/32, B/16, L/14. B and L are a *base* and a *large* network; the number is the side of a patch in pixels. Halve the patch and there are four times as many of them. In attention every token meets every token, so those pairs grow sixteen-fold.
 
 # %% tags=["nbval-check-output"]
 counted = {}  # kept for section 9
@@ -220,7 +220,7 @@ for name in ("ViT-B/32", "ViT-B/16", "ViT-L/14", "ViT-L/14@336px"):
     print(f"{name:14} {tokens:8} {tokens**2:17,} {work:12.1f}")
 
 # %% [markdown]
-# From B/32 to B/16 the pairs grow 15.5-fold, the whole cost 4-fold: most of the work is in the matrices that every token passes through, and these grow with the number of tokens only. At 336 px the pairs begin to be felt.
+# From B/32 to B/16 the pairs grow 15.5-fold (the class token stays one), the whole cost 4-fold: most of the work is in the matrices that every token passes through, and these grow with the number of tokens only. At 336 px the pairs begin to be felt: 2.25 times the tokens cost 2.36 times the work.
 #
 # ## 5. Convolution: one small window, everywhere
 #
@@ -348,7 +348,7 @@ with torch.no_grad():
     print("a new block returns its input:", torch.equal(block(x), x))
 
 # %% [markdown]
-# Nothing: it starts as its shortcut, so that a deep network begins as a shallow one and each block learns what it can add. (You will meet the consequence in section 10.)
+# Nothing: it starts as its shortcut (the last ReLU finds no negative numbers here, as in the network, where a ReLU stands before each block), so that a deep network begins as a shallow one and each block learns what it can add. (You will meet the consequence in section 10.)
 #
 # The paper changes the ResNet in three places: a **stem** of three 3 x 3 convolutions instead of one of 7 x 7, the pooling of section 6, and **attention pooling** at the end. Follow the shapes through RN50, and through our small one. Nothing is computed: PyTorch's *meta* device knows shapes only.
 
@@ -435,6 +435,8 @@ print("mean pooling, same:     ", torch.allclose(*means, atol=1e-5))
 print("attention pooling, same:", torch.allclose(*pooled, atol=1e-3))
 
 # %% [markdown]
+# It does not: each place has its positional embedding, so the pooling is told where a thing stands.
+#
 # ## 9. Counting
 #
 # **Parameters** are the numbers that are learned; **multiply-adds** are the work for one picture. By hand, for a 3 x 3 convolution from 64 to 128 channels on a map of 8 x 8 places:
@@ -464,7 +466,7 @@ for name in ("layer1", "layer2", "layer3", "layer4", "attnpool"):
     print(f"{name:9} {blocks:>6}  {share:10.0%}  {labour:13.0%}")
 
 # %% [markdown]
-# `layer2` and `layer4` cost about the same work with very different numbers of parameters: from stage to stage the places are a quarter and the weights four times as many, so a block costs about the same in each (divide by the number of blocks). The attention pooling holds as many parameters as `layer4` and little of the work.
+# `layer2` and `layer4` cost about the same work with very different numbers of parameters: from stage to stage the places are a quarter and the weights four times as many, so a block costs much the same in each, 4 to 7 % of the whole (divide by the number of blocks). The attention pooling holds as many parameters as `layer4` and little of the work.
 #
 # Now the nine models of the paper (Tables 19 and 20). Their compute is the axis of Figure 9, "GFLOPs" (billions), printed for the five ResNets. It takes some seconds.
 
@@ -620,7 +622,7 @@ print("training makes it less even:", uneven)
 #
 # ## The answer
 #
-# How does a picture become a vector? It is cut into patches that look at one another, or filtered by windows and halved without skipping; then one token asks, and the answer is projected. Measured in this run:
+# How does a picture become a vector? It is cut into patches that look at one another, or filtered by windows and made smaller, in the paper nearly always by a mean that skips nothing; then one token asks, and the answer is projected. Measured in this run:
 
 # %%
 parameters = count_parameters(model.visual) / 1e6
