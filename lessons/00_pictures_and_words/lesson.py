@@ -403,7 +403,7 @@ print(f"100 batches of 512: {wrong} of {count:,} wrong answers are right")
 print(f"batches with at least one: {sum(n > 0 for n, _ in counts)}")
 
 # %% [markdown]
-# Few among so many, and only those are counted that are equal to the last pixel: a thin *close* and a bold *clear*, two drawings of one cross, are not. Lesson 03 computes what they cost. The library's batches never hold the same *name* twice; equal pictures under two names can meet.
+# Few among so many, and only those are counted that are equal to the last pixel: the sharp *close* and the rounded *clear* of Material Icons, two drawings of one cross, are not. Lesson 03 computes what they cost. The library's batches never hold the same *name* twice; equal pictures under two names can meet.
 #
 # ## 6. What "zero-shot" will mean
 #
