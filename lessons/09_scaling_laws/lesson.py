@@ -62,7 +62,7 @@ print(f"16 patches, 192 numbers to 32: {patches:,} multiply-adds")
 # | the output of attention | W | W | W² |
 # | the MLP, in and out | W | 4W, W | 8 W² |
 #
-# So a block costs tokens x (12 W² + 2 tokens x W). Ten lines in the open, beside the library's count, which runs the model on shapes alone and adds up:
+# So a block costs tokens x (12 W² + 2 tokens x W). A few lines in the open, beside the library's count, which runs the model on shapes alone and adds up:
 
 # %% tags=["nbval-check-output"]
 from clipedu.models import count_flops
@@ -170,7 +170,7 @@ for at in (10, 1e4, 1e6):
 # %% [markdown]
 # ## 3. A small series, live
 #
-# Three ResNets of the series, all smaller than the laptop's model, 40 steps each: some seconds. After so few steps nearly every zero-shot answer is wrong, and errors of 99 and 98 % say little.
+# Three ResNets of the series, all smaller than the laptop's model, 40 steps each: some seconds. After so few steps nearly every zero-shot answer is wrong, and errors close to 100 % say little.
 # The **loss** answers sooner, so the live series is drawn with it. With a CUDA GPU the same cell uses it.
 
 # %%
@@ -196,7 +196,7 @@ print("every model is below guessing:", max(losses) < np.log(256))
 
 # %% [markdown]
 # Did the larger one end lower? At 40 steps it need not: the curves have hardly begun, and one seed decides little. This is the first caveat of any scaling law: **what is compared must be
-# trained long enough to compare.** The real series takes some twenty minutes, so it was run once and kept.
+# trained long enough to compare.** The real series takes most of an hour (the column *seconds* below is of one run each), so it was run once and kept.
 
 # %% [markdown]
 # ## 4. The series
@@ -221,7 +221,7 @@ for name in dict.fromkeys(run.model for run in runs):
 # inside the training families, which the table also holds. The paper's mean is over 27 tasks, ours over three: expect more scatter.
 
 # %% [markdown]
-# Look down the last column, one family at a time. The ResNets fall from model to model. The ViTs have hardly begun: in as many steps, they are near the error of guessing whatever their size. Section 6 comes back to them. The
+# Look down the last column, one family at a time. The ResNets fall from model to model. The ViTs have hardly begun: in as many steps most of them are near the error of guessing, and the largest gets about as far as the smallest ResNet. Section 6 comes back to them. The
 # line of this section is that of the ResNets, as in the paper's Figure 9.
 
 # %% tags=["nbval-check-output"]
@@ -330,7 +330,7 @@ print(f"the other needs {compute_advantage(one, other, 36.0):.1f} times "
       "the compute for 36 % errors")
 
 # %% [markdown]
-# Now ours. Each ViT beside the ResNet with the nearest compute:
+# Now ours. Each ViT, its first seed, beside the ResNet run with the nearest compute:
 
 # %%
 for run in (run for run in vits if run.seed == 0):
@@ -491,8 +491,8 @@ print(f"The paper's ResNets: by {paper.factor():.2f}; half the error "
       f"would take {half:,.0f} times.")
 
 # %% [markdown]
-# The two numbers are not the same law: other pictures, other tasks, models a thousand times smaller, errors that start near the ceiling. What they share is the shape of the bargain: equal factors of compute for equal factors of error, and never a gift.
+# The two numbers are not the same law: other pictures, other tasks, far smaller models, errors that start near the ceiling. What they share is the shape of the bargain: equal factors of compute for equal factors of error, and never a gift.
 #
 # **You now know** how to count compute, fit the line, put an honest band around it and test it on a model kept out; and that a law holds for a recipe, on its data, in its range.
 #
-# **Next**: the [exercises of lesson 09](../exercises/09_scaling_laws.ipynb), then lesson 10 on linear probes, where the paper's 66 models of Table 10 are compared.
+# **Next**: the [exercises of lesson 09](../exercises/09_scaling_laws.ipynb), then [lesson 10, Linear probes](10_linear_probes.ipynb), where the models of the paper's Table 10 are compared.
