@@ -39,7 +39,7 @@ show(batches_figure(512, 32768), words + "of the paper's.")
 # A **rank** is one of several processes that train one model together; usually each has its own GPU. Rank 0 takes the first half of the batch, rank 1 the second.
 # For a classifier that is all there is to it: the loss of a picture depends on that picture alone, so the mean over ranks is the mean over the batch.
 #
-# Here are four pairs as vectors of length 1, made of the numbers 0, 0.6, 0.8 and 1, so that you can check the cosines on paper.
+# Here are four pairs as vectors of length 1, made of the numbers 0, 0.6, 0.8 and 1 (one of them with a minus), so that you can check the cosines on paper.
 
 # %% tags=["nbval-check-output"]
 image = torch.tensor([[1.0, 0.0], [0.6, 0.8], [0.0, 1.0], [0.8, 0.6]])
@@ -172,10 +172,10 @@ for part, cosine in compare(plain_gather).items():
 
 # %% [markdown]
 # The loss on the screen is the same to the last digit, and the towers walk in another direction. Nothing crashes, nothing warns; the model only ends up worse than it should.
-# The logit scale is right, because every rank has its own copy of it. This is what a well-known implementation does with its option for a local loss when the option for gathering with gradients is left off;
-# with towers of its own we measured cosines of 0.84 and 0.91. How far it goes wrong depends on the model; that it goes wrong does not.
+# The logit scale is right, because every rank has its own copy of it. This is what a well-known implementation does with its option for a local loss when the option for gathering with gradients is left off.
+# How far it goes wrong depends on the model; that it goes wrong does not.
 #
-# The cure is ten lines: a gather whose backward pass adds up what all ranks have to say about a row, and hands it to the rank that owns it. Here is the library's.
+# The cure is short: a gather whose backward pass adds up what all ranks have to say about a row, and hands it to the rank that owns it. Here is the library's.
 
 # %%
 import inspect
@@ -186,7 +186,7 @@ print(inspect.getsource(sharded._Gather))
 
 # %% [markdown]
 # One more factor to watch. `DistributedDataParallel` (DDP), torch's own way of joining the ranks' gradients, *averages*: it divides their sum by W. The gather *adds*. The two cancel, and every parameter gets exactly the gradient of the whole batch.
-# Without the sum in the gather, the towers' gradients are W times too small. Adam hides a constant factor, but gradient clipping does not, and weight decay is then W times too strong in comparison with SGD.
+# Without the sum in the gather, the towers' gradients are W times too small. Adam hides a constant factor; gradient clipping does not, and with plain SGD the steps are W times too short, so that weight decay weighs W times too much beside them.
 #
 # ## 3. Two real processes
 #
@@ -497,7 +497,7 @@ matrix = 65536**2 * 4 / 2**30
 print(f"one dense matrix of 65,536 pairs would take {matrix:.0f} GiB")
 
 # %% [markdown]
-# The tiled loss computes more and is no slower, as its tiles stay in the core's cache while the dense matrix travels to memory and back several times. On GPUs the same idea is what fused attention kernels do.
+# The tiled loss computes more and need not be slower (in this file it is faster), as its tiles stay in the core's cache while the dense matrix travels to memory and back several times. On GPUs the same idea is what fused attention kernels do.
 #
 # ## 5. Half the bits
 #
@@ -512,6 +512,8 @@ for dtype in (torch.float32, torch.float16, torch.bfloat16):
     print(f"{str(dtype)[6:]:9}", "   ".join(f"{x:9.1e}" for x in row))
 
 # %% [markdown]
+# *smallest* is the smallest number with all its digits; fp16 goes on below it with fewer and fewer, down to 6e-8.
+#
 # * **bf16** has the range of float32 and few digits. It never overflows; it forgets small differences.
 # * **fp16** has more digits and little range. Gradients smaller than 6e-8 become 0, so the loss is multiplied by a large number before the backward pass and the gradient divided by it afterwards: a **gradient scaler**.
 #
@@ -600,4 +602,4 @@ print("two small batches added up:         ", is_exact(all_gradients()))
 # %% [markdown]
 # **What you now know.** A contrastive batch can be split anywhere, but what lies between the pieces must be computed: the embeddings travel to all, and the gradients travel back. The matrix never has to exist, the activations only a chunk at a time, and 16 bits do for the products. Every one of these is exact or says where it is not.
 #
-# **Next**: [the exercises of lesson 08](../exercises/08_scaling_up.ipynb), where you count what a rank computes, write the streaming log-sum-exp, the loss of a rank and a gradient in chunks; then lesson 09, which asks what ten times the compute buys.
+# **Next**: [the exercises of lesson 08](../exercises/08_scaling_up.ipynb), where you count what a rank computes, write the streaming log-sum-exp, the loss of a rank and a gradient in chunks; then [lesson 09, Scaling laws](09_scaling_laws.ipynb), which asks what ten times the compute buys.
