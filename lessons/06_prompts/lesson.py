@@ -66,7 +66,7 @@ near = abs(icon - bare) < 0.08
 print("'an icon of' is within 8 points of the name:", near)
 
 # %% [markdown]
-# The prompt that gave the paper 1.3 points on ImageNet ruins ours. Same pictures, same weights, same class names: the only change is five words that say nothing about the class. The rest of the lesson explains this, and what follows from it.
+# The prompt that gave the paper 1.3 points on ImageNet ruins ours. Same pictures, same weights, same class names: the only change is four words and a full stop that say nothing about the class. The rest of the lesson explains this, and what follows from it.
 #
 # ## 1. By hand: a prompt is a place on the circle
 #
@@ -250,7 +250,7 @@ print("'number' adds 5 points or more:", gain > 0.05)
 print("three in ten or more stay wrong:", with_context.top1 < 0.7)
 
 # %% [markdown]
-# One word of context, and the same weights read handwriting. Without it they are worse than guessing: no training picture is called *seven*; a digit is *number seven*, a clock *seven thirty*, and the lone word lies near neither. The task stays hard all the same. The paper's CLIP, too, is weak on handwriting: 88.4 % on MNIST for its best model, below a logistic regression on raw pixels (section 6; its Table 11 has the 88.4).
+# One word of context, and the same weights read handwriting. Without it they are worse than guessing: no training picture is called *seven*; a digit is *number seven*, a clock *seven thirty*, and the lone word lies near neither. The task stays hard all the same. The paper's CLIP, too, is weak on handwriting: 88 % on MNIST, below a logistic regression on raw pixels (section 6).
 #
 # ### Which pictures change their answer?
 #
@@ -315,7 +315,7 @@ both = means["ensemble"], means["by_probability"]
 print("ensembles stay within 5 points of zero:", max(map(abs, both)) < 5)
 
 # %% [markdown]
-# Read the figure from its ends. Context helps where the class name is **not** what a caption would say: digits (*seven*), styles (*filled*), groups of emoji (*food*), clothes. It does nothing, or harm, where the name *is* the caption: animals, arrows, icons. There the context adds words that carry no news and move the vector.
+# Read the figure from its ends. Context helps where the class name is **not** what a caption would say: digits (*seven*), styles (*filled*), groups of emoji (*food*), clothes. It does nothing, or harm, where the name *is* the caption: animals, arrows, flags. There the context adds words that carry no news and move the vector.
 #
 # Beside the paper's numbers:
 #
@@ -465,7 +465,6 @@ print(f"gain where it was chosen: {gained[0]:+.1f} points")
 print(f"gain on another family:   {gained[1]:+.1f} points")
 
 # %% [markdown]
-#
 # Is the paper honest here? It says so itself: its prompts were developed while looking at validation sets with thousands of examples, so its "zero-shot" is zero training examples, not zero looking (section 6).
 #
 # ## 9. Two meanings, one word
@@ -496,7 +495,7 @@ tagged = [icon for icon in living if icon.tags or icon.categories]
 print(f"{len(tagged)} of those have a caption that says so")
 
 # %% [markdown]
-# Does context help? The table below was measured on models of the `laptop` recipe that differ only in their random seed (`benchmarks/polysemy.py`). *animals* and *hardware* are asked with the bare name and with four context templates each. *senses* puts 14 words in two meanings each before the model, as *mouse, animal* and *mouse, computer*. Bare, the two meanings of a word
+# Does context help? The table below was measured on another training run of the `laptop` recipe, not on the shipped checkpoint, so compare its columns with each other and not with section 5 (`benchmarks/polysemy.py` takes several runs; this is one). *animals* and *hardware* are asked with the bare name and with four context templates each. *senses* puts 14 words in two meanings each before the model, as *mouse, animal* and *mouse, computer*. Bare, the two meanings of a word
 # are one prompt, so they tie, and a half is the most that asking for the word can give.
 
 # %%
