@@ -154,7 +154,7 @@ for eight in (slice(0, 8), slice(8, 16)):
     show(figure, ranking_words(rankings[eight], truth[eight], k=1))
 
 # %% [markdown]
-# Compare with your own list. Look at what stands on second and third place, too: mostly neighbours in form or in meaning.
+# Compare with your own list. Look at what stands on second and third place, too: where the model is unsure, they are mostly neighbours in form or in meaning; where it is sure, anything.
 #
 # **A classifier of this kind always answers.** It ranks the classes it was given; "none of these" is not among them, and the probability says only how the classes compare. **Predict**: what does it make of an empty sheet, of noise, of a picture asked for three classes that have nothing to do with it?
 
@@ -173,6 +173,8 @@ said = [f"{title}: {a[0].name}" for title, a in zip(titles, asked)]
 show(figure, f"The first answer to each. {'; '.join(said)}.")
 
 # %% [markdown]
+# It named all three; the empty sheet is white on white above its bars. None of these probabilities says that the question makes no sense.
+#
 # Ask it yourself. Choose a picture, change the classes (between commas) or the templates (one a line, `{}` for the name), then press Tab. Diamonds show where a class stood before.
 # Try: a longer list; a class with a synonym beside it; `a photo of a {}`; a class that does not exist.
 
@@ -362,7 +364,7 @@ words = "Two matrices, some columns dark. What it says most often:"
 show(figure, f"{words} {'; '.join(often)}.")
 
 # %% [markdown]
-# Dark columns: some names attract pictures of every kind. That is not blind guessing, it is a habit.
+# Dark columns: some names attract pictures of every kind, above all in counting. That is not blind guessing, it is a habit.
 #
 # The paper reports the same weakness where one would not expect it. From Table 11 (best model, 400 million pairs), beside the chance levels that follow from the class counts of Table 9:
 
@@ -379,7 +381,7 @@ for name in some_of_27.split():
     print(f"{name:17}{best[name]:8.1f}{chance:8.1f}{probe[name]:10.1f}")
 
 # %% [markdown]
-# Handwritten digits are easy for a small network with labels; the paper's best model reads fewer of them right than logistic regression on the bare pixels does, because its training data hold hardly any picture that looks like MNIST (section 6). Counting (CLEVRCounts) reaches twice chance, judging a distance (KITTI) not even chance. Ours is a model of a few million weights that sees 32 pixels, on other tasks, so the figures are not to be compared one by one; the *shape* of the table is the same: strong where captions talk about it, near chance where they don't. Lesson 10 puts the linear probe beside ours, lesson 12 goes into the failures.
+# Handwritten digits are easy for a small network with labels; the paper's best model reads fewer of them right than logistic regression on the bare pixels does, because its training data hold hardly any picture that looks like MNIST (section 6). Counting (CLEVRCounts) reaches twice chance, judging a distance (KITTI) not even chance. Ours is a model of a few million weights that sees 32 pixels, on other tasks, so the figures are not to be compared one by one; the *shape* of the table is the same: strong where captions talk about it, near chance where they don't. [Lesson 10](10_linear_probes.ipynb) puts the linear probe beside ours, [lesson 12](12_limits.ipynb) goes into the failures.
 #
 # ## 7. Which average?
 #
