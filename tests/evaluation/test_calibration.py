@@ -25,7 +25,8 @@ def drawn(n: int = 4000, temperature: float = 1.0) -> tuple[torch.Tensor, torch.
 
 
 def test_by_hand() -> None:
-    p = torch.tensor([[0.9, 0.1], [0.8, 0.2], [0.4, 0.6], [0.45, 0.55]]).double()
+    rows = [[0.9, 0.1], [0.8, 0.2], [0.4, 0.6], [0.45, 0.55]]
+    p = torch.tensor(rows, dtype=torch.float64)  # through float32, 0.6 would be above its edge
     labels = torch.tensor([0, 1, 1, 0])
     found = reliability(p, labels, bins=2)  # confidences .9 .8 .6 .55: all in (0.5, 1]
     assert found.counts.tolist() == [0, 4]
