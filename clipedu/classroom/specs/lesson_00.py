@@ -61,6 +61,11 @@ LABEL_SET = ValueExercise(
             "How does one output come about from the features?",
         ),
         Misconception(
+            "the numbers of one output are given, not those of all",
+            lambda value: WIDE + 1 in _entries(value)[:2],
+            "How many outputs are there?",
+        ),
+        Misconception(
             "a share is given for a percentage",
             lambda value: _entries(value)[2] == INSIDE / ASKED,
             "The last but one answer is in percent.",
@@ -77,6 +82,16 @@ LABEL_SET = ValueExercise(
                 and _entries(value)[2] > 100 * INSIDE / ASKED
             ),
             "Is there an output that stands for it?",
+        ),
+        Misconception(
+            "all pictures are divided by those that can be right",
+            lambda value: _entries(value)[2] == 100 * ASKED / INSIDE,
+            "Can an accuracy be above 100 percent?",
+        ),
+        Misconception(
+            "the percentage is rounded to a whole number",
+            lambda value: _entries(value)[2] in (62, 63),
+            "It is a number with one decimal.",
         ),
         Misconception(
             "a list of names is believed to need weights of its own",

@@ -203,6 +203,14 @@ ZERO_SHOT = FunctionExercise(
             "Choose from the table that you return.",
         ),
         Misconception(
+            "the cosines are right, but the name at the least distance is chosen",
+            lambda pictures, names: (
+                zero_shot(pictures, names)[0],
+                torch.cdist(pictures, names).argmin(dim=1),
+            ),
+            "Choose from the table that you return.",
+        ),
+        Misconception(
             "the lengths have lost their axis and do not fit the rows",
             _scored(
                 lambda pictures, names: (
@@ -382,6 +390,21 @@ SHARE = FunctionExercise(
             "one right answer is taken off, not one for each picture",
             _divided(lambda ids: float(int(_same(ids).sum()) - 1), _pairs),
             "How many marks stand on the diagonal?",
+        ),
+        Misconception(
+            "the mean of the whole table is taken, the diagonal included",
+            _divided(lambda ids: float(_same(ids).sum()), lambda n: n * n if n > 1 else 0),
+            "A picture's own caption is no wrong answer.",
+        ),
+        Misconception(
+            "the share of true negatives is given, and 0 for one picture",
+            lambda ids: 1 - false_negative_share(ids) if len(ids) > 1 else 0.0,
+            "Which answers count as wrong although they are right?",
+        ),
+        Misconception(
+            "the quotient is cut off to a whole number",
+            lambda ids: _off(ids) // _pairs(len(ids)) if len(ids) > 1 else 0.0,
+            "// cuts off; / divides.",
         ),
     ),
 )

@@ -67,6 +67,11 @@ def _without_first_style(file_name: str, styles: Styles) -> str:
     return " ".join(words[1:] if len(words) > 1 and words[0] in styles else words)
 
 
+def _without_style_in_any_case(file_name: str, styles: Styles) -> str:
+    words = _clean(file_name, styles, style="no", lower=False).split(" ")
+    return " ".join(words[:-1] if len(words) > 1 and words[-1].lower() in styles else words)
+
+
 def draw_name(generator: Generator) -> dict[str, Any]:
     kinds = ["Arrow", "mouse", "Bag", "thin", "cloud", "Wi", "2", "bugs", "bolder", "Up"]
     picked = [kinds[_draw(generator, len(kinds))] for _ in range(1 + _draw(generator, 3))]
@@ -211,6 +216,16 @@ CLEAN = FunctionExercise(
             "the first letter is made large again",
             lambda file_name, styles: clean(file_name, styles).capitalize(),
             "All letters become small.",
+        ),
+        Misconception(
+            "the style goes, but capitals are kept",
+            _without_style_in_any_case,
+            "All letters become small, those of the name too.",
+        ),
+        Misconception(
+            "the style stays, and two separators together become two spaces",
+            _with(style="no", separators="[-_ ]"),
+            "Steps 3 and 4: how many spaces stand between two words, and what is the last word?",
         ),
     ),
 )
@@ -471,6 +486,16 @@ SEARCH = FunctionExercise(
                 search(captions, query), key=lambda i: (len(_words(captions[i])), -i)
             ),
             "Of equals, the one that stands first in the list.",
+        ),
+        Misconception(
+            "the words of the query are searched as one piece of text",
+            _fits(lambda query, text: " ".join(_words(query)) in " ".join(_words(text))),
+            "The words may stand in any order.",
+        ),
+        Misconception(
+            "the caption's words are searched in the query, not the query's in the caption",
+            _fits(lambda query, text: set(_words(text)) <= set(_words(query))),
+            "Which of the two sets is a part of the other?",
         ),
     ),
 )

@@ -52,6 +52,7 @@ def draw_bag(generator: Generator) -> dict[str, Any]:
     row = int(torch.randint(7, 11, (), generator=generator))
     lengths = torch.randint(3, row - 1, (batch,), generator=generator)
     lengths[0], lengths[-1] = 3, row - 2  # never all alike
+    lengths = lengths[torch.randperm(batch, generator=generator)]
     return {"vectors": torch.randn(batch, row, width, generator=generator), "lengths": lengths}
 
 
@@ -80,7 +81,7 @@ BAG = FunctionExercise(
         "a single caption": _bag([4], 6),
         "captions that fill their rows": _bag([5, 5], 5),
         "padding of a thousand": _bag([2, 4], 6, 1000.0),
-        "a caption of one token": _bag([1, 3], 5),
+        "a caption of one token": _bag([3, 1], 5),
     },
     misconceptions=(
         Misconception(
@@ -140,6 +141,11 @@ BAG = FunctionExercise(
         Misconception(
             "every caption is cut at the shortest one",
             lambda vectors, lengths: vectors[:, : int(lengths.min())].mean(1),
+            "Each row has its own length.",
+        ),
+        Misconception(
+            "every caption is cut where the first one ends",
+            lambda vectors, lengths: vectors[:, : int(lengths[0])].mean(1),
             "Each row has its own length.",
         ),
         Misconception(

@@ -101,6 +101,11 @@ BLUR = FunctionExercise(
             "A maximum is no blur.",
         ),
         Misconception(
+            "the maximum of three by three is taken",
+            lambda x: F.max_pool2d(x, 3, stride=2, padding=1),
+            "A blur is a weighted mean.",
+        ),
+        Misconception(
             "the weights do not add up to one",
             _blur(weights=(1, 2, 1)),
             "What should become of an even grey?",

@@ -161,6 +161,16 @@ PARAMETERS = FunctionExercise(
             "The MLP widens, and comes back.",
         ),
         Misconception(
+            "one matrix is counted in the attention, not four",
+            _count(attention=1, attention_bias=1),
+            "Queries, keys and values have a matrix each, and so has the output.",
+        ),
+        Misconception(
+            "one matrix of the MLP is forgotten, but not its bias",
+            _count(mlp=4),
+            "The MLP goes up to four times the width and back down.",
+        ),
+        Misconception(
             "both biases of the MLP are counted four times as wide",
             _count(mlp_bias=8),
             "How wide is what the second layer of the MLP returns?",

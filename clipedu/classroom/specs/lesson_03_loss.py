@@ -305,5 +305,13 @@ LOSS = FunctionExercise(
             lambda i, t, s: -(s * i @ t.T).log_softmax(dim=1).mean(),
             "In which column does row i have its right answer? And what do the columns ask?",
         ),
+        Misconception(
+            "all entries are averaged in both directions, not only the right ones",
+            lambda i, t, s: (
+                -((s * i @ t.T).log_softmax(dim=1).mean() + (s * i @ t.T).log_softmax(dim=0).mean())
+                / 2
+            ),
+            "In which column does row i have its right answer?",
+        ),
     ),
 )

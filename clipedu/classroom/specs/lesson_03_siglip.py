@@ -116,6 +116,18 @@ SIGLIP = FunctionExercise(
             "What is the right answer beside the diagonal?",
         ),
         Misconception(
+            "every entry is asked to be a wrong pair",
+            _on_logits(lambda x: -F.logsigmoid(-x).sum() / len(x)),
+            "What is the right answer on the diagonal?",
+        ),
+        Misconception(
+            "the signs are given to a cross-entropy that wants targets of 0 and 1",
+            _on_logits(
+                lambda x: F.binary_cross_entropy_with_logits(x, _sign(x), reduction="sum") / len(x)
+            ),
+            "Signs of +1 and -1 belong in logsigmoid; binary cross-entropy wants 1 and 0.",
+        ),
+        Misconception(
             "pairs and wrong pairs are swapped",
             _on_logits(lambda x: -F.logsigmoid(-_sign(x) * x).sum() / len(x)),
         ),

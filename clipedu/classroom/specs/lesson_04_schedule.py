@@ -67,6 +67,11 @@ SCHEDULE = ValueExercise(
             "What is 0.004 / 50?",
         ),
         Misconception(
+            "the warm-up is divided into all 200 steps, not into its own 50",
+            lambda value: abs(value[0] - 0.004 / 200) < 3e-7,
+            "Over how many steps does the rate rise?",
+        ),
+        Misconception(
             "the warm-up is divided into 49 steps, not 50",
             lambda value: abs(value[0] - 0.004 / 49) < 3e-7,
             "The first of fifty equal steps upwards: how large is it?",
@@ -75,6 +80,11 @@ SCHEDULE = ValueExercise(
             "the cosine is squared, or halved twice",
             lambda value: abs(value[2] - 0.0015) < 1e-5 or abs(value[2] - 0.00225) < 1e-5,
             "peak x (1 + cos) / 2.",
+        ),
+        Misconception(
+            "1 + cos is not halved",
+            lambda value: abs(value[2] - 0.006) < 1e-5,
+            "A rate above the peak? (1 + cos) / 2 goes from 1 to 0.",
         ),
         Misconception(
             "the fall is counted from the last step of the warm-up",
@@ -261,6 +271,27 @@ RATE = FunctionExercise(
             "the angle is taken in degrees",
             _after(lambda i, n: 0.5 * (1 + math.cos(180 * i / n))),
             "math.cos takes radians: half a turn is pi.",
+        ),
+        Misconception(
+            "pi is left out of the angle",
+            _after(lambda i, n: 0.5 * (1 + math.cos(i / n))),
+            "Half a turn is pi.",
+        ),
+        Misconception(
+            "the warm-up is divided by all steps, not by its own",
+            _after(
+                lambda i, n: _half_cosine(i / n),
+                lambda step, steps, peak, warmup: peak * (step + 1) / steps,
+            ),
+            "At step warmup - 1 the rate is the peak.",
+        ),
+        Misconception(
+            "the warm-up rises along a cosine, not in a straight line",
+            _after(
+                lambda i, n: _half_cosine(i / n),
+                lambda step, steps, peak, warmup: peak * (1 - _half_cosine((step + 1) / warmup)),
+            ),
+            "Only the fall is a cosine.",
         ),
         Misconception(
             "the rate stays at its peak after the warm-up",

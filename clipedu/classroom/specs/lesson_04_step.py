@@ -176,6 +176,19 @@ SPLIT = FunctionExercise(
             "All others are spared: every name is in one of the two lists.",
         ),
         Misconception(
+            "the excepted embeddings of two dimensions are in neither list",
+            lambda shapes: (
+                split(shapes)[0],
+                [name for name, shape in shapes.items() if len(shape) < 2],
+            ),
+            "All others are spared: every name is in one of the two lists.",
+        ),
+        Misconception(
+            "only the endings decide, not the number of dimensions",
+            lambda shapes: _split(shapes, lambda name, shape: not name.endswith(ADDED)),
+            "How many dimensions have a gain and a bias? len(shape) counts them.",
+        ),
+        Misconception(
             "the names are sorted by the alphabet",
             lambda shapes: tuple(sorted(names) for names in split(shapes)),
             "Each list has the order of the dictionary.",
@@ -358,6 +371,20 @@ CLAMP = FunctionExercise(
             "a step that would go too far is not taken at all",
             lambda s, g, rate, maximum: (s - rate * g) if s - rate * g <= math.log(maximum) else s,
             "It is taken, and ends at the maximum.",
+        ),
+        Misconception(
+            "the scale before the step is compared with the maximum",
+            lambda s, g, rate, maximum: (
+                s - rate * g if s.exp() <= maximum else torch.full_like(s, math.log(maximum))
+            ),
+            "Which number may not be larger than `maximum`: the old or the new?",
+        ),
+        Misconception(
+            "the maximum itself is returned where the scale would be too large",
+            lambda s, g, rate, maximum: (
+                s - rate * g if (s - rate * g).exp() < maximum else torch.full_like(s, maximum)
+            ),
+            "The parameter is the logarithm: what is the logarithm of `maximum`?",
         ),
         Misconception(
             "the scale is also held above 1 / maximum",

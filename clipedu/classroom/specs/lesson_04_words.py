@@ -183,6 +183,16 @@ WEIGHTS = FunctionExercise(
             "The length is the square root of the sum of squares.",
         ),
         Misconception(
+            "all means together are divided by one length",
+            lambda x: _unit(x).mean(dim=1) / _unit(x).mean(dim=1).norm(),
+            "Each row must have length 1: which axis is summed over?",
+        ),
+        Misconception(
+            "the mean is divided by the sum of its entries",
+            lambda x: _unit(x).mean(dim=1) / _unit(x).mean(dim=1).sum(dim=-1, keepdim=True),
+            "Unit length, not a sum of 1.",
+        ),
+        Misconception(
             "only the last prompt of each class is used",
             lambda x: _unit(x[:, -1]),
             "Where are the other prompts?",
