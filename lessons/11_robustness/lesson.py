@@ -17,7 +17,7 @@ show(
 )
 
 # %% [markdown]
-# You see a camera ten times. A model that learned cameras from the first family only may see one camera, and nine other things. The paper shows the same
+# You see a camera ten times (Lucide's is its *camera off*). A model that learned cameras from the first family only may see one camera, and nine other things. The paper shows the same
 # with bananas: photographed, sketched, sculpted (Figure 13).
 #
 # **At the end you can**
@@ -222,7 +222,7 @@ show(
 # %% [markdown]
 # Longer training, more width, more data: most of what one does to a model moves it *along* the line. What you measure at home tells what to expect abroad, and that is less.
 #
-# The line is no law. On ImageNet's shifts r is 0.93 and more (section 10); ours is lower. Some models stand clearly below. Which?
+# The line is no law. On most of ImageNet's shifts r is higher than ours (`BASELINES` of section 10 holds it). Some models stand clearly below. Which?
 
 # %% tags=["nbval-check-output"]
 line, names = lines["lucide"], testbed.texts("model")
@@ -390,7 +390,7 @@ for key in shifts:
 # %% [markdown]
 # ## 8. WiSE-FT: mix the weights
 #
-# Zero-shot is robust, fine-tuned is accurate. Wortsman et al. (arXiv 2109.01903) take the **mean of their weights**: for each number in the network,
+# On ImageNet, zero-shot is robust and fine-tuned is accurate. Wortsman et al. (arXiv 2109.01903) take the **mean of their weights**: for each number in the network,
 # (1 - α) · before + α · after. No new training, no second model to run. In the open, with the shipped checkpoint, live:
 
 # %%
@@ -486,7 +486,7 @@ best = two[:, 1].max()
 print(f"Phosphor: CLIP {phosphor:.0%}, best supervised {best:.0%}")
 
 # %% [markdown]
-# Most of it is gone, on one or two families all of it. So much of what looks like robustness is acquaintance: CLIP has met other hands, one of them is Phosphor's, and a supervised model that did as well on Phosphor would be expected to do well abroad, too. This does not make the accuracy on the shifts less; it
+# Most of it is gone, on two families of three all of it. So much of what looks like robustness is acquaintance: CLIP has met other hands, one of them is Phosphor's, and a supervised model that did as well on Phosphor would be expected to do well abroad, too. This does not make the accuracy on the shifts less; it
 # explains it. Report both numbers, and say which expectation each is measured against.
 
 # %% [markdown]
@@ -518,7 +518,7 @@ for shift in ("ImageNetV2", "ImageNet-R", "ObjectNet", "ImageNet-Sketch"):
     print()
 
 # %% [markdown]
-# The probe loses much of what zero-shot had above the line, in the paper and here. Our gains are smaller: our CLIP is small, and learned from thousands of pictures in place of 400 million.
+# The probe loses much of what zero-shot had above the line, in the paper and here. Our gains are smaller than most of these: our CLIP is small, and learned from thousands of pictures in place of 400 million.
 #
 # ## What you measured
 
