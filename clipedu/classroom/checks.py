@@ -31,6 +31,16 @@ def check(exercise_id: str, *answers: Any, seed: int | None = None) -> Report:
     try:
         exercise = specs.find(exercise_id)
     except specs.UnknownExercise as error:
+        about = catalogue.entry(str(exercise_id))
+        if about.kind == "investigate":
+            return Report(
+                about.id,
+                "not attempted",
+                title=about.title,
+                diagnosis="an open question",
+                message="This is an open question: people judge it, not a check. How its points "
+                "are given stands in this lesson's notebook in solutions/.",
+            )
         return Report(
             str(exercise_id), "error", diagnosis="there is no such exercise", message=str(error)
         )

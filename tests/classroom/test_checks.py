@@ -589,3 +589,8 @@ def test_run_gives_the_answer_copies() -> None:
     outcome = run(spoil, Trial(inputs))
     assert torch.equal(inputs["x"], torch.zeros(2)) and inputs["names"] == ["a"]
     assert torch.equal(outcome.after["x"], torch.ones(2)) and outcome.after["names"] == ["a", "b"]
+
+
+def test_an_open_question_is_not_called_an_error() -> None:
+    report = check("04.7", "what I found")
+    assert report.status == "not attempted" and "open question" in str(report)
