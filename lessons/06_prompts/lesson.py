@@ -495,7 +495,7 @@ tagged = [icon for icon in living if icon.tags or icon.categories]
 print(f"{len(tagged)} of those have a caption that says so")
 
 # %% [markdown]
-# Does context help? The table below was measured on another training run of the `laptop` recipe, not on the shipped checkpoint, so compare its columns with each other and not with section 5 (`benchmarks/polysemy.py` takes several runs; this is one). *animals* and *hardware* are asked with the bare name and with four context templates each. *senses* puts 14 words in two meanings each before the model, as *mouse, animal* and *mouse, computer*. Bare, the two meanings of a word
+# Does context help? The table below was measured by `benchmarks/polysemy.py` on runs of the `laptop` recipe that differ in their seed alone, not on the shipped checkpoint, so compare its columns with each other and not with section 5. *animals* and *hardware* are asked with the bare name and with four context templates each. *senses* puts 14 words in two meanings each before the model, as *mouse, animal* and *mouse, computer*. Bare, the two meanings of a word
 # are one prompt, so they tie, and a half is the most that asking for the word can give.
 
 # %%
@@ -521,7 +521,7 @@ two_way = gains_by["senses, one of two"]
 print("the hint picks the meaning clearly (20 points):", two_way >= 20)
 
 # %% [markdown]
-# It does not, and this negative result is kept. Context found the digits; it does not find the mouse. The context prompts are English that a person understands, and the model is not helped by them. Why not? Three causes, each to be seen in the data:
+# It does not, and this negative result is kept. Context found the digits; it does not find the mouse. Look at the column of the seeds: on animals every run loses, on hardware they disagree even about the sign. Only when a word is already right and the question is which of its two meanings (the last row) does the hint gain in each run, and by how much differs from run to run. The context prompts are English that a person understands, and the model is hardly helped by them. Why not? Three causes, each to be seen in the data:
 #
 # * a hint works only through captions that carried it. Seven captions in a hundred name a category and seven a tag, and only one family of four, Phosphor, has them; nobody ever wrote *animal* beside a mouse;
 # * the few examples cannot outvote the many: two animals against a drawer full of devices;
