@@ -241,9 +241,6 @@ def _check(recipe: Recipe) -> None:
     )
 
 
-#: What this course trains. `tiny` takes seconds, for tests; `lesson` about three minutes and
-#: `laptop` about ten on two CPU cores; `shipped` made the checkpoint that the package carries. The
-#: paper's is `paper_recipe()`.
 #: What differs between families that draw icons is the pen: strokes grow and shrink, and emoji lose
 #: their colours half the time.
 _PENS = Augmentation(thicken=0.3, thin=0.2, lines=0.5)
@@ -254,6 +251,9 @@ _STRONG = Augmentation(
 #: And for those longer still: proportions, too, differ from hand to hand.
 _ELASTIC = replace(_STRONG, stretch=0.2, warp=0.02)
 
+#: What this course trains. `tiny` takes seconds, for tests; `lesson` about three minutes and
+#: `laptop` about ten on two CPU cores; `shipped` made the checkpoint that the package carries. The
+#: paper's is `paper_recipe()`.
 RECIPES: dict[str, Recipe] = {
     "tiny": Recipe(
         preset="tiny", vocab_size=512, context_length=16, batch_size=32, steps=20, warmup=0.1,
