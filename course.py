@@ -27,7 +27,8 @@ ROOT = Path(__file__).resolve().parent
 VENV = Path(os.environ.get("CLIPEDU_VENV") or ROOT / ".venv")
 BIN = VENV / ("Scripts" if os.name == "nt" else "bin")
 PYTHON = BIN / ("python.exe" if os.name == "nt" else "python")
-# Bytecode is written when a module is first imported; doing it for all takes a third of the time.
+# Bytecode is written when a module is first imported (`environment` sees to it that it may be);
+# doing it for all takes a third of the time.
 PIP_INSTALL = (PYTHON, "-m", "pip", "install", "--no-compile", "--disable-pip-version-check")
 STAMP = VENV / "clipedu-setup.json"
 LOG = VENV / "clipedu-setup.log"
@@ -71,11 +72,16 @@ def ask(*command: str | Path) -> str | None:
 
 
 def environment() -> dict[str, str]:
-    """This process's environment with .venv first, as if it had been activated."""
+    """This process's environment with .venv first, as if it had been activated.
+
+    Containers often forbid bytecode. Without it every process compiles torch anew, which takes
+    longer than most tests and most exercises; so it is allowed here, in .venv and the course.
+    """
     env = dict(
         os.environ, VIRTUAL_ENV=str(VENV), PATH=f"{BIN}{os.pathsep}{os.environ.get('PATH', '')}"
     )
     env.pop("PYTHONHOME", None)
+    env.pop("PYTHONDONTWRITEBYTECODE", None)
     return env
 
 
