@@ -22,6 +22,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parent
 VENV = Path(os.environ.get("CLIPEDU_VENV") or ROOT / ".venv")
@@ -39,7 +40,8 @@ CI = os.environ.get("CI", "").lower() in ("1", "true", "yes")
 OPENAI_CODE = "clip-anytorch>=2.6,<3"
 MAIN_LESSONS = ("00", "01", "02", "03", "04")  # what `course` runs when no lesson is named
 NOTEBOOK_FOLDERS = ("notebooks", "exercises", "solutions")
-LONGEST_FIRST = ("04", "08")  # lessons that train for minutes start before the others in `test`
+TRAINS_FOR_MINUTES = "04"  # the lesson that `test` starts first, beside the rest
+LONGEST_FIRST = ("03", "10", "09", "12", "11", "08")  # then these, before the other notebooks
 # Lax: every cell runs, those tagged nbval-check-output are compared. A lesson may train for minutes
 # in one cell, so its limit is long; pytest's own, for one cell too, must be longer.
 NBVAL = (
@@ -425,53 +427,145 @@ def do_lab(options: argparse.Namespace) -> int:
     return run(PYTHON, "-m", "jupyterlab", *where, *options.rest)
 
 
-def steps_of_test() -> list[tuple[str, list[str | Path]]]:
-    """What `test` runs, in order: (name, command)."""
-    workers = min(4, os.cpu_count() or 1)
-    parallel = ["-n", str(workers), "--dist", "loadfile"] if workers > 1 else []
-    steps: list[tuple[str, list[str | Path]]] = [
-        ("lint", [PYTHON, "-m", "ruff", "check"]),
-        ("types", [PYTHON, "-m", "mypy"]),
-        # nbval costs seconds to import and is for the next step only.
-        (
-            "unit tests",
-            [PYTHON, "-m", "pytest", "-p", "no:nbval", "-q", "--durations=5", *parallel, "tests"],
-        ),
+class Step(NamedTuple):
+    """A part of `test`: a command, and what is added to its environment."""
+
+    name: str
+    command: list[str | Path]
+    extra_env: dict[str, str]
+
+
+class Ran(NamedTuple):
+    """How a step went. `computing`: its CPU seconds; NaN where they are not known."""
+
+    name: str
+    code: int
+    took: float
+    computing: float
+
+
+class Job:
+    """A step that was started. What it says goes to the terminal, or to a file.
+
+    `yields`: leave the processor to others that want it, where the system knows such a thing.
+    """
+
+    def __init__(self, step: Step, log: Path | None = None, yields: bool = False) -> None:
+        self.step, self.log, self.ran = step, log, Ran(step.name, 1, 0.0, float("nan"))
+        self.began = time.monotonic()
+        words, env = [str(word) for word in step.command], {**environment(), **step.extra_env}
+        if log is None:
+            self.process = subprocess.Popen(words, cwd=ROOT, env=env)
+        else:
+            log.parent.mkdir(parents=True, exist_ok=True)
+            with log.open("wb") as out:
+                self.process = subprocess.Popen(words, cwd=ROOT, env=env, stdout=out, stderr=out)
+        if yields and hasattr(os, "setpriority"):
+            nice = os.getpriority(os.PRIO_PROCESS, 0) + 5
+            os.setpriority(os.PRIO_PROCESS, self.process.pid, nice)
+        self.waiting = threading.Thread(target=self._wait, daemon=True)
+        self.waiting.start()
+
+    def _wait(self) -> None:
+        computing = float("nan")
+        if hasattr(os, "wait4"):
+            _, status, usage = os.wait4(self.process.pid, 0)
+            self.process.returncode = os.waitstatus_to_exitcode(status)
+            computing = usage.ru_utime + usage.ru_stime
+        code = self.process.wait()
+        self.ran = Ran(self.step.name, code, time.monotonic() - self.began, computing)
+
+    def wait(self) -> Ran:
+        """Until it has ended. Raises KeyboardInterrupt, which the job has met too."""
+        self.waiting.join()
+        return self.ran
+
+    def end(self) -> None:
+        """After an interruption: give it time to end; another interruption kills it."""
+        try:
+            self.waiting.join(timeout=60)
+        except KeyboardInterrupt:
+            pass
+        if self.waiting.is_alive():
+            self.process.kill()
+
+
+def lesson_of(notebook: Path) -> str:
+    """The number of a lesson's notebook; "" for its exercises and solutions, which are short."""
+    return notebook.name[:2] if notebook.parent.name == "notebooks" else ""
+
+
+def steps_of_test(cores: int) -> tuple[list[Step], list[Step]]:
+    """What `test` runs: beside the rest, from the start; and one after the other.
+
+    A notebook is run whole by one process. One that trains for minutes would end long after all
+    others, so it starts first and has a core of its own.
+    """
+    workers = min(4, cores)
+    parallel = ["-n", str(workers), "--dist", "loadfile", "--no-loadscope-reorder"]
+    parallel, one_thread = (parallel, {"OMP_NUM_THREADS": "1"}) if workers > 1 else ([], {})
+    pytest: list[str | Path] = [PYTHON, "-m", "pytest", "-q", "--durations=10"]
+    steps = [
+        Step("lint", [PYTHON, "-m", "ruff", "check"], {}),
+        Step("types", [PYTHON, "-m", "mypy"], {}),
+        # nbval costs seconds to import and is for the notebooks only.
+        Step("unit tests", [*pytest, "-p", "no:nbval", *parallel, "tests"], one_thread),
     ]
-    folders = [folder for folder in NOTEBOOK_FOLDERS if notebooks_in(folder)]
+    files = []
     for folder in NOTEBOOK_FOLDERS:
-        if folder not in folders:
+        found = [path.relative_to(ROOT) for path in notebooks_in(folder)]
+        if not found:
             say(f"{folder}/ holds no notebooks: nothing to run there.")
-    if folders:
-        steps.append(("freshness", [PYTHON, "-m", "clipedu", "build", "--check"]))
-        # A notebook is run whole by one worker; the longest start first, so that none ends alone.
-        files = [path.relative_to(ROOT) for folder in folders for path in notebooks_in(folder)]
-        files.sort(
-            key=lambda path: path.parent.name != "notebooks" or path.name[:2] not in LONGEST_FIRST
-        )
-        order = [*parallel, "--no-loadscope-reorder"] if parallel else []
-        steps.append(
-            ("notebooks", [PYTHON, "-m", "pytest", "-q", *NBVAL, "--durations=5", *order, *files])
-        )
-    return steps
+        files += found
+    if not files:
+        return [], steps
+    steps.append(Step("freshness", [PYTHON, "-m", "clipedu", "build", "--check"], {}))
+    long = [path for path in files if lesson_of(path) == TRAINS_FOR_MINUTES and parallel]
+    threads = {"OMP_NUM_THREADS": str(cores // 2)}
+    beside = [Step(f"lesson {lesson_of(path)}", [*pytest, *NBVAL, path], threads) for path in long]
+    # The longest start first, so that none ends alone.
+    files.sort(key=lambda path: (LONGEST_FIRST + (lesson_of(path),)).index(lesson_of(path)))
+    rest = [path for path in files if path not in long]
+    if rest:
+        steps.append(Step("notebooks", [*pytest, *NBVAL, *parallel, *rest], one_thread))
+    return beside, steps
 
 
 def do_test(options: argparse.Namespace) -> int:
+    start = time.monotonic()
     setup(["test", "grading"])
-    results, start = [], time.monotonic()
-    for name, command in steps_of_test():
-        say(f"\n== {name}: {' '.join(str(part) for part in command[2:])}")
-        began = time.monotonic()
-        threads = {"OMP_NUM_THREADS": "1"} if "-n" in command else {}
-        code = run(*command, **threads)
-        results.append((name, code, time.monotonic() - began))
-    say("\n== make test")
-    for name, code, seconds in results:
-        say(f"  {'ok    ' if code == 0 else 'FAILED'}  {name:12} {seconds:6.1f} s")
-    failed = [name for name, code, _ in results if code != 0]
+    went = [Ran("set-up", 0, time.monotonic() - start, float("nan"))]
+    beside, steps = steps_of_test(os.cpu_count() or 1)
+    jobs, logs = [], ROOT / "runs" / "test"
+    try:
+        for step in beside:
+            say(f"\n== {step.name}, beside the rest: {words_of(step)}")
+            jobs.append(Job(step, logs / f"{step.name.replace(' ', '_')}.txt"))
+            say(f"   what it says is in {jobs[-1].log}, and below when it has ended")
+        for step in steps:
+            say(f"\n== {step.name}: {words_of(step)}")
+            jobs.append(Job(step, yields=bool(beside)))
+            went.append(jobs[-1].wait())
+        for job in jobs[: len(beside)]:
+            say(f"\n== {job.step.name}")
+            went.append(job.wait())
+            say(job.log.read_text("utf-8", "replace").rstrip() if job.log else "")
+    except KeyboardInterrupt:
+        for job in jobs:
+            job.end()
+        raise
+    say("\n== make test: where the time went           computing")
+    for name, code, took, computing in went:
+        cpu = f"{computing:12.1f} s" if computing == computing else ""
+        say(f"  {'ok    ' if code == 0 else 'FAILED'}  {name:20} {took:6.1f} s {cpu}".rstrip())
+    failed = [ran.name for ran in went if ran.code != 0]
     verdict = f"FAILED: {', '.join(failed)}" if failed else "all green"
     say(f"  {verdict}, {time.monotonic() - start:.0f} s")
     return 1 if failed else 0
+
+
+def words_of(step: Step) -> str:
+    return " ".join(str(part) for part in step.command[2:])
 
 
 def do_test_browser(options: argparse.Namespace) -> int:

@@ -7,6 +7,7 @@ import random
 import socket
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 os.environ["MPLBACKEND"] = "Agg"  # before anything imports matplotlib
@@ -48,3 +49,24 @@ def seeded() -> None:
     torch = sys.modules.get("torch")  # a test that does not use it need not wait for it
     if torch is not None:
         torch.manual_seed(0)
+
+
+#: Files with long tests or fixtures begin first, or one of them would keep a worker busy alone when
+#: the others have nothing left to do. `make test` hands out whole files in this order.
+LONG = (
+    "classroom/test_hostile.py",
+    "classroom/test_grade.py",
+    "classroom/test_build.py",
+    "classroom/test_nbgrader.py",
+    "classroom/test_exercises.py",
+    "models/test_planner.py",
+    "training/test_distributed.py",
+    "training/test_trainer.py",
+    "course/test_notebooks.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = Path(__file__).parent
+    rank = {here / name: place for place, name in enumerate(LONG)}
+    items.sort(key=lambda item: rank.get(item.path, len(LONG)))

@@ -336,35 +336,106 @@ def test_course_runs_the_lesson_and_prints_its_summary(
     assert "The run stopped" in capsys.readouterr().out
 
 
+@pytest.fixture
+def steps(course: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[Any]:
+    """Let `test` only write down what it would start; a step whose words hold `broken` fails."""
+    started: list[Any] = []
+
+    class Job:
+        broken = ""
+
+        def __init__(self, step: Any, log: Path | None = None, yields: bool = False) -> None:
+            self.step, self.log, self.yields = step, log, yields
+            self.words = course.words_of(step)
+            if log is not None:
+                log.parent.mkdir(parents=True)
+                log.write_text("all cells passed")
+            started.append(self)
+
+        def wait(self) -> Any:
+            broken = bool(self.broken) and self.broken in self.words
+            return course.Ran(self.step.name, int(broken), 61.0, 83.5)
+
+    monkeypatch.setattr(course, "ROOT", tmp_path)
+    monkeypatch.setattr(course, "setup", lambda *a, **k: None)
+    monkeypatch.setattr(course, "Job", Job)
+    return started
+
+
 def test_test_runs_every_step_and_fails_when_one_does(
     course: ModuleType,
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
+    steps: list[Any],
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    ran: list[str] = []
-    broken = ""
-
-    def run(*command: Any, **env: str) -> int:
-        ran.append(" ".join(str(part) for part in command[2:]))
-        return int(bool(broken) and broken in ran[-1])
-
-    monkeypatch.setattr(course, "ROOT", tmp_path)
-    monkeypatch.setattr(course, "setup", lambda *a, **k: None)
-    monkeypatch.setattr(course, "run", run)
     assert course.main(["test"]) == 0
-    assert [line.split()[0] for line in ran] == ["ruff", "mypy", "pytest"]
+    assert [job.words.split()[0] for job in steps] == ["ruff", "mypy", "pytest"]
     said = capsys.readouterr().out
     for folder in course.NOTEBOOK_FOLDERS:
         assert f"{folder}/ holds no notebooks" in said
-    write_notebook(tmp_path / "notebooks" / "04_train_a_clip.ipynb", [], "")
-    broken = "mypy"
-    ran.clear()
+    write_notebook(tmp_path / "notebooks" / "05_zero_shot.ipynb", [], "")
+    monkeypatch.setattr(course.Job, "broken", "mypy")
+    steps.clear()
     assert course.main(["test"]) == 1
-    assert len(ran) == 5 and "--nbval-lax" in ran[4] and ran[4].endswith("04_train_a_clip.ipynb")
-    assert ran[3] == "clipedu build --check"  # what is committed is what lessons/ says
+    assert len(steps) == 5 and steps[3].words == "clipedu build --check"  # what lessons/ says
+    assert "--nbval-lax" in steps[4].words and steps[4].words.endswith("05_zero_shot.ipynb")
     said = capsys.readouterr().out
     assert "FAILED: types" in said and "solutions/ holds no notebooks" in said
+
+
+@pytest.mark.parametrize("broken", ["", "notebooks/04"])
+def test_the_lesson_that_trains_runs_beside_the_rest(
+    course: ModuleType,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    steps: list[Any],
+    capsys: pytest.CaptureFixture[str],
+    broken: str,
+) -> None:
+    """Every notebook is run once, whole, by nbval; the table at the end counts every step."""
+    names = ("00_a", "03_b", "04_train_a_clip")
+    files = [f"{folder}/{name}.ipynb" for folder in course.NOTEBOOK_FOLDERS for name in names]
+    for file in files:
+        write_notebook(tmp_path / file, [], "")
+    monkeypatch.setattr(course.os, "cpu_count", lambda: 2)
+    monkeypatch.setattr(course.Job, "broken", broken)
+    assert course.main(["test"]) == int(bool(broken))
+    first, *others = steps
+    assert first.words.endswith(" notebooks/04_train_a_clip.ipynb") and not first.yields
+    assert first.step.extra_env == {"OMP_NUM_THREADS": "1"} and all(job.yields for job in others)
+    run = [word for job in steps for word in job.words.split() if word.endswith(".ipynb")]
+    assert sorted(run) == sorted(files) and run[1] == "notebooks/03_b.ipynb"  # the longest first
+    assert all("--nbval-lax" in job.words for job in (first, others[-1]))
+    said = capsys.readouterr().out
+    assert "all cells passed" in said
+    table = said[said.index("where the time went") :]
+    for name in ("set-up", "lint", "types", "unit tests", "freshness", "notebooks", "lesson 04"):
+        assert re.search(rf"(ok|FAILED)\s+{name}\s+\d+\.\d s", table), name
+    assert ("FAILED: lesson 04" if broken else "all green") in table
+
+    steps.clear()
+    monkeypatch.setattr(course.os, "cpu_count", lambda: 1)  # nothing gains by running beside
+    course.main(["test"])
+    assert not any(job.yields or job.log for job in steps)
+    assert sum(word in files for word in steps[-1].words.split()) == len(files)
+
+
+def test_a_job_tells_how_it_went(course: ModuleType, tmp_path: Path) -> None:
+    code = "import os; print(os.environ['WORD']); sum(range(10**6)); raise SystemExit(3)"
+    step = course.Step("try", [sys.executable, "-c", code], {"WORD": "hello"})
+    log = tmp_path / "logs" / "try.txt"
+    ran = course.Job(step, log, yields=True).wait()
+    assert (ran.name, ran.code) == ("try", 3) and ran.took > 0
+    assert ran.computing > 0 or not hasattr(course.os, "wait4")
+    assert log.read_text().strip() == "hello"
+
+
+def test_commands_may_keep_bytecode(course: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    """pip does not compile here, so where it is forbidden every process compiles torch again."""
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    assert "PYTHONDONTWRITEBYTECODE" not in course.environment()
+    assert "--no-compile" in course.PIP_INSTALL
 
 
 def test_make_and_ci_only_alias_the_script(course: ModuleType) -> None:

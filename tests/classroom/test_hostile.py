@@ -23,7 +23,7 @@ from clipedu.classroom.sandbox import Limits
 
 pytestmark = [
     pytest.mark.skipif(os.name != "posix", reason="workers need POSIX"),
-    pytest.mark.timeout(400),
+    pytest.mark.timeout(900),  # beside other tests and a lesson that trains, on two slow cores
 ]
 LIMITS = Limits(call_seconds=2, wall_seconds=25, cpu_seconds=20, memory_mb=2500, processes=40)
 RIGHT = """
