@@ -3,8 +3,8 @@
 Notable:
 - what arrives goes to `NAME.part`; only a file whose SHA-256 is right gets its NAME, so that
   a file with a name is whole
-- a connection that dies leaves the part, and the next call goes on from there; a part that
-  grew into something else is thrown away
+- a connection that dies leaves the part, and the next call goes on from there, also where the
+  server did not say how much was to come; a part that grew into something else is thrown away
 - the checksum is of the *content*: packagers compress a gzip file anew, with other bytes outside
 """
 
@@ -35,11 +35,15 @@ class DownloadError(OSError):
 
 @dataclass(frozen=True)
 class Download:
-    """name: its file name here; sha256: of the content (a `.gz` unzipped, a `.tar.gz` not)."""
+    """name: its file name here; sha256: of the content (a `.gz` unzipped, a `.tar.gz` not).
+
+    size: bytes on the way, where they never change: a server need not say how many it sends
+    """
 
     name: str
     url: str
     sha256: str
+    size: int | None = None
 
     @property
     def gzipped(self) -> bool:
@@ -114,8 +118,11 @@ def _receive(file: Download, part: Path, progress: bool) -> None:
     with answer:
         if answer.status != 206:
             have = 0  # the server starts from the beginning
+        elif not answer.headers.get("Content-Range", f"bytes {have}-").startswith(f"bytes {have}-"):
+            part.unlink()  # two pieces that do not meet
+            raise OSError("the server sent another part than the one that is missing")
         length = answer.headers.get("Content-Length")
-        total = have + int(length) if length else None
+        total = have + int(length) if length else file.size
         with (
             part.open("ab" if have else "wb") as out,
             tqdm(total=total, initial=have, unit="B", unit_scale=True, desc=file.name,

@@ -4,7 +4,8 @@ Notable:
 - photographs are far from anything that a model of icons saw: expect little, and see it
 - nothing is downloaded without being asked: `load_task` reads what is there, `fetch_task` and
   `clipedu tasks --download` get it, checked by SHA-256 before it is used (`downloads`)
-- the original binary formats are read, never a pickle
+- the original binary formats are read, in memory: no pickle is opened (CIFAR-10's usual "Python
+  version" is one, and opening a pickle runs what is in it), no archive is unpacked to a disk
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 import gzip
 import os
 import tarfile
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -51,13 +53,16 @@ FILES: dict[str, tuple[Download, ...]] = {
             "cifar-10-binary.tar.gz",
             "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz",
             "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd",
+            size=170_052_171,
         ),
     ),
 }
 _HOW = {
     "fashion_mnist": "On Debian and Ubuntu `apt install dataset-fashion-mnist` puts it in place. ",
-    "cifar10": "",
+    "cifar10": "The archive is the binary version, 170 MB; the Python version is a pickle. ",
 }
+_CIFAR_TEST = "cifar-10-batches-bin/test_batch.bin"
+_CIFAR_ROW = 1 + 3 * 32 * 32  # bytes: a label, then the red, the green and the blue plane
 
 
 def data_folders() -> list[Path]:
@@ -112,21 +117,42 @@ def _fashion_mnist(size: int) -> Task:
 def _cifar10(size: int) -> Task:
     """10,000 photographs, 32 x 32, colour, ten classes (Krizhevsky 2009)."""
     (archive,) = _paths("cifar10")
-    with tarfile.open(archive) as tar:
-        file = tar.extractfile("cifar-10-batches-bin/test_batch.bin")
-        assert file is not None  # the checksum says it is there
-        rows = np.frombuffer(file.read(), np.uint8).reshape(-1, 1 + 3 * 32 * 32).copy()
-    pictures = torch.from_numpy(rows[:, 1:].reshape(-1, 3, 32, 32)).float() / 255
+    pixels, labels = read_cifar(archive)
+    pictures = torch.from_numpy(pixels).float() / 255  # (10000, 3, 32, 32)
     return Task(
         name="cifar10",
         pictures=resized(pictures, size),
-        labels=torch.from_numpy(rows[:, 0]).long(),
+        labels=torch.from_numpy(labels).long(),
         class_names=list(CIFAR_CLASSES),
         templates=["{}"],
         source="CIFAR-10 test set: photographs, never in training",
         context=["an icon of {}", "an emoji of {}", "a filled icon of {}"],
         offline=False,
     )
+
+
+def read_cifar(archive: Path) -> tuple[np.ndarray, np.ndarray]:
+    """CIFAR-10's test pictures (N, 3, 32, 32) and labels (N,), uint8, from the binary archive.
+
+    Read in memory. Raises ValueError for a file that is not this archive, or is cut off.
+    """
+    try:
+        with tarfile.open(archive) as tar:
+            file = tar.extractfile(_CIFAR_TEST)  # None for a folder or a device of this name
+            data = b"" if file is None else file.read()
+    except KeyError:
+        raise ValueError(
+            f"{archive} holds no {_CIFAR_TEST}: the binary version of CIFAR-10 is needed "
+            "(cifar-10-binary.tar.gz), not the one for Python or MATLAB."
+        ) from None
+    except (tarfile.TarError, OSError, EOFError, zlib.error) as error:
+        raise ValueError(f"{archive} is no archive, or is cut off: {error}.") from error
+    if not data or len(data) % _CIFAR_ROW:
+        raise ValueError(
+            f"{archive}: {_CIFAR_TEST} has {len(data):,} bytes, no multiple of {_CIFAR_ROW:,}."
+        )
+    rows = np.frombuffer(data, np.uint8).reshape(-1, _CIFAR_ROW)
+    return rows[:, 1:].reshape(-1, 3, 32, 32).copy(), rows[:, 0].copy()
 
 
 def read_idx(path: Path) -> np.ndarray:

@@ -201,6 +201,37 @@ def test_cifar10_is_read_from_its_binary(no_photos: Path, monkeypatch: pytest.Mo
 
 
 @pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("cifar-10-batches-bin/test_batch.bin", b"x" * 3074, "3,074 bytes, no multiple of 3,073"),
+        ("cifar-10-batches-bin/test_batch.bin", b"", "0 bytes"),
+        ("cifar-10-batches-py/test_batch", b"a pickle", "binary version.*not the one for Python"),
+        (None, b"no archive at all", "is no archive, or is cut off"),
+    ],
+)
+def test_archives_that_are_not_cifar10(
+    tmp_path: Path, name: str | None, content: bytes, message: str
+) -> None:
+    import io
+    import tarfile
+
+    path = tmp_path / "cifar-10-binary.tar.gz"
+    if name is None:
+        path.write_bytes(content)
+    else:
+        with tarfile.open(path, "w:gz") as tar:
+            entry = tarfile.TarInfo(name)
+            entry.size = len(content)
+            tar.addfile(entry, io.BytesIO(content))
+    with pytest.raises(ValueError, match=message):
+        photos.read_cifar(path)
+    if name is not None:
+        path.write_bytes(path.read_bytes()[:-20])
+        with pytest.raises(ValueError, match="cut off|binary version|bytes"):
+            photos.read_cifar(path)
+
+
+@pytest.mark.parametrize(
     ("content", "message"),
     [
         (b"", "no idx file"),
