@@ -7,7 +7,9 @@ Columns: value and its 95 % interval with the task's own prompts; p: could answe
 of their pictures do as well (permutation test; with 24 tasks p < 0.002 counts); bare, context,
 ensemble, by_probability: the same pictures asked with the bare name, with the task's context, with
 all forms of training captions averaged as embeddings, and as probabilities; photo: with the paper's
-"a photo of a {}.". supervised: a baseline trained on labels, empty until there is one.
+"a photo of a {}.". supervised: a linear probe on a tower that was trained with labels, measured
+on pictures that it did not learn from; taken from clipedu/assets/baseline.csv, so
+`benchmarks/baseline.py` comes first; empty for a task that is not in it.
 """
 
 from __future__ import annotations
@@ -38,6 +40,7 @@ from clipedu.evaluation import (
     template_embeddings,
     zero_shot_by_probability,
 )
+from clipedu.evaluation.records import read_record
 from clipedu.evaluation.zeroshot import count, similarities, top_classes
 from clipedu.files import write_whole
 from clipedu.models import CLIP
@@ -52,6 +55,15 @@ FIELDS = (
     "task,pictures,classes,seen,metric,value,low,high,chance,p,above_chance,"
     "bare,context,ensemble,by_probability,photo,supervised,source"
 ).split(",")
+
+
+def supervised() -> dict[str, float]:
+    """By task: the baseline's accuracy with labels, where it was measured."""
+    try:
+        rows = read_record("baseline")
+    except FileNotFoundError:
+        return {}
+    return {row["task"]: round(float(row["supervised_probe"]), 4) for row in rows}
 
 
 _TEXTS: dict[tuple[str, ...], torch.Tensor] = {}
@@ -126,16 +138,17 @@ def as_markdown(rows: list[dict[str, Any]], about: dict[str, Any]) -> str:
         return "" if row[name] == "" else f"{100 * (row[name] - row['bare']):+.1f}"
 
     lines = [
-        "| task | pictures | classes | chance | accuracy | 95 % interval | above chance | context "
-        "| ensemble | seen in training |",
-        "|---|--:|--:|--:|--:|--:|---|--:|--:|---|",
+        "| task | pictures | classes | chance | accuracy | 95 % interval | above chance "
+        "| with labels | context | ensemble | seen in training |",
+        "|---|--:|--:|--:|--:|--:|---|--:|--:|--:|---|",
     ]
     for row in rows:
         name = row["task"] + ("" if row["metric"] == "top1" else " (per class)")
         lines.append(
             f"| {name} | {row['pictures']:,} | {row['classes']} | {percent(row['chance'])} "
             f"| **{percent(row['value'])}** | {percent(row['low'])} to {percent(row['high'])} "
-            f"| {row['above_chance']} | {gain(row, 'context')} | {gain(row, 'ensemble')} "
+            f"| {row['above_chance']} | {percent(row['supervised']) if row['supervised'] else ''} "
+            f"| {gain(row, 'context')} | {gain(row, 'ensemble')} "
             f"| {row['seen']} |"
         )
     above = [row for row in rows if row["above_chance"] == "yes"]
@@ -170,9 +183,11 @@ def main() -> None:
     args = parser.parse_args()
     model, tokenizer, _ = load_pretrained(args.checkpoint)
     rows, missing, start = [], [], time.process_time()
+    labelled = supervised()
     for name in tqdm(args.tasks, "tasks"):
         try:
-            rows.append(measure(model, tokenizer, load_task(name, model.config.vision.resolution)))
+            task = load_task(name, model.config.vision.resolution)
+            rows.append(measure(model, tokenizer, task) | {"supervised": labelled.get(name, "")})
         except TaskUnavailable:
             missing.append(name)
     about = {

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
@@ -64,7 +65,7 @@ class ZeroShotResult:
         """The number which the task's metric asks for."""
         return self.mean_per_class if self.metric == "mean_per_class" else self.top1
 
-    @property
+    @cached_property
     def value_interval(self) -> tuple[float, float]:
         """95 % for `value`: exact for top1, a seeded bootstrap over pictures for mean per class."""
         if self.metric == "top1":
@@ -74,8 +75,8 @@ class ZeroShotResult:
 
     @property
     def above_chance(self) -> bool:
-        """Whether the whole interval lies above blind guessing."""
-        return self.interval[0] > self.chance
+        """Whether the whole interval of `value` lies above blind guessing."""
+        return self.value_interval[0] > self.chance
 
     def confusions(self, count: int = 10) -> list[tuple[str, str, int]]:
         """The commonest errors: (right class, predicted class, how often), commonest first."""
@@ -92,7 +93,9 @@ class ZeroShotResult:
             "top1": self.top1,
             "top5": self.top5,
             "mean_per_class": self.mean_per_class,
+            "value": self.value,
             "interval": list(self.interval),
+            "value_interval": list(self.value_interval),
             "chance": self.chance,
             "metric": self.metric,
             "templates": self.templates,
@@ -100,10 +103,11 @@ class ZeroShotResult:
         }
 
     def __str__(self) -> str:
-        low, high = self.interval
-        return (
-            f"{self.task}: {self.top1:.1%} top-1 ({low:.1%} to {high:.1%}), {self.top5:.1%} top-5; "
-            f"{len(self.class_names)} classes, {self.n} pictures, chance {self.chance:.1%}"
+        low, high = self.value_interval
+        kind = "top-1" if self.metric == "top1" else "mean per class"
+        return (  # two lines: one would not fit on a printed page
+            f"{self.task}: {self.value:.1%} {kind} ({low:.1%} to {high:.1%}), {self.top5:.1%} top-5"
+            f"\n  {len(self.class_names)} classes, {self.n} pictures, chance {self.chance:.1%}"
         )
 
 

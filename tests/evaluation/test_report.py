@@ -4,6 +4,7 @@ import dataclasses
 import json
 
 import pytest
+import torch
 
 from clipedu.evaluation import Task, as_dict, as_markdown, as_text, evaluate, zero_shot
 from clipedu.models import CLIP
@@ -41,6 +42,21 @@ def test_tables(model: CLIP, tokenizer: Tokenizer, task: Task) -> None:
     assert markdown[2] == "| lucide | 4 | 12 | 66.0 % | 60.3 to 71.4 | 82.8 % | 25.0 % |"
     assert markdown[3].startswith("| digits \\* |") and markdown[5].startswith("\\*")
     assert "*" not in as_text({"lucide": result}) + as_markdown({"lucide": result})
+
+
+def test_unequal_classes_are_averaged_as_the_paper_does(
+    model: CLIP, tokenizer: Tokenizer, task: Task
+) -> None:
+    result = zero_shot(model, tokenizer, dataclasses.replace(task, metric="mean_per_class"))
+    rare = dataclasses.replace(
+        result, top1=0.9, interval=(0.8, 0.95), per_class=torch.tensor([1.0, 0.5, 0.0])
+    )
+    assert rare.value == 0.5 and rare.above_chance == (rare.value_interval[0] > rare.chance)
+    row = as_text({"groups": rare}).splitlines()[1]
+    assert row.startswith("groups (per class)") and "50.0 %" in row and "90.0 %" not in row
+    assert str(rare).startswith(f"{task.name}: 50.0% mean per class (")
+    assert max(map(len, str(rare).splitlines())) <= 76
+    assert rare.to_dict()["value"] == 0.5
 
 
 @pytest.mark.parametrize("tasks", [[], "lucide", ["lucid"], ["digits", "digits"]])
