@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from clipedu.classroom import catalogue, specs, state
 from clipedu.classroom.catalogue import Entry
+from clipedu.classroom.prose import prose_html
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class Note:
 
     def _repr_html_(self) -> str:
         parts = (
-            [f'<p style="white-space:pre-wrap;max-width:52em">{html.escape(self.text)}</p>']
+            [f'<p style="white-space:pre-wrap;max-width:52em">{prose_html(self.text)}</p>']
             if self.text
             else []
         )
@@ -125,33 +126,41 @@ def reset(exercise_id: str) -> Note:
     return Note(f"{text} {message}".strip(), found.stub)
 
 
-def progress() -> Note:
-    """Where you stand: one line per exercise of the course, and the points so far."""
+def progress(lesson: str | int | None = None) -> Note:
+    """Where you stand: one line per exercise, and the points so far.
+
+    lesson: of this lesson alone, as "04" or 4; of the whole course without one.
+    """
     try:
-        known = catalogue.entries()
+        known = list(catalogue.entries().values())
     except FileNotFoundError as error:
         return Note(str(error))
+    where = ""
+    if lesson is not None:
+        wanted = str(lesson).strip().partition(".")[0].zfill(2)
+        lessons = dict.fromkeys(item.id.partition(".")[0] for item in known)
+        if wanted not in lessons:
+            return Note(f"No lesson {lesson!r} has exercises. These have: {', '.join(lessons)}.")
+        known = [item for item in known if item.id.startswith(f"{wanted}.")]
+        where = f" in lesson {wanted}"
     done, message = state.load()
     rows = [("exercise", "title", "state", "points", "hints used", "attempts")]
-    points = 0.0
-    for item in known.values():
+    for item in known:
         entry = done.get(item.id, state.Progress())
-        points += item.points if entry.passed else 0
-        by_hand = f"{item.points:g}, by hand"
         score = f"{item.points if entry.passed else 0:g} of {item.points:g}"
-        score = by_hand if item.kind == "investigate" else score
         rows.append(
             (
                 item.id,
                 item.title,
                 _in_words(item, entry),
-                score,
+                f"{item.points:g}, by hand" if item.kind == "investigate" else score,
                 str(entry.hints),
                 str(entry.attempts),
             )
         )
-    total = sum(item.points for item in known.values() if item.kind != "investigate")
-    text = f"{points:g} of {total:g} points, counting exercises that a check can judge."
+    points = sum(item.points for item in known if done.get(item.id, state.Progress()).passed)
+    total = sum(item.points for item in known if item.kind != "investigate")
+    text = f"{points:g} of {total:g} points{where}, counting exercises that a check can judge."
     return Note(f"{text} {message}".strip(), rows=tuple(rows))
 
 

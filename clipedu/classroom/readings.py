@@ -106,7 +106,7 @@ def _offset(pairs: list[tuple[Tensor, Tensor]], tolerance: float) -> tuple[str, 
         return (
             "the result is off by a constant amount",
             f"The result is {abs(amount):.3g} too {'large' if amount > 0 else 'small'}, "
-            "whatever the inputs.",
+            f"{_tried(len(pairs))}.",
         )
     return None
 
@@ -167,7 +167,7 @@ def _multiple(
     ):
         return (
             "the result is off by a constant factor",
-            f"The result is {factors[0]:.3g} times what it should be, whatever the inputs.",
+            f"The result is {factors[0]:.3g} times what it should be, {_tried(len(pairs))}.",
         )
     return None
 
@@ -249,6 +249,11 @@ def _unstable(subject: Subject, record: Record, tolerance: float) -> tuple[str, 
     if again.error is None and difference(again.value, record.got.value, tolerance):
         return "the result changes from call to call", "The same inputs gave two different results."
     return None
+
+
+def _tried(trials: int) -> str:
+    """How much was seen: a few inputs say nothing about all inputs."""
+    return f"for all {trials} inputs that were tried" if trials > 1 else "for the input tried"
 
 
 def _close(got: Tensor, want: Tensor, tolerance: float) -> bool:

@@ -10,10 +10,11 @@ reference value: what it says can be shown to anybody.
 
 from __future__ import annotations
 
-import html
 import textwrap
 from dataclasses import dataclass
 from typing import Any
+
+from clipedu.classroom.prose import prose_html
 
 STATUSES = ("passed", "failed", "not attempted", "timeout", "crashed", "error")
 _COLOURS = {
@@ -123,13 +124,13 @@ class Report:
         colour, mark = _COLOURS[self.status], _MARKS.get(self.status, "!")
         first, *rest = self.lines()
         body = "".join(
-            f'<p style="margin:0.4em 0 0 0;white-space:pre-wrap">{html.escape(line)}</p>'
+            f'<p style="margin:0.4em 0 0 0;white-space:pre-wrap">{prose_html(line)}</p>'
             for line in rest
         )
         return (
             f'<div role="status" style="border-left:4px solid {colour};padding:0.5em 0.8em;'
             f'margin:0.3em 0;max-width:52em"><strong><span aria-hidden="true">{mark} </span>'
-            f"{html.escape(first)}</strong>{body}</div>"
+            f"{prose_html(first)}</strong>{body}</div>"
         )
 
     def to_dict(self) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from typing import Any
 
 from clipedu.classroom.assignment import Assignment
 from clipedu.classroom.gradebook import STATUSES, Result, file_name
+from clipedu.classroom.prose import prose_html
 from clipedu.files import write_whole
 
 STYLE = (
@@ -204,7 +205,7 @@ def student_page(assignment: Assignment, result: Result) -> str:
     ]
     if result.status == "unreadable":
         parts.append(f"<p>{_text(result.message)}</p>")
-    parts += [f"<p>{_text(remark)}</p>" for remark in result.remarks]
+    parts += [f"<p>{prose_html(remark)}</p>" for remark in result.remarks]
     parts += [report._repr_html_() for report in result.reports]
     for question in assignment.questions:
         if question.by_hand:
@@ -226,8 +227,8 @@ def class_page(assignment: Assignment, results: list[Result]) -> str:
     rows = [
         f'<tr><th scope="row"><a href="students/{html.escape(file_name(r.student), quote=True)}'
         f'.html">{_text(r.student)}</a></th>'
-        f"<td>{r.points:g} of {r.max_points:g}</td><td>{_text(r.status)}</td><td>{_text(r.message)}"
-        "</td>"
+        f"<td>{r.points:g} of {r.max_points:g}</td><td>{_text(r.status)}</td>"
+        f"<td>{prose_html(r.message)}</td>"
         f"<td>{_text('; '.join(r.suspicions))}</td></tr>"
         for r in results
     ]

@@ -86,6 +86,15 @@ def test_progress_counts_points_of_checked_exercises() -> None:
     assert 'role="status"' in html and html.count('<th scope="col"') == 6
 
 
+@pytest.mark.parametrize("lesson", ["90", 90, "90.2"])
+def test_progress_of_one_lesson(lesson: str | int) -> None:
+    check("90.1", 4.16)
+    note = progress(lesson)
+    assert repr(note).startswith("1 of 8 points in lesson 90, ")
+    assert note.rows[1:] == progress().rows[1:]  # this course has one lesson
+    assert "No lesson '04' has exercises. These have: 90." in repr(progress("04"))
+
+
 def test_reset_forgets_and_shows_the_stub() -> None:
     check("90.1", 4.16)
     hint("90.1")

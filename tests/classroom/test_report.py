@@ -56,6 +56,13 @@ def test_html_is_a_status_with_the_same_words_and_no_markup_from_texts() -> None
     assert " ".join(repr(FAILED).split()) in " ".join(reader.words.split())
 
 
+def test_code_is_code_in_a_page_and_backticks_in_a_terminal() -> None:
+    report = Report("03.2", "failed", "`f`", message="Is `a < b`?\nA lone ` stays.")
+    page = report._repr_html_()
+    assert "<code>a &lt; b</code>?\nA lone ` stays." in page and "(<code>f</code>)" in page
+    assert "Is `a < b`?" in repr(report)
+
+
 def test_every_status_has_a_card() -> None:
     for status in STATUSES:
         assert f": {status}," in Report("03.1", status)._repr_html_()
