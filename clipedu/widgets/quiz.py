@@ -193,6 +193,9 @@ class Quiz(ipywidgets.VBox):
             self.words.value = "<p role='status'>Done. Beneath: you and CLIP.</p>"
             self.picture.value = picture_html(marks_figure(who), words)
 
+    def __repr__(self) -> str:
+        return f"quiz: {len(self.quiz)} pictures, you and CLIP (it needs a running notebook)"
+
 
 def quiz(model: CLIP, tokenizer: Tokenizer, n: int = 30, seed: int = 0) -> Quiz:
     """The widget: `n` questions, the model's answers to the same ones kept until you have yours."""

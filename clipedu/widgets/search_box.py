@@ -156,7 +156,7 @@ class SearchBox(ipywidgets.VBox):
         self._filling = False
 
     def __repr__(self) -> str:
-        return "search box: words or a picture, over all pictures (it needs a running notebook)"
+        return "search box: asks with words or a picture (it needs a running notebook)"
 
 
 def search_box(index: PictureIndex, query: str = "") -> SearchBox:

@@ -224,9 +224,7 @@ class SimilarityExplorer(ipywidgets.VBox):
         self.words.value = f'<p role="status">{html.escape(said)}</p>'
 
     def __repr__(self) -> str:
-        return (
-            "similarity explorer: pairs, first pair, scale and view (it needs a running notebook)"
-        )
+        return "similarity explorer: pairs, scale and view (it needs a running notebook)"
 
 
 def similarity_explorer(

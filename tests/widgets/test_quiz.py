@@ -47,6 +47,7 @@ def test_marks_count_what_is_answered(questions: list[Question]) -> None:
 
 def test_a_student_answers_and_sees_both(questions: list[Question]) -> None:
     widget = Quiz(questions, [q.right for q in questions])
+    assert repr(widget) == "quiz: 6 pictures, you and CLIP (it needs a running notebook)"
     assert "Picture 1 of 6" in widget.words.value and "alt=" in widget.picture.value
     assert "CLIP" not in widget.result.value  # its answers are kept until you have yours
     first = widget.picture.value
