@@ -234,6 +234,15 @@ PRESETS: dict[str, CLIPConfig] = {
         text=_SMALL_TEXT,
         activation="gelu",
     ),
+    # what the shipped checkpoint is: it looks at full resolution first, and with more blocks
+    "laptop_deep": CLIPConfig(
+        embed_dim=192,
+        vision=ResNetConfig(
+            32, layers=(1, 2, 2, 1), width=32, heads=4, stem="small", block="basic"
+        ),
+        text=_SMALL_TEXT,
+        activation="gelu",
+    ),
     "laptop_vit": CLIPConfig(
         embed_dim=192,
         vision=ViTConfig(32, patch=8, width=192, layers=4, heads=4),

@@ -16,9 +16,9 @@ def test_presets_survive_json(name):
 def test_presets_are_the_ones_promised():
     paper = {"RN50", "RN101", "RN50x4", "RN50x16", "RN50x64"}
     paper |= {"ViT-B/32", "ViT-B/16", "ViT-L/14", "ViT-L/14@336px"}
-    assert set(PRESETS) == {"tiny", "laptop", "laptop_vit"} | paper
+    assert set(PRESETS) == {"tiny", "laptop", "laptop_deep", "laptop_vit"} | paper
     assert all(PRESETS[name].activation == "quick_gelu" for name in paper)
-    for name in ("tiny", "laptop", "laptop_vit"):
+    for name in ("tiny", "laptop", "laptop_deep", "laptop_vit"):
         assert PRESETS[name].vision.resolution == 32
         assert PRESETS[name].text.context_length == 32
 
