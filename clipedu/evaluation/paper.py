@@ -2,7 +2,7 @@
 
 Notable:
 - a table is a list of rows with typed columns; a missing column or file is an error that says which
-- a printed label stays as printed, also where it does not fit the tables (`MISFITS`); what is
+- a printed label stays as printed, also where it does not fit the tables (`paper_misfits`); what is
   recomputed stands beside it in a column of its own
 - what the paper does not print (the points of its Figures 2, 6, 9, 10, 12, 15 and 17) is not here
 """
@@ -15,13 +15,32 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from clipedu.evaluation.paper_lines import BASELINES, CAFFERESNET101, TESTBED_CITATION, BaselineLine
+from clipedu.evaluation.paper_misfits import MISFITS, Misfit
+
+__all__ = [
+    "BASELINES",
+    "CAFFERESNET101",
+    "CITATION",
+    "DATASETS",
+    "FOLDER",
+    "KORNBLITH12",
+    "MISFITS",
+    "SCHEMAS",
+    "TESTBED_CITATION",
+    "BaselineLine",
+    "Misfit",
+    "PaperDataError",
+    "PaperTable",
+    "Schema",
+    "Value",
+    "load_paper_table",
+    "read_csv",
+]
+
 CITATION = (
     "Radford et al. 2021, Learning Transferable Visual Models From Natural Language Supervision, "
     "arXiv 2103.00020v1"
-)
-TESTBED_CITATION = (
-    "Taori et al. 2020, Measuring Robustness to Natural Distribution Shifts in Image "
-    "Classification, arXiv 2007.00644, with the testbed's published accuracies"
 )
 FOLDER = Path(__file__).resolve().parent.parent / "assets" / "paper"
 
@@ -219,109 +238,3 @@ def _typed(cell: str, key: str, schema: Schema, path: Path, line: int) -> Value:
         raise PaperDataError(
             f"{path.name}, line {line}, column {key}: {cell!r} is not a number."
         ) from None
-
-
-@dataclass(frozen=True)
-class Misfit:
-    """Where the paper's print does not agree with itself, and what this course does about it."""
-
-    what: str
-    printed: str
-    found: str
-    use: str
-
-
-MISFITS = (
-    Misfit(
-        "Figure 5, UCF101",
-        "+7.7",
-        "Tables 11 and 10: 76.9 - 71.2 = +5.7",
-        "the bar's label as printed; sums are computed from the tables",
-    ),
-    Misfit(
-        "Figure 5, KITTI",
-        "-34.0",
-        "Tables 11 and 10: 21.9 - 67.1 = -45.2",
-        "the bar's label as printed; sums are computed from the tables",
-    ),
-    Misfit(
-        "Figure 11, wins over Noisy Student",
-        "21 of 27",
-        "21 against EfficientNet-L2-475; 20 and one tie (STL10) against L2-800, which the printed "
-        "bars belong to",
-        "both counts, each with its model",
-    ),
-    Misfit(
-        "Figure 8, correlation and slope",
-        "r 0.82, slope 1.28, 5 datasets within 3 points",
-        "from the tables r 0.81, slope 1.32, 4 datasets (Caltech101 is 3.2 points off)",
-        "the printed numbers as printed, ours as computed",
-    ),
-    Misfit("Table 9, classes of Food101", "102", "the dataset has 101", "101"),
-    Misfit(
-        "Figure 13, ImageNet-A of zero-shot CLIP",
-        "77.1",
-        "Table 16 prints 77.2",
-        "the number with its place",
-    ),
-    Misfit(
-        "Figure 13, ResNet-101",
-        "76.2 on ImageNet",
-        "the testbed's cafferesnet101 (76.20), not torchvision's (77.37)",
-        "cafferesnet101",
-    ),
-)
-
-
-@dataclass(frozen=True)
-class BaselineLine:
-    """logit(accuracy under shift) = a * logit(accuracy on ImageNet) + b, over standard models.
-
-    r: correlation of the logits; models: how many. Fitted on the testbed's models that were
-    trained on ImageNet alone (Taori et al. 2020; see `TESTBED_CITATION`).
-    """
-
-    shift: str
-    a: float
-    b: float
-    r: float
-    models: int
-
-    def predict(self, percent: float) -> float:
-        """ImageNet accuracy -> accuracy to expect under the shift, both in percent, 0 < x < 100.
-
-        Raises ValueError outside: the logit of 0 and of 1 is infinite.
-        """
-        if not 0 < percent < 100:
-            raise ValueError(f"An accuracy between 0 and 100 percent is needed; got {percent}.")
-        logit = math.log(percent / (100 - percent))
-        return 100 / (1 + math.exp(-(self.a * logit + self.b)))
-
-    def effective_robustness(self, percent: float, shifted: float) -> float:
-        """Points above what ImageNet accuracy predicts (Taori et al. 2020): shifted - predicted."""
-        return shifted - self.predict(percent)
-
-
-BASELINES = {
-    line.shift: line
-    for line in (
-        BaselineLine("ImageNetV2", 0.911, -0.481, 0.998, 85),
-        BaselineLine("ImageNet-Sketch", 1.071, -2.370, 0.932, 85),
-        BaselineLine("ImageNet-R", 0.912, -1.600, 0.937, 80),
-        BaselineLine("ObjectNet", 1.199, -2.024, 0.970, 85),
-        BaselineLine("ImageNet-A", 3.052, -6.292, 0.879, 84),
-        BaselineLine("average of 7", 0.860, -2.077, 0.981, 80),
-    )
-}
-
-# The testbed's row of the ResNet-101 in Figure 13: (ImageNet on the shift's classes, the shift),
-# percent; for the two video sets the mean of PM0 and PM10. Taori et al. 2020.
-CAFFERESNET101 = {
-    "ImageNetV2": (76.20, 64.30),
-    "ImageNet-A": (91.94, 2.65),
-    "ImageNet-R": (92.20, 37.72),
-    "ObjectNet": (78.10, 32.58),
-    "ImageNet-Sketch": (76.20, 25.21),
-    "ImageNet-Vid": (98.52, (68.98 + 52.93) / 2),
-    "Youtube-BB": (98.77, (58.18 + 44.29) / 2),
-}
