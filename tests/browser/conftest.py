@@ -147,6 +147,14 @@ def page(browser: Any, lab: tuple[str, Path]) -> Iterator[Any]:
     assert elsewhere == []
 
 
+# A question of our own to the kernel. Questions are answered in the order in which they were asked,
+# and their answers shown in the order in which they come: what was asked before it, stands.
+ASK_LAST = """async () => {
+  const { kernel } = window.jupyterapp.shell.currentWidget.sessionContext.session;
+  await kernel.requestExecute({ code: "", silent: true }).done;
+}"""
+
+
 class Lesson:
     """A lesson that was run in the page, up to its last widget."""
 
@@ -160,18 +168,32 @@ class Lesson:
         found.scroll_into_view_if_needed()
         return found
 
+    def settle(self) -> None:
+        """Waits until everything that was done in the page so far has its answer there.
+
+        Twice, because a widget keeps a change back while its last one is under way.
+        """
+        for _ in range(2):
+            self.page.evaluate(ASK_LAST)
+
     def changes(self, thing: Any, act: Callable[[], object]) -> str:
         """Does something and waits until `thing` (a picture or a text) is another; what it is then.
 
-        An HTML widget makes its picture anew, so it is looked up again each time.
+        No answer to what was done before can pass for the change, nor the first of several answers
+        for the last. An HTML widget makes its picture anew, so it is looked up again each time.
         """
         read = "e => e.src || e.textContent"
+        self.settle()
         before = thing.evaluate(read)
         act()
-        return self.wait(lambda: thing.evaluate(read), lambda now: now != before)
+        self.wait(lambda: thing.evaluate(read), lambda now: now != before)
+        self.settle()
+        return str(thing.evaluate(read))
 
     def says(self, thing: Any, words: str) -> str:
-        """Waits until the text of `thing` holds these words; the text."""
+        """Waits until the text of `thing` holds these words, as the answer to what was done last;
+        the text."""
+        self.settle()
         return self.wait(thing.inner_text, lambda now: words in now)
 
     def wait(self, read: Callable[[], str], enough: Callable[[str], bool]) -> str:
