@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -62,6 +63,58 @@ def ink(rgba: torch.Tensor) -> torch.Tensor:
     return pixels[:, 3:] * (1 - pixels[:, :3])  # (N, 3, S, S)
 
 
+class Luck(NamedTuple):
+    """What chance has in store for N pictures; a picture is changed by its own row alone.
+
+    common (N, 10), erase (N, 5), apart (N,) in 0..1, and knots (N, 2, 4, 4), normal; the last three
+    hold zeros where an :class:`Augmentation` does not ask for them.
+    """
+
+    common: torch.Tensor
+    erase: torch.Tensor
+    apart: torch.Tensor
+    knots: torch.Tensor
+
+    def of(self, part: slice) -> Luck:
+        """The rows of some of the pictures."""
+        return Luck(*(rows[part] for rows in self))
+
+
+def is_coloured(ink: torch.Tensor) -> torch.Tensor:
+    """(N, 3, S, S) ink -> (N,) bool: whether its three colours differ anywhere."""
+    return (ink[:, :1] - ink[:, 1:]).abs().amax((1, 2, 3)) > 0.05
+
+
+def draw_luck(
+    n: int,
+    generator: torch.Generator,
+    how: Augmentation,
+    coloured: torch.Tensor | None = None,
+) -> Luck:
+    """Draws for n pictures, whether or not their changes will be made here.
+
+    Args:
+        coloured: (n,) bool; then the coloured pictures draw before the black ones, as
+            :func:`augment` does. Without it each draws at its place, which needs no picture.
+    """
+    common = torch.rand(n, 10, generator=generator)  # one row for each picture
+    luck = Luck(common, torch.zeros(n, 5), torch.zeros(n), torch.zeros(n, 2, 4, 4))
+    if coloured is None:
+        groups = [torch.ones(n, dtype=torch.bool)]
+    else:
+        coloured = coloured & ~_only_lines(coloured, common, how)
+        groups = [coloured, ~coloured]
+    for rows in groups:
+        count = int(rows.sum())
+        if how.erase:
+            luck.erase[rows] = torch.rand(count, 5, generator=generator)
+        if how.stretch and (how.affine or how.warp):
+            luck.apart[rows] = torch.rand(count, generator=generator)
+        if how.warp:
+            luck.knots[rows] = torch.randn(count, 2, 4, 4, generator=generator)
+    return luck
+
+
 def augment(ink: torch.Tensor, generator: torch.Generator, how: Augmentation) -> torch.Tensor:
     """Changes a batch of ink, each picture by its own draw.
 
@@ -71,18 +124,26 @@ def augment(ink: torch.Tensor, generator: torch.Generator, how: Augmentation) ->
     Returns:
         (N, 3, S, S) float in 0..1: **pictures** (white is 1), not ink.
     """
-    luck = torch.rand(len(ink), 10, generator=generator)  # one row for each picture
-    coloured = (ink[:, :1] - ink[:, 1:]).abs().amax((1, 2, 3)) > 0.05  # (N,)
+    return change(ink, draw_luck(len(ink), generator, how, is_coloured(ink)), how)
+
+
+def change(ink: torch.Tensor, luck: Luck, how: Augmentation) -> torch.Tensor:
+    """:func:`augment` with luck that is drawn already: (N, 3, S, S) ink -> pictures.
+
+    A part of a batch with its part of the luck gives that part of the pictures, to the last bit.
+    """
+    coloured = is_coloured(ink)  # (N,)
     if how.lines:
-        chosen = coloured & (luck[:, 0] < how.lines)
+        chosen = _only_lines(coloured, luck.common, how)
         ink = torch.where(chosen[:, None, None, None], _dark_lines(ink), ink)
         coloured = coloured & ~chosen
     pictures = torch.empty_like(ink)
     # Black pictures have three equal channels: changing one of them is a third of the work.
     for rows, channels in ((coloured, 3), (~coloured, 1)):
-        changed = _change(ink[rows, :channels], luck[rows], generator, how)
+        own = Luck(*(draws[rows] for draws in luck))
+        changed = _change(ink[rows, :channels], own, how)
         if channels == 1:
-            inverted = luck[rows, 1] < how.invert
+            inverted = own.common[:, 1] < how.invert
             changed = torch.where(inverted[:, None, None, None], changed, 1 - changed)
         else:
             changed = 1 - changed
@@ -90,24 +151,27 @@ def augment(ink: torch.Tensor, generator: torch.Generator, how: Augmentation) ->
     return pictures.clamp_(0, 1)
 
 
-def _change(
-    ink: torch.Tensor, luck: torch.Tensor, generator: torch.Generator, how: Augmentation
-) -> torch.Tensor:
-    """(n, C, S, S) ink -> the same, changed; `luck` is (n, 10) in 0..1."""
+def _only_lines(coloured: torch.Tensor, common: torch.Tensor, how: Augmentation) -> torch.Tensor:
+    """(N,) bool: colour pictures of which only the dark lines are left."""
+    return coloured & (common[:, 0] < how.lines)
+
+
+def _change(ink: torch.Tensor, luck: Luck, how: Augmentation) -> torch.Tensor:
+    """(n, C, S, S) ink -> the same, changed."""
     if not len(ink):
         return ink
-    ink = ink.clone()
-    _on(ink, luck[:, 2] < how.outline, _outline)
-    _on(ink, luck[:, 3] < how.thicken, _thicken)
-    _on(ink, luck[:, 3] > 1 - how.thin, _thin)  # the other end of the same draw: never both
-    _on(ink, luck[:, 4] < how.flip, lambda part: part.flip(-1))
+    ink, common = ink.clone(), luck.common
+    _on(ink, common[:, 2] < how.outline, _outline)
+    _on(ink, common[:, 3] < how.thicken, _thicken)
+    _on(ink, common[:, 3] > 1 - how.thin, _thin)  # the other end of the same draw: never both
+    _on(ink, common[:, 4] < how.flip, lambda part: part.flip(-1))
     if how.erase:
-        ink = _erase(ink, torch.rand(len(ink), 5, generator=generator), how.erase)
+        ink = _erase(ink, luck.erase, how.erase)
     if not (how.affine or how.warp):
         return ink
-    grid = _affine_grid(ink, luck[:, 5:9], luck[:, 9] < how.affine, generator, how)
+    grid = _affine_grid(ink, common[:, 5:9], common[:, 9] < how.affine, luck.apart, how)
     if how.warp:
-        grid = grid + _warp_field(ink, generator, how.warp)
+        grid = grid + _warp_field(ink, luck.knots, how.warp)
     return F.grid_sample(ink, grid, align_corners=False)
 
 
@@ -160,7 +224,7 @@ def _affine_grid(
     ink: torch.Tensor,
     luck: torch.Tensor,
     chosen: torch.Tensor,
-    generator: torch.Generator,
+    apart: torch.Tensor,
     how: Augmentation,
 ) -> torch.Tensor:
     """(n, S, S, 2): where each pixel looks, in coordinates from -1 to 1."""
@@ -169,7 +233,7 @@ def _affine_grid(
     size = 1 / (1 + draw[:, 1] * how.scale)
     wide = tall = size
     if how.stretch:
-        apart = (torch.rand(len(ink), generator=generator) * 2 - 1) * chosen * how.stretch
+        apart = (apart * 2 - 1) * chosen * how.stretch
         wide, tall = size * torch.exp(apart / 2), size * torch.exp(-apart / 2)
     cos, sin = torch.cos(angle), torch.sin(angle)
     shift = draw[:, 2:] * how.shift * 2  # grid coordinates run from -1 to 1
@@ -179,8 +243,7 @@ def _affine_grid(
     return F.affine_grid(rows.view(-1, 2, 3), list(ink.shape), align_corners=False)
 
 
-def _warp_field(ink: torch.Tensor, generator: torch.Generator, warp: float) -> torch.Tensor:
+def _warp_field(ink: torch.Tensor, knots: torch.Tensor, warp: float) -> torch.Tensor:
     """(n, S, S, 2): a smooth shift of every pixel, from random shifts at 4 x 4 knots."""
-    knots = torch.randn(len(ink), 2, 4, 4, generator=generator) * (2 * warp)
-    field = F.interpolate(knots, ink.shape[-2:], mode="bicubic", align_corners=False)
+    field = F.interpolate(knots * (2 * warp), ink.shape[-2:], mode="bicubic", align_corners=False)
     return field.permute(0, 2, 3, 1)  # (n, S, S, 2)

@@ -14,12 +14,13 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
-from clipedu.pairs.augment import NONE, Augmentation, augment, ink
+from clipedu.pairs.augment import NONE, Augmentation, augment, change, draw_luck, ink, is_coloured
 from clipedu.pairs.captions import captions
 from clipedu.pairs.icons import FAMILIES, HELD_OUT_FAMILIES, TRAINING_FAMILIES, Icon
 from clipedu.pairs.raster import Pictures, open_pictures
@@ -64,6 +65,7 @@ class PairSet:
         if not keep.any():
             raise ValueError(f"All {len(self)} pairs are set aside: none is left to learn from.")
         rest = copy.copy(self)
+        rest.__dict__.pop("_coloured", None)  # known of the old rows
         rest.icons = [icon for icon, kept in zip(self.icons, keep, strict=True) if kept]
         rest.rgba = self.rgba[keep]
         _, rest.name_ids = np.unique(self.name_ids[keep], return_inverse=True)
@@ -99,9 +101,30 @@ class PairSet:
         rows = self.rows_at(step, n, seed)
         generator = torch.Generator().manual_seed(_mix(seed, step))
         pictures = augment(ink(torch.from_numpy(self.rgba[rows])), generator, how)
-        return pictures, captions(
-            [self.icons[i] for i in rows], np.random.default_rng((seed, step, 1))
-        )
+        return pictures, self._captions(rows, step, seed)
+
+    def part_at(
+        self, step: int, n: int, seed: int, how: Augmentation, part: slice
+    ) -> tuple[torch.Tensor, list[str]]:
+        """One rank's part of the batch: the pictures of these places, and all n captions.
+
+        Chance is drawn for the whole batch, which is cheap, and pictures are made for the part
+        alone, which is not: the parts together are the batch, to the last bit.
+        """
+        rows = self.rows_at(step, n, seed)
+        generator = torch.Generator().manual_seed(_mix(seed, step))
+        luck = draw_luck(n, generator, how, self._coloured[rows]).of(part)
+        pictures = change(ink(torch.from_numpy(self.rgba[rows[part]])), luck, how)
+        return pictures, self._captions(rows, step, seed)
+
+    def _captions(self, rows: np.ndarray, step: int, seed: int) -> list[str]:
+        return captions([self.icons[i] for i in rows], np.random.default_rng((seed, step, 1)))
+
+    @cached_property
+    def _coloured(self) -> torch.Tensor:
+        """(n,) bool, whether each picture has colours: the order of a batch's draws."""
+        pixels = torch.from_numpy(self.rgba).split(1024)
+        return torch.cat([is_coloured(ink(some)) for some in pixels])
 
     def batch(
         self, n: int, *, seed: int = 0, how: Augmentation = NONE

@@ -31,7 +31,7 @@ import torch
 from PIL import Image
 from tqdm.auto import tqdm
 
-from clipedu.pairs.augment import NONE, Augmentation, augment, ink
+from clipedu.pairs.augment import NONE, Augmentation, change, draw_luck, ink
 
 PICTURES = ("jpg", "jpeg", "png", "webp")
 #: Why a sample is left out.
@@ -130,13 +130,11 @@ class ShardPairs:
         batch, so that parts together are the batch.
         """
         rows = self.rows_at(step, n, seed)
-        rgba = np.zeros((n, self.size, self.size, 4), np.uint8)
-        for place in range(n)[part]:
-            rgba[place] = self[int(rows[place])].picture
+        rgba = np.stack([self[int(row)].picture for row in rows[part]])
         mixed = np.random.SeedSequence((seed, step, 2)).generate_state(1, np.uint64)[0]
         generator = torch.Generator().manual_seed(int(mixed >> np.uint64(1)))
-        pictures = augment(ink(torch.from_numpy(rgba)), generator, how)
-        return pictures[part], [self._caption(int(row)) for row in rows]
+        pictures = change(ink(torch.from_numpy(rgba)), draw_luck(n, generator, how).of(part), how)
+        return pictures, [self._caption(int(row)) for row in rows]
 
     def epoch(
         self, epoch: int = 0, *, seed: int = 0, part: int = 0, parts: int = 1, start: int = 0

@@ -87,9 +87,10 @@ class TokenTable:
 class Feeder:
     """Makes the batch of any step: `feeder(k)`; in a world of several ranks, this rank's part.
 
-    The parts are those of the one batch that a single process would have. So every rank makes the
-    whole batch and keeps its part, unless `pairs` has a method `part_at(step, n, seed, how, rows)`
-    that makes the pictures of these rows only (and all n captions): with many ranks it should.
+    The parts are those of the one batch that a single process would have. With a method
+    `part_at(step, n, seed, how, rows)` of `pairs` (the course's pairs and shards have it) a rank
+    makes the pictures of its rows only, and all n captions; without it, the whole batch, of which
+    it keeps its part.
     """
 
     def __init__(

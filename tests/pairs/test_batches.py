@@ -101,6 +101,22 @@ def test_batch_at_is_stateless(pairs):
     assert one[0].shape == (16, 3, 8, 8) and 0 <= one[0].min() and one[0].max() <= 1
 
 
+def test_parts_together_are_the_batch_to_the_last_bit(pairs):
+    # colour pictures draw before black ones, and every kind of change draws for itself
+    how = Augmentation(lines=0.3, outline=0.2, stretch=0.2, warp=0.05, erase=0.5, flip=0.5)
+    mixed = pairs.without([0])
+    mixed.rgba[::2, ..., :3] = 0  # every other one is black
+    mixed.part_at(0, 12, 5, how, slice(0, 12))
+    for some in (mixed, mixed.without(range(0, len(mixed), 3))):
+        pictures, words = some.batch_at(11, 12, 5, how)
+        for ranks in (1, 2, 4):
+            share = 12 // ranks
+            places = [slice(k * share, (k + 1) * share) for k in range(ranks)]
+            parts = [some.part_at(11, 12, 5, how, place) for place in places]
+            assert torch.equal(torch.cat([part for part, _ in parts]), pictures)
+            assert all(told == words for _, told in parts)
+
+
 def test_plain_batches_show_the_picture_itself(pairs):
     shown, words = pairs.batch(9, seed=2)
     rows = pairs.rows_at(0, 9, 2)

@@ -101,7 +101,7 @@ def test_every_row_once_an_epoch_whatever_the_batch(shards: ShardPairs) -> None:
 
 
 def test_parts_together_are_the_batch(shards: ShardPairs) -> None:
-    how = Augmentation(thicken=0.5, thin=0.5)
+    how = Augmentation(thicken=0.5, thin=0.5, lines=0.3, stretch=0.2, warp=0.05, erase=0.5)
     pictures, captions = shards.batch_at(4, 12, 0, how)
     assert pictures.shape == (12, 3, SIZE, SIZE) and len(captions) == 12
     assert torch.equal(pictures, shards.batch_at(4, 12, 0, how)[0])
