@@ -114,15 +114,18 @@ def sharded_siglip(
 class _Gather(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, rows: Tensor, group: Group) -> Tensor:
-        ctx.group, ctx.first, ctx.n = group, dist.get_rank(group) * len(rows), len(rows)
-        everyone = rows.new_empty((dist.get_world_size(group) * len(rows), *rows.shape[1:]))
-        dist.all_gather(_rooms(everyone, group), rows.contiguous(), group=group)
+        n, ranks = len(rows), dist.get_world_size(group)
+        ctx.group, ctx.n, ctx.first = group, n, dist.get_rank(group) * n
+        everyone = rows.new_empty((ranks * n, *rows.shape[1:]))
+        parts = _rooms(everyone, group)
+        dist.all_gather(parts, rows.contiguous(), group=group)
         return everyone
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> Any:
         total = gradients[0].contiguous().clone()
-        dist.all_reduce(total, group=ctx.group)  # what all ranks have to say about all rows
+        # what all ranks have to say about all rows
+        dist.all_reduce(total, group=ctx.group)
         return total[ctx.first : ctx.first + ctx.n], None
 
 
