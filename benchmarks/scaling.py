@@ -8,7 +8,7 @@ The series is `clipedu.training.series.SERIES`. Rows go to `clipedu/assets/scali
 lesson 09 reads, as each run ends; a run that has a row is not trained again, so the benchmark goes
 on where it was broken off. Beside it, scaling.json says machine, date, command and recipe.
 Each run has one thread, and as many run at a time as there are cores: small models leave a second
-thread idle. Seconds are of the wall, so they want a machine that does nothing else.
+thread idle. Seconds are the processor's, which an otherwise busy machine lengthens little.
 
 Errors are zero-shot. `validation_error` is of pictures set aside inside the training families, and
 is what any choice may look at. The held-out families (lucide, font_awesome, heroicons) are
@@ -87,9 +87,9 @@ def run(name: str, seed: int, steps: int | None) -> dict[str, Any]:
     pairs, validation, tokenizer, tasks = _data()
     model, counts = series_model(name), series_multiply_adds(name)
     recipe = model.recipe(steps=steps)
-    start = time.perf_counter()
+    start = time.process_time()
     result = train(recipe, seed=seed, pairs=pairs, tokenizer=tokenizer, progress=False)
-    seconds = time.perf_counter() - start
+    seconds = time.process_time() - start
     tail = [row["loss"] for row in result.history[-20:]]
     errors = {
         task.name: 1 - zero_shot(result.model, tokenizer, task).top1
