@@ -366,12 +366,12 @@ def print_shapes(preset):
     tower.eval()(x)
 
 print_shapes("RN50")
-print_shapes("laptop")
+print_shapes("laptop_deep")
 
 # %% [markdown]
-# RN50 shrinks the side by 32 in five halvings; our 32-pixel pictures would be gone, so the `laptop` tower halves three times. Each place of RN50's last map stands for 32 x 32 pixels and has 2,048 channels.
+# RN50 shrinks the side by 32 in five halvings; our 32-pixel pictures would be gone, so the tower of our shipped checkpoint, `laptop_deep`, halves three times. Each place of RN50's last map stands for 32 x 32 pixels and has 2,048 channels.
 #
-# An honest difference: the laptop tower has the smaller *basic* block, and takes a stride of two in its first convolution and in its blocks; only its shortcuts pool. At this size the saved time bought more than the stability did. RN50 and its kin here are the paper's, with pooling everywhere but in the very first convolution.
+# An honest difference: ours has the smaller *basic* block, and takes a stride of two in its blocks; only its shortcuts pool. At this size the saved time bought more than the stability did. RN50 and its kin here are the paper's, with pooling everywhere but in the very first convolution.
 #
 # ## 8. One vector from a map: attention pooling
 #
@@ -442,7 +442,7 @@ print("attention pooling, same:", torch.allclose(*pooled, atol=1e-3))
 # **Parameters** are the numbers that are learned; **multiply-adds** are the work for one picture. By hand, for a 3 x 3 convolution from 64 to 128 channels on a map of 8 x 8 places:
 
 # %% tags=["nbval-check-output"]
-conv = model.visual.layer2[0].conv1
+conv = model.visual.layer3[0].conv1
 print("weights (out, in, window):", tuple(conv.weight.shape))
 parameters = 3 * 3 * 64 * 128
 print(f"parameters: 3 * 3 * 64 * 128 = {parameters:,}", end="; ")
@@ -531,7 +531,7 @@ def right_share(vectors):
     right = nearest == torch.arange(len(a))
     return right.float().mean().item(), nearest
 
-random_resnet = build("laptop", seed=0).eval()
+random_resnet = build("laptop_deep", seed=0).eval()
 ways = {"raw pixels": lambda x: x.flatten(1)}
 ways["ResNet, untrained"] = random_resnet.encode_image
 ways["ViT, untrained"] = vit.encode_image
