@@ -232,9 +232,12 @@ for which in ("woman", "man", ""):
     print(f"{label:24} nearer to 'woman': {share:.0%} of {len(roles)}")
 
 # %%
+import textwrap
+
 ranked = sorted(roles_by_words(model, tokenizer), key=lambda r: r.lean)
-print("nearest to man:  ", ", ".join(r.name for r in ranked[:5]))
-print("nearest to woman:", ", ".join(r.name for r in ranked[-5:]))
+for word, ends in (("man", ranked[:5]), ("woman", ranked[-5:])):
+    named = ", ".join(role.name for role in ends)
+    print(textwrap.fill(f"nearest to {word}: {named}", 74))
 
 # %% [markdown]
 # The first two rows are the control. They are far apart, but the second is far from 0 %: many drawings of men are nearer to "woman", too, so the two words are only half understood. Measure the third row against the first two, then, and not against 50 %:
