@@ -6,7 +6,7 @@ for notebooks, `grade` for a class.
 
 A later stage is reached only when the earlier ones pass, but whatever failed, the answer is then
 compared with the known misconceptions on everything that was seen (values, gradients, changed
-inputs), and the one that fits gives its name.
+inputs), and the one that fits gives its name. Stages that need no further call are in `findings`.
 """
 
 from __future__ import annotations
@@ -17,17 +17,11 @@ from typing import Any
 
 import torch
 
-from clipedu.classroom import diagnose, readings, values
-from clipedu.classroom.calling import Outcome, Trial, fresh, run, tensors
-from clipedu.classroom.compare import (
-    describe_apart,
-    describe_result,
-    difference,
-    finite,
-    same_sort,
-)
+from clipedu.classroom import diagnose, findings, readings, values
+from clipedu.classroom.calling import Trial, fresh, run
+from clipedu.classroom.compare import difference, same_sort
 from clipedu.classroom.diagnose import Record
-from clipedu.classroom.examples import where_wrong
+from clipedu.classroom.findings import how_different
 from clipedu.classroom.report import Stage
 from clipedu.classroom.spec import (
     Exercise,
@@ -93,16 +87,22 @@ class _Examination:
             ("runs", self._runs),
             ("type", lambda: self._differs("type")),
             ("shape", lambda: self._differs("shape")),
-            ("dtype and device", self._dtype),
-            ("inputs left alone", self._inputs_left_alone),
-            ("gradient flows", self._gradient_flows),
+            (
+                "dtype and device",
+                lambda: findings.dtype_and_device(self.exercise, self.records, self.widest),
+            ),
+            (
+                "inputs left alone",
+                lambda: findings.inputs_left_alone(self.exercise, self.records, self.tolerance),
+            ),
+            ("gradient flows", lambda: findings.gradient_flows(self.records)),
             *(
                 (f"holds: {p.broken}", lambda p=p: self._property(p))
                 for p in self.exercise.properties
             ),
-            ("extreme inputs", self._extremes),
+            ("extreme inputs", lambda: findings.finite_for_extremes(self.records)),
             ("value", lambda: self._differs("value")),
-            ("gradient", self._gradient_values),
+            ("gradient", lambda: findings.gradient_values(self.records, self.tolerance)),
         ]
         unused = {"gradient flows", "gradient"} if not self.exercise.gradient else set()
         unused |= set() if self.exercise.extremes else {"extreme inputs"}
@@ -165,83 +165,7 @@ class _Examination:
                 )
 
     def _differs(self, kind: str) -> None:
-        kinds = [self._difference(record.got, record.want) for record in self.records]
-        wrong = [record for record, how in zip(self.records, kinds, strict=True) if how == kind]
-        if not wrong:
-            return
-        where = where_wrong(self.exercise.names[0], self.records, wrong)
-        if kind == "value":
-            words = "The kind and the shape of the result are right, its value is not."
-            raise Fault("the value is wrong", f"{words} {where}".strip())
-        value = wrong[0].got.value
-        seen, wanted = describe_apart(value, wrong[0].want.value)
-        if value is None:
-            words = f"It returned nothing; expected {wanted}. Is there a `return`?"
-            raise Fault("nothing is returned", words)
-        words = f"It returned {seen}; expected {wanted}."
-        raise Fault(f"the result has the wrong {kind}", f"{words} {where}".strip())
-
-    def _dtype(self) -> None:
-        for record in self.records:
-            if any(tensor.device.type != "cpu" for tensor in tensors(record.got.value)):
-                message = "The inputs are on the CPU, the result is not: use the inputs' device."
-                raise Fault("the result is on another device", message)
-        if (
-            self.exercise.dtype == "same"
-            and self.widest is not None
-            and not same_sort(self.widest, torch.float64)
-        ):
-            seen = describe_result(self.widest)
-            raise Fault(
-                "the result has the wrong dtype",
-                f"For float64 inputs it returned {seen}; expected the inputs' dtype.",
-            )
-
-    def _inputs_left_alone(self) -> None:
-        for record in self.records:
-            for name, before in record.trial.inputs.items():
-                after = record.got.after.get(name)
-                if name in self.exercise.changes:
-                    if self._unlike(after, record.want.after.get(name)):
-                        raise Fault(
-                            f"`{name}` is not changed as asked",
-                            f"After the call, `{name}` is not what it should be.",
-                        )
-                elif not callable(before) and self._unlike(after, before):
-                    raise Fault(
-                        "an input is changed in place",
-                        f"After the call, the caller's `{name}` has other values than before.",
-                    )
-
-    def _gradient_flows(self) -> None:
-        for record in self.records:
-            if record.got.grad_error and not record.want.grad_error:
-                message = f"Asking for the gradient raised {record.got.grad_error}."
-                raise Fault("the gradient does not flow", message)
-            for name, want in (record.want.grads or {}).items():
-                got = (record.got.grads or {}).get(name)
-                if want is None or not bool(want.any()):
-                    continue
-                if got is None:
-                    raise Fault(
-                        "the gradient does not flow",
-                        f"No gradient reaches `{name}`: .item(), .detach() and NumPy cut it.",
-                    )
-                if not record.extreme and not bool(got.any()):
-                    raise _vanishes(name, record)
-
-    def _gradient_values(self) -> None:
-        for record in self.records:
-            for name, want in (record.want.grads or {}).items():
-                got = (record.got.grads or {}).get(name)
-                if want is None or not self._unlike(got, want, 10 * self.tolerance):
-                    continue
-                if got is not None and not bool(got.any()):
-                    raise _vanishes(name, record)
-                raise Fault(
-                    "the gradient is wrong",
-                    f"The value is right, but the gradient with respect to `{name}` is not.",
-                )
+        findings.differs(self.exercise, self.records, self.tolerance, kind)
 
     def _property(self, rule: Any) -> None:
         trial = self._trial(0)
@@ -261,14 +185,6 @@ class _Examination:
         left, right = rule.pair(call, *(fresh(value) for value in trial.inputs.values()))
         if difference(left, right, 10 * self.tolerance):
             raise Fault(rule.broken, f"{rule.broken[0].upper()}{rule.broken[1:]}.")
-
-    def _extremes(self) -> None:
-        for record in self.records:
-            if record.extreme and finite(record.want.value) and not finite(record.got.value):
-                raise Fault(
-                    "the result is not finite for extreme inputs",
-                    f"For {record.extreme} the result holds nan or inf.",
-                )
 
     # The machinery
 
@@ -306,30 +222,16 @@ class _Examination:
             if self.exercise.changes and want.value is None:
                 got = replace(got, value=None)  # what counts is the change, not what is returned
             for other in self.exercise.accepts:
-                if self._difference(got, want):
+                if how_different(self.exercise, got, want, self.tolerance):
                     alternative = run(other, trial)
-                    want = alternative if not self._difference(got, alternative) else want
+                    if not how_different(self.exercise, got, alternative, self.tolerance):
+                        want = alternative
             self.records.append(Record(trial, got, want, words))
 
     def _trial(self, number: int, draw: Any = None) -> Trial:
         return draw_trial(self.exercise, self.seed, number, self.dtype, draw)
 
-    def _difference(self, got: Outcome, want: Outcome) -> str:
-        if got.error or want.error:
-            same = got.error and want.error and got.error.kind == want.error.kind
-            return "" if same else "value"
-        return difference(got.value, want.value, self.tolerance, unordered=self.exercise.unordered)
-
-    def _unlike(self, got: Any, want: Any, tolerance: float | None = None) -> bool:
-        return bool(difference(got, want, tolerance or self.tolerance))
-
 
 def _sentence(words: str) -> str:
     """With one full stop at its end, also after an exception that brings its own."""
     return words if words.endswith((".", "!", "?")) else f"{words}."
-
-
-def _vanishes(name: str, record: Record) -> Fault:
-    at = f" for {record.extreme}" if record.extreme else ""
-    words = f"The gradient with respect to `{name}` is zero{at}, and should not be."
-    return Fault("the gradient vanishes", words)

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from clipedu.classroom import sandbox, wire
-from clipedu.classroom.calling import Description, Failure, Outcome, Trial
+from clipedu.classroom.calling import Failure, Outcome, Trial
+from clipedu.classroom.describing import Description
 from clipedu.classroom.effort import Budget, Effort
 from clipedu.classroom.sandbox import Limits
 from clipedu.classroom.subject import MISSING, SubjectLost

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
-from clipedu.classroom.calling import Description, Outcome, Trial, describe, run, snapshot
+from clipedu.classroom.calling import Outcome, Trial, run, snapshot
+from clipedu.classroom.describing import Description, describe
 
 MISSING: Any = type("Missing", (), {"__repr__": lambda self: "<missing>"})()
 

@@ -1,8 +1,7 @@
 """The process that runs one student's code while it is graded. It answers questions; it decides
 nothing.
 
-Started by `sandbox` as a script, with only `calling.py`, `fence.py` and `wire.py` beside
-it. It reads requests
+Started by `sandbox` as a script, with only the files of `sandbox.KIT` beside it. It reads requests
 from what was its standard input and answers on what was its standard output; before any student
 code runs, both are moved out of reach of `input()` and `print`, the limits are set, and privileges
 are dropped. Whatever the student's code does to this process (patches torch, prints results, exits)
@@ -38,6 +37,7 @@ def main() -> None:
 
     torch.set_num_threads(1)
     import calling  # type: ignore[import-not-found]
+    import describing  # type: ignore[import-not-found]
     import fence  # type: ignore[import-not-found]
     import wire  # type: ignore[import-not-found]
 
@@ -45,7 +45,7 @@ def main() -> None:
     sys.meta_path.insert(0, fence.CourseFinder(notes, settings["library"]))
     sys.path.append(settings["library_path"])
     hook = fence.audit_hook(notes, settings["work"], settings["hidden"])
-    Worker(calling, wire, notes, requests, replies, hook).serve()
+    Worker(calling, describing, wire, notes, requests, replies, hook).serve()
 
 
 class Worker:
@@ -54,13 +54,15 @@ class Worker:
     def __init__(
         self,
         calling: Any,
+        describing: Any,
         wire: Any,
         notes: Any,
         requests: int,
         replies: int,
         hook: Callable[..., None],
     ) -> None:
-        self.calling, self.wire, self.notes = calling, wire, notes
+        self.calling, self.describing = calling, describing
+        self.wire, self.notes = wire, notes
         self.reader = os.fdopen(requests, "rb", buffering=0)
         self.writer = os.fdopen(replies, "wb", buffering=0)
         self.space: dict[str, Any] = {"__name__": "__main__", "__builtins__": __builtins__}
@@ -105,7 +107,7 @@ class Worker:
         found = self.answer(request)
         if found is MISSING:
             return {"kind": "missing"}
-        return vars(self.calling.describe(found))
+        return vars(self.describing.describe(found))
 
     def op_value(self, request: dict[str, Any]) -> Any:
         return {"value": self.calling.snapshot(self.answer(request))}
