@@ -83,6 +83,8 @@ def check_pictures(pictures: torch.Tensor, what: str = "") -> None:
     shape = tuple(pictures.shape)
     if pictures.ndim != 4 or shape[1] != 3 or shape[2] != shape[3]:
         hint = " Bring the channels forward: .permute(0, 3, 1, 2)." if shape[-1:] == (3,) else ""
+        if shape[1:2] == (4,):
+            hint = " With alpha they are laid over white first: clipedu.pairs.clean_picture."
         raise ValueError(f"{what}pictures are (N, 3, R, R), square; got shape {shape}.{hint}")
     if 0 in shape:
         raise ValueError(f"{what}there are no pictures: shape {shape}.")

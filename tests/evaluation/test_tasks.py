@@ -96,6 +96,7 @@ def nan_in_one(pictures: torch.Tensor) -> torch.Tensor:
         ({"pictures": lambda p: p.permute(0, 2, 3, 1)}, ValueError, "permute"),
         ({"pictures": lambda p: p[..., :20]}, ValueError, "square"),
         ({"pictures": lambda p: p[:, :1]}, ValueError, r"\(N, 3, R, R\)"),
+        ({"pictures": lambda p: p[:, [0, 1, 2, 0]]}, ValueError, "alpha.*clean_picture"),
         ({"pictures": lambda p: p[:0]}, ValueError, "no pictures"),
         ({"pictures": lambda p: p.numpy()}, TypeError, "ndarray"),
         ({"class_names": ["a", "b", "a", "c"]}, ValueError, "more than once"),
