@@ -10,6 +10,7 @@ an interruption does what is left.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import hashlib
 import json
 import os
@@ -110,7 +111,7 @@ def run(*command: str | Path, **extra_env: str) -> int:
     return wait_for(subprocess.Popen(words, cwd=ROOT, env={**environment(), **extra_env}))
 
 
-def run_quietly(*command: str | Path) -> bool:
+def run_quietly(*command: str | Path, **extra_env: str) -> bool:
     """Run with the output in the log, a sign of life every 15 seconds; True when it succeeded."""
     words = [str(word) for word in command]
     start, over = time.monotonic(), threading.Event()
@@ -122,7 +123,8 @@ def run_quietly(*command: str | Path) -> bool:
     with LOG.open("a", encoding="utf-8") as log:
         log.write(f"\n$ {' '.join(words)}\n")
         log.flush()
-        job = subprocess.Popen(words, cwd=ROOT, env=environment(), stdout=log, stderr=log)
+        env = {**environment(), **extra_env}
+        job = subprocess.Popen(words, cwd=ROOT, env=env, stdout=log, stderr=log)
         threading.Thread(target=signs_of_life, daemon=True).start()
         try:
             return wait_for(job) == 0
@@ -230,6 +232,35 @@ def find_uv() -> str | None:
     return shutil.which("uv", path=f"{BIN}{os.pathsep}{os.environ.get('PATH', '')}")
 
 
+def get_uv() -> str | None:
+    """uv, fetched into .venv when it is nowhere; None when it can't be had."""
+    if find_uv() is None:
+        run_quietly(*PIP_INSTALL, "uv>=0.8,<1")
+    return find_uv()
+
+
+def pips_settings() -> dict[str, str]:
+    """pip's indexes, folders, constraints and certificates, in the variables that uv reads.
+
+    uv does not read pip's configuration, and behind a mirror it would ask the wrong server. Like
+    pip it takes the best release of all indexes. What is set for uv itself stays.
+    """
+    names = {
+        "index-url": ("UV_INDEX_URL", " "),
+        "extra-index-url": ("UV_EXTRA_INDEX_URL", " "),
+        "find-links": ("UV_FIND_LINKS", ","),
+        "constraint": ("UV_CONSTRAINT", " "),
+        "cert": ("SSL_CERT_FILE", " "),
+    }
+    found = {"UV_INDEX_STRATEGY": "unsafe-best-match"}
+    for line in (ask(PYTHON, "-m", "pip", "config", "list") or "").splitlines():
+        key, _, value = line.partition("=")
+        name, between = names.get(key.rpartition(".")[2], ("", ""))
+        if name:  # the first line has the last word, as with pip
+            found.setdefault(name, between.join(value.strip("'\"").replace("\\n", " ").split()))
+    return {name: value for name, value in found.items() if name not in os.environ}
+
+
 def pinned_torch() -> str:
     """The release that CI tests, from constraints-ci.txt."""
     found = re.search(r"^torch==(\S+)$", CONSTRAINTS.read_text("utf-8"), re.M)
@@ -302,9 +333,7 @@ def fetch_torch(source: str, release: str) -> bool:
     """Not quiet: this is the large download, and both tools draw a bar."""
     if source == "pip":
         return run(*PIP_INSTALL, release) == 0
-    uv = find_uv()
-    if uv is None and run_quietly(*PIP_INSTALL, "uv>=0.8,<1"):
-        uv = find_uv()
+    uv = get_uv()
     if uv is None:
         return False
     return run(uv, "pip", "install", "--python", PYTHON, f"--torch-backend={source}", release) == 0
@@ -324,8 +353,8 @@ def install_rest(extras: set[str]) -> str:
 
 def install(*what: str) -> str:
     """Install with uv where it is and works, else with pip; the name of the tool that did it."""
-    uv = find_uv()
-    if uv and run_quietly(uv, "pip", "install", "--python", PYTHON, *what):
+    uv = get_uv()
+    if uv and run_quietly(uv, "pip", "install", "--python", PYTHON, *what, **pips_settings()):
         return "uv"
     if run_quietly(*PIP_INSTALL, *what):
         return "pip"
@@ -462,7 +491,8 @@ class Job:
                 self.process = subprocess.Popen(words, cwd=ROOT, env=env, stdout=out, stderr=out)
         if yields and hasattr(os, "setpriority"):
             nice = os.getpriority(os.PRIO_PROCESS, 0) + 5
-            os.setpriority(os.PRIO_PROCESS, self.process.pid, nice)
+            with contextlib.suppress(OSError):  # it may be forbidden, and is not needed
+                os.setpriority(os.PRIO_PROCESS, self.process.pid, nice)
         self.waiting = threading.Thread(target=self._wait, daemon=True)
         self.waiting.start()
 

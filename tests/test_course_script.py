@@ -104,6 +104,48 @@ def test_pip_is_asked_for_a_cpu_build(
     assert course.pip_offers_cpu_build("2.13.0") is expected
 
 
+def test_uv_looks_where_pip_looks(course: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    said = """:env:.find-links='/a'
+global.find-links='/never'
+global.extra-index-url='https://one.example/simple\\nfile:///two'
+install.constraint='/c.txt'
+global.timeout='60'
+global.index-url='https://mirror.example/simple?a=b'"""
+    asked: list[tuple[Any, ...]] = []
+    monkeypatch.setattr(course, "ask", lambda *command: asked.append(command) or said)
+    for name in ("UV_INDEX_URL", "UV_EXTRA_INDEX_URL", "UV_FIND_LINKS", "UV_INDEX_STRATEGY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("UV_CONSTRAINT", "/mine.txt")
+    assert course.pips_settings() == {
+        "UV_INDEX_STRATEGY": "unsafe-best-match",
+        "UV_FIND_LINKS": "/a",
+        "UV_EXTRA_INDEX_URL": "https://one.example/simple file:///two",
+        "UV_INDEX_URL": "https://mirror.example/simple?a=b",
+    }
+    assert asked[0][1:] == ("-m", "pip", "config", "list")
+    monkeypatch.setattr(course, "ask", lambda *command: None)
+    assert course.pips_settings() == {"UV_INDEX_STRATEGY": "unsafe-best-match"}
+
+
+def test_without_uv_pip_installs(course: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    ran: list[list[str]] = []
+    works = {"uv": True, "pip": True}
+
+    def quietly(*command: Any, **env: str) -> bool:
+        ran.append([str(word) for word in command])
+        return works["pip"] if "-m" in ran[-1] and "uv>=0.8,<1" not in ran[-1] else works["uv"]
+
+    monkeypatch.setattr(course, "run_quietly", quietly)
+    monkeypatch.setattr(course, "find_uv", lambda: "/bin/uv" if ran else None)
+    monkeypatch.setattr(course, "ask", lambda *command: None)
+    assert course.install("-e", ".") == "uv" and len(ran) == 2  # fetched, then used
+    works["uv"] = False
+    assert course.install("-e", ".") == "pip"
+    works["pip"] = False
+    with pytest.raises(course.SetupError, match="installing failed"):
+        course.install("-e", ".")
+
+
 def test_the_pin_is_read_from_the_constraints(course: ModuleType) -> None:
     assert re.fullmatch(r"\d+\.\d+\.\d+", course.pinned_torch())
 
