@@ -127,6 +127,23 @@ def bootstrap_band(
         ValueError: what :func:`fit_power_law` refuses, fewer than 3 models, or a `models` of
             another length.
     """
+    slopes, intercepts = bootstrap_lines(compute, error, models, draws=draws, seed=seed)
+    x = np.log10(np.asarray(compute, dtype=float))
+    places = np.logspace(x.min(), x.max(), 50) if at is None else np.asarray(at, dtype=float)
+    errors = 10 ** (intercepts[:, None] + slopes[:, None] * np.log10(places))  # (draws, K)
+    low, high = np.quantile(errors, (0.025, 0.975), axis=0)
+    return Band(places, low, high, np.sort(slopes))
+
+
+def bootstrap_lines(
+    compute: Sequence[float] | np.ndarray,
+    error: Sequence[float] | np.ndarray,
+    models: Sequence[Hashable] | None = None,
+    *,
+    draws: int = 1000,
+    seed: int = 0,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Slopes and intercepts (draws,) of what :func:`bootstrap_band` draws; arguments as there."""
     x, y = _logarithms(compute, error)
     names = list(range(len(x))) if models is None else list(models)
     if len(names) != len(x):
@@ -137,7 +154,6 @@ def bootstrap_band(
         raise ValueError(f"A band needs at least 3 models; there are {len(groups)}.")
     if draws < 1:
         raise ValueError(f"draws must be 1 or more, not {draws!r}.")
-    places = np.logspace(x.min(), x.max(), 50) if at is None else np.asarray(at, dtype=float)
     rng = np.random.default_rng(seed)
     lines: list[tuple[float, float]] = []
     while len(lines) < draws:
@@ -146,9 +162,7 @@ def bootstrap_band(
         if np.ptp(x[rows]) > 0:  # one model drawn every time is no line: drawn again
             lines.append(_line(x[rows], y[rows]))
     slopes, intercepts = np.array(lines).T
-    errors = 10 ** (intercepts[:, None] + slopes[:, None] * np.log10(places))  # (draws, K)
-    low, high = np.quantile(errors, (0.025, 0.975), axis=0)
-    return Band(places, low, high, np.sort(slopes))
+    return slopes, intercepts
 
 
 def compute_advantage(one: PowerLaw, other: PowerLaw, error: float) -> float:

@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from clipedu.evaluation.scaling import Band, PowerLaw
 from clipedu.plots import COLOURS, DPI, MARKERS, use_style
 
 Points = tuple[Sequence[float] | np.ndarray, Sequence[float] | np.ndarray]
+
+
+class _RoundNumbers(MaxNLocator):
+    """Numbers on a logarithmic axis: 1, 2, 5, 10 and so on; over a short range evenly far apart."""
+
+    def tick_values(self, vmin: float, vmax: float) -> Any:
+        if 0 < 4 * vmin < vmax:
+            return LogLocator(subs=(1.0, 2.0, 5.0)).tick_values(vmin, vmax)
+        return super().tick_values(vmin, vmax)
 
 
 def law_figure(
@@ -69,7 +79,7 @@ def law_figure(
         for name, x, y in zip(names, compute, error, strict=True):
             axes.annotate(name, (float(x), float(y)), (6, 5), textcoords="offset points")
     # a range of less than ten times has no power of ten in it: plain numbers instead
-    axes.yaxis.set_major_locator(MaxNLocator(6))
+    axes.yaxis.set_major_locator(_RoundNumbers(6))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.yaxis.set_minor_formatter(NullFormatter())
     axes.legend()

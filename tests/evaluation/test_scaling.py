@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clipedu.evaluation.scaling import (
+    SeriesRun,
     bootstrap_band,
     compute_advantage,
     fit_power_law,
@@ -17,6 +18,7 @@ from clipedu.evaluation.scaling import (
     paper_points,
     predict,
 )
+from clipedu.evaluation.scaling_advantage import compare_families
 
 COMPUTE = [1.0, 10.0, 100.0, 1000.0]
 
@@ -124,6 +126,36 @@ def test_seeds_of_one_model_are_not_models() -> None:
         bootstrap_band(10**x, error, models=[1, 1, 2, 2])
     with pytest.raises(ValueError, match="one for each"):
         bootstrap_band(10**x, error, models=[1, 2, 3])
+
+
+def runs(family: str, shift: float, noise: float, models: int = 5) -> list[SeriesRun]:
+    """Models on a line, three seeds each; `shift` moves it sideways."""
+    rng = np.random.default_rng(len(family))
+    found = []
+    for k in range(models):
+        for seed in range(3):
+            compute = 1e12 * 10 ** (k / 2)
+            error = 0.9 * (compute / 1e12 / shift) ** -0.1 * 10 ** rng.normal(0, noise)
+            found.append(
+                SeriesRun(f"{family} {k}", family, seed, 1, 1, 1, compute, 1.0, {"error": error})
+            )
+    return found
+
+
+def test_families_are_compared_where_both_have_points() -> None:
+    exact = compare_families(runs("resnet", 1, 0), runs("vit", 4, 0))
+    assert exact.times == pytest.approx(4) and exact.low == pytest.approx(4)
+    assert exact.errors[0] < exact.error < exact.errors[1] <= 0.9
+    noisy = compare_families(runs("resnet", 1, 0.004), runs("vit", 4, 0.004), draws=300)
+    assert noisy.low < 4 < noisy.high and 1 < noisy.low
+    turned = compare_families(runs("vit", 4, 0.004), runs("resnet", 1, 0.004), draws=300)
+    assert turned.times == pytest.approx(1 / noisy.times)
+    equal = compare_families(runs("resnet", 1, 0.01), runs("vit", 1, 0.01), draws=300)
+    assert equal.low < 1 < equal.high
+    wild = compare_families(runs("resnet", 1, 0), runs("vit", 1, 0.2), draws=300)
+    assert wild.high / wild.low > 1e3  # some draws do not fall at all
+    with pytest.raises(ValueError, match="No error is reached by both"):
+        compare_families(runs("resnet", 1, 0), runs("vit", 1e6, 0))
 
 
 def test_advantage_is_the_distance_between_two_lines() -> None:
