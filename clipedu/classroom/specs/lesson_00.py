@@ -1,6 +1,6 @@
 """What is right in lesson 00, pictures and words, in the order of the lesson.
 
-The functions of words and those of vectors have a file each.
+Each function has a file of its own.
 """
 
 from __future__ import annotations
@@ -8,8 +8,10 @@ from __future__ import annotations
 from typing import Any
 
 from clipedu.classroom.spec import Misconception, ValueExercise
-from clipedu.classroom.specs.lesson_00_vectors import SHARE, ZERO_SHOT
-from clipedu.classroom.specs.lesson_00_words import CLEAN, SEARCH
+from clipedu.classroom.specs.lesson_00_search import SEARCH
+from clipedu.classroom.specs.lesson_00_share import SHARE
+from clipedu.classroom.specs.lesson_00_vectors import ZERO_SHOT
+from clipedu.classroom.specs.lesson_00_words import CLEAN
 
 # 00.1: the price of a label set. 1,000 labels, 512 features, 50 more labels, 400 pictures.
 WIDE, LABELS, MORE = 512, 1000, 50

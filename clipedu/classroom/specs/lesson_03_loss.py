@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import torch
-from torch import Tensor
 from torch.nn import functional as F
 
 from clipedu.classroom.spec import FunctionExercise, Misconception, Property
+from clipedu.classroom.specs import lesson_03_losses as losses
 from clipedu.classroom.specs.lesson_03_shared import (
     batch,
     both_ways,
@@ -28,56 +27,10 @@ def _misfits(generator: torch.Generator) -> dict[str, Any]:
     return {**drawn, "text": -drawn["image"], "logit_scale": torch.tensor(1000.0)}
 
 
-def contrastive_loss(image: Tensor, text: Tensor, logit_scale: Tensor) -> Tensor:
-    """(N, E), (N, E), () -> ()."""
-    return both_ways(logit_scale * image @ text.T)
-
-
-def _first_caption(logits: Tensor) -> Tensor:
-    answers = torch.zeros(len(logits), dtype=torch.long)
-    return (F.cross_entropy(logits, answers) + F.cross_entropy(logits.T, answers)) / 2
-
-
-def _softmax_twice(logits: Tensor) -> Tensor:
-    answers = torch.arange(len(logits))
-    rows = F.cross_entropy(logits.softmax(dim=1), answers)
-    return (rows + F.cross_entropy(logits.T.softmax(dim=1), answers)) / 2
-
-
-def _without_right(logits: Tensor) -> Tensor:
-    rest = logits.masked_fill(torch.eye(len(logits), dtype=torch.bool), -math.inf)
-    per_row, per_column = rest.logsumexp(dim=1), rest.logsumexp(dim=0)
-    return ((per_row + per_column) / 2 - logits.diagonal()).mean()
-
-
-def _whole_matrix(logits: Tensor) -> Tensor:
-    return -logits.flatten().log_softmax(dim=0).view_as(logits).diagonal().mean()
-
-
-def _mean_probability(logits: Tensor) -> Tensor:
-    rows, columns = (x.softmax(dim=1).diagonal().mean() for x in (logits, logits.T))
-    return -(rows.log() + columns.log()) / 2
-
-
-def _one_place_off(logits: Tensor) -> Tensor:
-    answers = (torch.arange(len(logits)) + 1) % len(logits)
-    return (F.cross_entropy(logits, answers) + F.cross_entropy(logits.T, answers)) / 2
-
-
-def _right_probability(logits: Tensor) -> Tensor:
-    both = logits.softmax(dim=1) + logits.softmax(dim=0)
-    return both.diagonal().mean() / 2
-
-
-def _eps(logits: Tensor) -> Tensor:
-    rows, columns = (x.softmax(dim=1).diagonal() + 1e-8 for x in (logits, logits.T))
-    return -(rows.log() + columns.log()).mean() / 2
-
-
 LOSS = FunctionExercise(
     id="03.3",
     name="contrastive_loss",
-    reference=contrastive_loss,
+    reference=losses.contrastive_loss,
     inputs=batch,
     gradient=("image", "text", "logit_scale"),
     properties=(
@@ -112,7 +65,7 @@ LOSS = FunctionExercise(
         ),
         Misconception(
             "the two losses are added, not averaged",
-            lambda i, t, s: 2 * contrastive_loss(i, t, s),
+            lambda i, t, s: 2 * losses.contrastive_loss(i, t, s),
             "What must the loss of guessing among N be?",
         ),
         Misconception(
@@ -135,27 +88,27 @@ LOSS = FunctionExercise(
         ),
         Misconception(
             "the first caption is the right answer for every picture",
-            lambda i, t, s: _first_caption(s * i @ t.T),
+            lambda i, t, s: losses.first_caption(s * i @ t.T),
             "In which column does row i have its right answer?",
         ),
         Misconception(
             "the cross-entropy is given probabilities where it wants scores",
-            lambda i, t, s: _softmax_twice(s * i @ t.T),
+            lambda i, t, s: losses.softmax_twice(s * i @ t.T),
             "torch's cross_entropy takes the softmax itself.",
         ),
         Misconception(
             "one softmax is taken over the whole matrix",
-            lambda i, t, s: _whole_matrix(s * i @ t.T),
+            lambda i, t, s: losses.whole_matrix(s * i @ t.T),
             "How many questions are there, and how many answers does each have?",
         ),
         Misconception(
             "the right caption is left out of the denominator",
-            lambda i, t, s: _without_right(s * i @ t.T),
+            lambda i, t, s: losses.without_right(s * i @ t.T),
             "A softmax sums over all captions, the right one too.",
         ),
         Misconception(
             "the logarithm is taken of the mean probability",
-            lambda i, t, s: _mean_probability(s * i @ t.T),
+            lambda i, t, s: losses.mean_probability(s * i @ t.T),
             "First the logarithm of each pair, then the mean.",
         ),
         Misconception(
@@ -204,12 +157,12 @@ LOSS = FunctionExercise(
         ),
         Misconception(
             "the right answers are one place off",
-            lambda i, t, s: _one_place_off(s * i @ t.T),
+            lambda i, t, s: losses.one_place_off(s * i @ t.T),
             "In which column does row i have its right answer? Count from 0.",
         ),
         Misconception(
             "probabilities are averaged without their logarithm",
-            lambda i, t, s: -_right_probability(s * i @ t.T),
+            lambda i, t, s: -losses.right_probability(s * i @ t.T),
             "A cross-entropy is minus the logarithm of the probability.",
         ),
         Misconception(
@@ -251,12 +204,12 @@ LOSS = FunctionExercise(
         ),
         Misconception(
             "a small number is added before the logarithm",
-            lambda i, t, s: _eps(s * i @ t.T),
+            lambda i, t, s: losses.eps(s * i @ t.T),
             "It hides how wrong a sure answer is. log_softmax and cross_entropy need no such help.",
         ),
         Misconception(
             "the probability that is missing is averaged, without a logarithm",
-            lambda i, t, s: 1 - _right_probability(s * i @ t.T),
+            lambda i, t, s: 1 - losses.right_probability(s * i @ t.T),
             "A cross-entropy is minus the logarithm of the probability.",
         ),
         Misconception(
@@ -271,12 +224,12 @@ LOSS = FunctionExercise(
         ),
         Misconception(
             "the losses of all pairs are added, not averaged",
-            lambda i, t, s: len(i) * contrastive_loss(i, t, s),
+            lambda i, t, s: len(i) * losses.contrastive_loss(i, t, s),
             "The loss of guessing among N must be ln N.",
         ),
         Misconception(
             "the loss is negated",
-            lambda i, t, s: -contrastive_loss(i, t, s),
+            lambda i, t, s: -losses.contrastive_loss(i, t, s),
             "A right answer of probability p costs -ln p, which is not below 0.",
         ),
         Misconception(
@@ -297,7 +250,7 @@ LOSS = FunctionExercise(
         ),
         Misconception(
             "neither the mean over the pairs nor that over the directions is taken",
-            lambda i, t, s: 2 * len(i) * contrastive_loss(i, t, s),
+            lambda i, t, s: 2 * len(i) * losses.contrastive_loss(i, t, s),
             "The loss of guessing among N must be ln N.",
         ),
         Misconception(

@@ -1,9 +1,11 @@
-"""What is right in lesson 04, train a CLIP: two exercises a file, in the order of the lesson."""
+"""What is right in lesson 04, train a CLIP: an exercise or two a file, in order."""
 
 from __future__ import annotations
 
-from clipedu.classroom.specs.lesson_04_schedule import RATE, SCHEDULE
-from clipedu.classroom.specs.lesson_04_step import CLAMP, SPLIT
+from clipedu.classroom.specs.lesson_04_by_hand import SCHEDULE
+from clipedu.classroom.specs.lesson_04_groups import SPLIT
+from clipedu.classroom.specs.lesson_04_schedule import RATE
+from clipedu.classroom.specs.lesson_04_step import CLAMP
 from clipedu.classroom.specs.lesson_04_words import CAUSES, WEIGHTS
 
 LIBRARY_NEEDED = ("clipedu.training",)  # the last exercise trains

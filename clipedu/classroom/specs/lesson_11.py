@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from clipedu.classroom.specs.lesson_11_line import EFFECTIVE, EXPECT, FIT
-from clipedu.classroom.specs.lesson_11_mixture import MIX, OWN
+from clipedu.classroom.specs.lesson_11_fit import FIT
+from clipedu.classroom.specs.lesson_11_line import EFFECTIVE, EXPECT
+from clipedu.classroom.specs.lesson_11_mixture import MIX
+from clipedu.classroom.specs.lesson_11_own import OWN
 
 EXERCISES = [EXPECT, EFFECTIVE, FIT, OWN, MIX]
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from clipedu.classroom.specs.lesson_12_choices import BAG, CHOICE
-from clipedu.classroom.specs.lesson_12_counts import CLEAN, TAKES
+from clipedu.classroom.specs.lesson_12_clean import CLEAN
+from clipedu.classroom.specs.lesson_12_counts import TAKES
 
 EXERCISES = [BAG, CHOICE, TAKES, CLEAN]
 
