@@ -136,8 +136,8 @@ def bootstrap_band(
 
 
 def bootstrap_lines(
-    compute: Sequence[float] | np.ndarray,
-    error: Sequence[float] | np.ndarray,
+    compute: Sequence[float],
+    error: Sequence[float],
     models: Sequence[Hashable] | None = None,
     *,
     draws: int = 1000,

@@ -28,6 +28,7 @@ from torch import Tensor
 from clipedu.models import CLIP, CLIPConfig, build
 from clipedu.tokenizer import Tokenizer
 from clipedu.training.recipe import Recipe
+from clipedu.training.sharding import split_like
 
 FORMAT = "clipedu checkpoint 1"
 CHECKPOINT_NAME = "checkpoint.safetensors"
@@ -183,7 +184,8 @@ def load_model(
 
 def load_weights_(model: CLIP, tensors: dict[str, Tensor], where: str) -> None:
     """Copies weights into a model. Raises CheckpointError when they belong to another one."""
-    wanted = {name: tuple(value.shape) for name, value in model.state_dict().items()}
+    into = model.state_dict()
+    wanted = {name: tuple(value.shape) for name, value in into.items()}
     found = {name: tuple(value.shape) for name, value in tensors.items()}
     if wanted != found:
         names = [n for n in {**wanted, **found} if wanted.get(n) != found.get(n)]
@@ -194,7 +196,7 @@ def load_weights_(model: CLIP, tensors: dict[str, Tensor], where: str) -> None:
             f"{found.get(names[0], 'none')}. Build the model with the preset that the file was "
             "trained with."
         )
-    model.load_state_dict(tensors)
+    model.load_state_dict({name: split_like(tensors[name], into[name]) for name in into})
 
 
 def _check_vocabulary(config: CLIPConfig, tokenizer: Tokenizer, where: str) -> None:

@@ -8,9 +8,8 @@ What each rank does in a run, beside its share of the step: all make the same to
 first weights from the seed; rank 0 alone writes files and the progress line; an evaluation is
 shared out. A checkpoint holds nothing of the number of ranks, so a run may go on with another one.
 
-Every rank holds the whole model (DDP). Torch can also split weights and Adam's memory among ranks
-(FSDP2, `fully_shard`), which models of billions of parameters need. It is not offered here: it has
-not been tested on CPUs, and every model of the paper fits on one GPU.
+Every rank holds the whole model (DDP), or with `Execution(sharded=True)` a part of it (FSDP2, see
+:mod:`clipedu.training.sharding`). Every model of the paper fits on one GPU; larger ones may not.
 """
 
 from __future__ import annotations

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from clipedu.training.recipe import Recipe
+from clipedu.training.sharding import here, is_split, split_like
 
 #: Tables of vectors that are added to activations, like biases; neither is a map from one space to
 #: another.
@@ -37,19 +38,23 @@ def is_decayed(name: str, parameter: Tensor) -> bool:
 def parameter_groups(
     named: Iterable[tuple[str, nn.Parameter]], weight_decay: float
 ) -> list[dict[str, Any]]:
-    """Two groups for AdamW, decayed and not, each with its parameters' names under "names"."""
+    """Two groups for AdamW, decayed and not, each with its parameters' names under "names".
+
+    Where ranks split the weights there are three: what is too small to split is apart.
+    """
     groups: list[dict[str, Any]] = []
     pairs = [(name, p) for name, p in named if p.requires_grad]
-    for decayed in (True, False):
-        chosen = [(name, p) for name, p in pairs if is_decayed(name, p) == decayed]
-        if chosen:
-            groups.append(
-                {
-                    "params": [p for _, p in chosen],
-                    "names": [name for name, _ in chosen],
-                    "weight_decay": weight_decay if decayed else 0.0,
-                }
-            )
+    kinds = [(is_decayed(name, p), is_split(p)) for name, p in pairs]
+    for kind in sorted(set(kinds), reverse=True):  # the decayed first
+        decayed = kind[0]
+        chosen = [pair for pair, own in zip(pairs, kinds, strict=True) if own == kind]
+        groups.append(
+            {
+                "params": [p for _, p in chosen],
+                "names": [name for name, _ in chosen],
+                "weight_decay": weight_decay if decayed else 0.0,
+            }
+        )
     return groups
 
 
@@ -108,6 +113,7 @@ def update_average_(average: nn.Module, model: nn.Module, decay: float, step: in
     """
     weight = 1 - min(decay, (1 + step) / (10 + step))
     kept, new = list(average.state_dict().values()), list(model.state_dict().values())
+    kept, new = [here(a) for a in kept], [here(b) for b in new]
     floats = [(a, b) for a, b in zip(kept, new, strict=True) if a.is_floating_point()]
     torch._foreach_lerp_([a for a, _ in floats], [b for _, b in floats], weight)
     for a, b in zip(kept, new, strict=True):
@@ -141,7 +147,7 @@ def restore_optimizer_(optimizer: torch.optim.Optimizer, tensors: dict[str, Tens
             # parameter's own (channels_last for convolutions). A contiguous copy would update the
             # wrong entries, and say nothing.
             like = torch.empty((), device=_step_device(parameter)) if key == "step" else parameter
-            state[key] = torch.empty_like(like, dtype=saved.dtype).copy_(saved)
+            state[key] = torch.empty_like(like, dtype=saved.dtype).copy_(split_like(saved, like))
         optimizer.state[parameter] = state
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from clipedu.training.distributed import World, replicate
 from clipedu.training.execution import prepare_
 from clipedu.training.optimizer import make_optimizer, optimizer_tensors, restore_optimizer_
 from clipedu.training.recipe import Recipe, differences, get_recipe
+from clipedu.training.sharding import shard_, whole
 
 _DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
@@ -30,7 +32,8 @@ class Run:
     Attributes:
         choice: device, and dtype of the autocast (float32: none).
         scaler: keeps fp16 gradients from vanishing; does nothing at other precisions.
-        network: what a step calls: the model itself, or the model compiled or replicated.
+        network: what a step calls: the model itself, which may be split among the ranks, or the
+            model compiled or replicated.
         bias: SigLIP's, a scalar; None with InfoNCE.
         average: the moving average of the weights, where the recipe keeps one.
         step: steps taken; seconds: time they took.
@@ -54,6 +57,11 @@ class Run:
     facts: dict[str, Any] = field(default_factory=dict)
 
     @property
+    def sharded(self) -> bool:
+        """Whether the ranks hold parts of the weights."""
+        return self.recipe.execution.sharded and self.world.size > 1
+
+    @property
     def parameters(self) -> list[nn.Parameter]:
         """Everything that is learned."""
         return [p for group in self.optimizer.param_groups for p in group["params"]]
@@ -72,7 +80,10 @@ def new_run(
     facts: dict[str, Any] | None = None,
     world: World | None = None,
 ) -> Run:
-    """A run before its first step, with weights from the seed."""
+    """A run before its first step, with weights from the seed.
+
+    Raises ValueError for split weights in fp16.
+    """
     world = world or World()
     dtype = _DTYPES.get(recipe.precision, choice.dtype)  # "auto" is not among them
     choice = DeviceChoice(choice.device, dtype, choice.reason)
@@ -88,6 +99,12 @@ def new_run(
             parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
     average = copy.deepcopy(model).eval().requires_grad_(False) if recipe.ema_decay else None
     network = prepare_(model, recipe.execution, recipe.patch_dropout)
+    sharded = recipe.execution.sharded and world.size > 1
+    if sharded:
+        _refuse_fp16(dtype)
+        for one in (model, average):
+            if one is not None:
+                shard_(one, choice.device)
     named = [*model.named_parameters(), *([] if bias is None else [("logit_bias", bias)])]
     return Run(
         recipe=recipe,
@@ -97,7 +114,7 @@ def new_run(
         model=model,
         optimizer=make_optimizer(named, recipe),
         scaler=torch.amp.GradScaler(choice.device.type, enabled=dtype == torch.float16),
-        network=replicate(network, world, choice.device),
+        network=network if sharded else replicate(network, world, choice.device),
         bias=bias,
         average=average,
         world=world,
@@ -106,7 +123,10 @@ def new_run(
 
 
 def to_checkpoint(run: Run) -> Checkpoint:
-    """What :func:`restore_` needs; the run's own tensors, so write them before the next step."""
+    """What :func:`restore_` needs; the run's own tensors, so write them before the next step.
+
+    Split weights are put together for it, so every rank must ask.
+    """
     extra: dict[str, Tensor] = {"random.cpu": torch.get_rng_state()}
     if run.choice.device.type == "cuda":
         extra["random.cuda"] = torch.cuda.get_rng_state(run.choice.device)
@@ -118,12 +138,25 @@ def to_checkpoint(run: Run) -> Checkpoint:
         step=run.step,
         config=run.model.config,
         tokenizer=run.tokenizer,
-        model=run.model.state_dict(),
-        optimizer=optimizer_tensors(run.optimizer),
-        average={} if run.average is None else run.average.state_dict(),
+        model=_wholes(run.model.state_dict()),
+        optimizer=_wholes(optimizer_tensors(run.optimizer)),
+        average={} if run.average is None else _wholes(run.average.state_dict()),
         extra=extra,
         facts={**run.facts, "seconds": run.seconds, "scaler": run.scaler.state_dict()},
     )
+
+
+def _wholes(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name: whole(value) for name, value in tensors.items()}
+
+
+def _refuse_fp16(dtype: torch.dtype) -> None:
+    if dtype == torch.float16:
+        raise ValueError(
+            "execution.sharded can't run in fp16: there each rank would decide by its own part of "
+            'the gradient whether to skip a step. Take precision "bf16" or "fp32", or leave '
+            "sharded out."
+        )
 
 
 def restore_(run: Run, saved: Checkpoint, where: str) -> None:

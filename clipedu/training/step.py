@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 import torch.distributed as dist
-from torch import Tensor, nn
+from torch import Tensor
 
 from clipedu.objectives.contrastive import clamp_logit_scale_, info_nce, siglip
 from clipedu.objectives.sharded import sharded_info_nce, sharded_siglip
@@ -22,6 +22,7 @@ from clipedu.training.accumulate import cached_backward
 from clipedu.training.batches import Batch
 from clipedu.training.optimizer import learning_rate_of, set_learning_rate, update_average_
 from clipedu.training.run import Run
+from clipedu.training.sharding import clip_gradients_, here
 
 
 class TrainingDiverged(RuntimeError):
@@ -60,12 +61,15 @@ def train_step(run: Run, batch: Batch) -> dict[str, Any]:
         multiply=run.scaler.scale,
         context=lambda: _autocast(run),
     )
-    if run.bias is not None and run.world.size > 1:  # not a parameter of the network
-        assert run.bias.grad is not None
-        dist.all_reduce(run.bias.grad)
-        run.bias.grad /= run.world.size
+    if run.world.size > 1:
+        # neither DDP nor FSDP averages what is not a parameter of the network, or not split
+        for number in (run.bias, model.logit_scale if run.sharded else None):
+            if number is not None and number.grad is not None:
+                dist.all_reduce(number.grad)
+                number.grad /= run.world.size
     run.scaler.unscale_(run.optimizer)
-    length = nn.utils.clip_grad_norm_(run.parameters, recipe.grad_clip or math.inf).item()
+    limit = recipe.grad_clip or math.inf
+    length = clip_gradients_(run.parameters, limit, run.world, run.choice.device)
     if (
         not math.isfinite(length) and not run.scaler.is_enabled()
     ):  # fp16's scaler meets some, and skips the step
@@ -107,7 +111,7 @@ def batch_loss(run: Run, batch: Batch, image: Tensor, text: Tensor, scale: Tenso
 def explain_divergence(what: str, run: Run, batch: Batch, rate: float) -> str:
     """Where to look, in the order in which it usually is."""
     wrong = (~batch.pictures.isfinite()).flatten(1).any(1).nonzero().flatten().tolist()
-    broken = [name for name, p in run.model.named_parameters() if not p.isfinite().all()]
+    broken = [name for name, p in run.model.named_parameters() if not here(p).isfinite().all()]
     scale = run.model.logit_scale.exp().item()
     lines = [
         f"{what} at step {run.step + 1} of {run.recipe.steps}. No weight was changed by this "

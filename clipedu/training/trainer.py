@@ -6,45 +6,45 @@ Notable:
   and a run that was broken off and resumed ends with the same bits as one that was not;
 * it stops before it spoils anything: a loss that is not finite never reaches the weights, and
   Ctrl-C ends the step and leaves a checkpoint;
-* the step itself is in :mod:`clipedu.training.step`: this file is what stands around it.
+* the step itself is in :mod:`clipedu.training.step`, what a run leaves in its folder in
+  :mod:`clipedu.training.folder`: this file is what stands around them.
 """
 
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import time
-import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
-import torch.distributed as dist
 
 from clipedu.device import DeviceChoice, keep_freed_memory, pick_device
-from clipedu.evaluation import Task, load_task, zero_shot
+from clipedu.evaluation import Task
 from clipedu.models import CLIP
 from clipedu.pairs import training_pairs
 from clipedu.tokenizer import Tokenizer
 from clipedu.training.accumulate import check_chunks, warn_of_batch_norm
 from clipedu.training.batches import Feeder, Pairs, texts_of
-from clipedu.training.checkpoint import (
-    CHECKPOINT_NAME,
-    MODEL_NAME,
-    load_checkpoint,
-    save_checkpoint,
-    save_model,
-)
+from clipedu.training.checkpoint import CHECKPOINT_NAME, load_checkpoint
 from clipedu.training.distributed import World, explain_lost_ranks, join_world
+from clipedu.training.folder import (
+    keep_checkpoint,
+    keep_model,
+    last_checkpoint,
+    last_checkpoint_in,
+    open_folder,
+)
+from clipedu.training.measuring import Evaluate, evaluated, evaluator
 from clipedu.training.paper import refuse_unaffordable
 from clipedu.training.progress import History, ProgressLine, catch_interrupt
 from clipedu.training.recipe import Recipe, get_recipe
 from clipedu.training.result import TrainingInterrupted, TrainingResult
-from clipedu.training.run import Run, check_same_run, new_run, restore_, to_checkpoint
+from clipedu.training.run import Run, check_same_run, new_run, restore_
+from clipedu.training.sharding import gathered
 from clipedu.training.step import TrainingDiverged, train_step
 
-Evaluate = Callable[[CLIP, Tokenizer], dict[str, float]]
 Callback = Callable[[dict[str, Any], CLIP], None]
 
 
@@ -102,7 +102,7 @@ def train(
             here = torch.device("cuda", world.local_rank)
             choice = DeviceChoice(here, choice.dtype, choice.reason)
         place = out if out is not None else resume
-        with explain_lost_ranks(world, lambda: _last_checkpoint_in(place)):
+        with explain_lost_ranks(world, lambda: last_checkpoint_in(place)):
             return _train(
                 world,
                 choice,
@@ -146,11 +146,11 @@ def _train(
     with world.one_by_one():  # files that are made when missing, and a folder that must be empty
         folder = None
         if world.writes:
-            folder = _open_folder(out if out is not None else resume, resume, overwrite)
+            folder = open_folder(out if out is not None else resume, resume, overwrite)
         if pairs is None:
             pairs = training_pairs(recipe.config().vision.resolution, progress=progress)
         _check_pairs(recipe, pairs)
-        measure = _evaluator(evaluate, recipe, world)  # now: a wrong name must not wait
+        measure = evaluator(evaluate, recipe, world)  # now: a wrong name must not wait
     if tokenizer is None:
         tokenizer = Tokenizer.train(texts_of(pairs), recipe.vocab_size, progress=progress)
     run = new_run(recipe, seed, choice, tokenizer, {"pairs": len(pairs)}, world)
@@ -190,30 +190,30 @@ def _loop(
             try:
                 row = train_step(run, batch)
             except TrainingDiverged as error:
-                raise TrainingDiverged(f"{error}\n{_last_checkpoint(folder)}") from None
+                raise TrainingDiverged(f"{error}\n{last_checkpoint(folder)}") from None
             finished = run.step == recipe.steps
             took = time.perf_counter() - clock
             run.seconds += took
             row |= {"pairs_per_second": recipe.batch_size / took, "seconds": run.seconds}
             if measure is not None and (finished or _due(run.step, recipe.evaluate_every)):
-                row["zero_shot"] = _evaluated(run, measure)
+                row["zero_shot"] = evaluated(run, measure)
             clock = time.perf_counter()  # evaluation is not training; what follows is
             history.append(row)
             line.update(row)
             for callback in callbacks:
                 callback(row, run.model)
             stop = run.world.any(interrupted(), run.choice.device) and not finished
-            if folder is not None and (finished or stop or _due(run.step, recipe.checkpoint_every)):
-                _save(run, folder)
+            if finished or stop or _due(run.step, recipe.checkpoint_every):
+                keep_checkpoint(run, folder)
             if stop:
                 result = _result(run, history, folder)
                 raise TrainingInterrupted(
-                    f"Stopped after step {run.step} of {recipe.steps}. {_last_checkpoint(folder)}",
+                    f"Stopped after step {run.step} of {recipe.steps}. {last_checkpoint(folder)}",
                     result,
                 )
     result = _result(run, history, folder)
     if folder is not None:
-        _keep(result, folder)
+        keep_model(result, folder)
     return result
 
 
@@ -235,113 +235,10 @@ def _check_pairs(recipe: Recipe, pairs: Pairs) -> None:
         )
 
 
-def _open_folder(out: str | Path | None, resume: Path | None, overwrite: bool) -> Path | None:
-    if out is None:
-        return None
-    folder = Path(out)
-    there = folder / CHECKPOINT_NAME
-    if (
-        there.exists()
-        and not overwrite
-        and (resume is None or folder.resolve() != resume.resolve())
-    ):
-        raise FileExistsError(
-            f"{folder} holds a run already. Go on with it (resume={str(folder)!r}), choose "
-            "another folder, or pass "
-            "overwrite=True to lose it."
-        )
-    if folder.exists() and not folder.is_dir():
-        raise FileExistsError(f"{folder} is a file; out must be a folder.")
-    folder.mkdir(parents=True, exist_ok=True)
-    if overwrite and resume is None:
-        for name in (
-            CHECKPOINT_NAME,
-            MODEL_NAME,
-        ):  # or a crash would leave the old run's under the new run's name
-            (folder / name).unlink(missing_ok=True)
-    return folder
-
-
-def _evaluator(
-    evaluate: Evaluate | str | Task | Sequence[str | Task] | None, recipe: Recipe, world: World
-) -> Evaluate | None:
-    if evaluate is None:
-        return None
-    if callable(evaluate):  # it knows nothing of ranks: rank 0 asks it, the others wait
-        return evaluate if world.writes else lambda model, tokenizer: {}
-    asked = [evaluate] if isinstance(evaluate, (str, Task)) else list(evaluate)
-    size = recipe.config().vision.resolution
-    tasks = [load_task(task, size=size) if isinstance(task, str) else task for task in asked]
-
-    def measure(model: CLIP, tokenizer: Tokenizer) -> dict[str, float]:
-        if world.size == 1:
-            return {task.name: zero_shot(model, tokenizer, task).top1 for task in tasks}
-        return {task.name: shared_accuracy(model, tokenizer, task, world) for task in tasks}
-
-    return measure
-
-
-def shared_accuracy(model: CLIP, tokenizer: Tokenizer, task: Task, world: World) -> float:
-    """Top-1 accuracy, each rank asking its share of the pictures; the same number on all ranks."""
-    mine = slice(world.rank, None, world.size)
-    part = dataclasses.replace(task, pictures=task.pictures[mine], labels=task.labels[mine])
-    hits = zero_shot(model, tokenizer, part).top1 * len(part) if len(part) else 0.0
-    device = next(model.parameters()).device
-    return world.sum(float(round(hits)), device) / len(task)
-
-
-def _evaluated(run: Run, measure: Evaluate) -> dict[str, float]:
-    run.best_model.eval()
-    if run.world.size > 1:  # running statistics of batch norms: rank 0's are those that are kept
-        for buffer in run.best_model.buffers():
-            dist.broadcast(buffer, 0)
-    with torch.no_grad():
-        accuracy = measure(run.best_model, run.tokenizer)
-    run.model.train()
-    return {name: float(value) for name, value in accuracy.items()}
-
-
-def _last_checkpoint_in(place: str | Path | None) -> str:
-    """:func:`_last_checkpoint` of a folder or a file in it."""
-    folder = None if place is None else Path(place)
-    return _last_checkpoint(folder.parent if folder is not None and folder.is_file() else folder)
-
-
-def _last_checkpoint(folder: Path | None) -> str:
-    if folder is None:
-        return "No checkpoint was kept: train(..., out=FOLDER) keeps one."
-    if not (folder / CHECKPOINT_NAME).exists():
-        return f"There is no checkpoint in {folder} yet."
-    return (
-        f"The last checkpoint is in {folder}. Go on from it with train(resume={str(folder)!r}), "
-        f"or `clipedu train --resume {folder}`."
-    )
-
-
-def _save(run: Run, folder: Path) -> None:
-    try:
-        save_checkpoint(folder / CHECKPOINT_NAME, to_checkpoint(run))
-    except OSError as error:
-        warnings.warn(f"{error} Training goes on.", stacklevel=2)
-
-
-def _keep(result: TrainingResult, folder: Path) -> None:
-    facts = {name: getattr(result, name) for name in ("seed", "step", "seconds", "zero_shot")}
-    try:
-        save_model(
-            folder / MODEL_NAME,
-            result.model,
-            result.tokenizer,
-            about={"recipe": result.recipe.to_dict(), **facts},
-        )
-    except OSError as error:
-        warnings.warn(f"{error} The model is in the result, in memory.", stacklevel=2)
-
-
 def _result(run: Run, history: History, folder: Path | None) -> TrainingResult:
     rows = history.rows
     return TrainingResult(
-        model=run.best_model.eval(),
+        model=gathered(run.best_model).eval(),
         tokenizer=run.tokenizer,
         recipe=run.recipe,
         seed=run.seed,

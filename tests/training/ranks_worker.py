@@ -9,6 +9,7 @@ import dataclasses
 import importlib.util
 import json
 import os
+import shutil
 import signal
 import warnings
 from pathlib import Path
@@ -34,7 +35,8 @@ from clipedu.training import (
     train_step,
 )
 from clipedu.training.distributed import replicate
-from clipedu.training.trainer import shared_accuracy
+from clipedu.training.measuring import shared_accuracy
+from clipedu.training.sharding import here, whole
 
 HERE = Path(__file__).resolve().parent
 TOKENIZER = Tokenizer.train(["small red left", "large blue right"] * 3, 270)
@@ -64,29 +66,35 @@ def small_recipe(**changes: Any) -> Recipe:
     )  # fmt: skip
 
 
-def whole_batch() -> Batch:
+def split_recipe() -> Recipe:
+    """The same with split weights, and an average of them, which is split too."""
+    return small_recipe(execution=Execution(sharded=True), ema_decay=0.5)
+
+
+def whole_batch(side: int = 8) -> Batch:
     generator = torch.Generator().manual_seed(3)
     words = ["small red left", "large blue", "left", "right", "red", "blue red", "small", "large"]
     tokens = TOKENIZER([words[i % 8] for i in range(PAIRS)], 16)
-    pictures = torch.randn(PAIRS, 3, 8, 8, generator=generator, dtype=torch.float64)
+    pictures = torch.randn(PAIRS, 3, side, side, generator=generator, dtype=torch.float64)
     return Batch(pictures, tokens, torch.arange(PAIRS) % 8)
 
 
 def gradients(recipe: Recipe, world: World) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """All gradients of one step in float64, and the step's row."""
-    run = new_run(recipe, 0, pick_device("cpu"), TOKENIZER)
-    run.model.double().train()
-    if run.bias is not None:
-        run.bias.data = run.bias.data.double()
-    run.world = world
-    run.network = replicate(run.network, world, run.choice.device)
-    pictures, tokens, same = whole_batch()
+    torch.set_default_dtype(torch.float64)
+    try:
+        run = new_run(recipe, 0, pick_device("cpu"), TOKENIZER, world=world)
+    finally:
+        torch.set_default_dtype(torch.float32)
+    run.model.train()
+    pictures, tokens, same = whole_batch(run.model.config.vision.resolution)
     mine = world.part(PAIRS)
     assert same is not None
     same = same[mine] if world.size > 1 or recipe.execution.tile else same[:, None] == same
     masked = recipe.mask_same_captions and recipe.objective == "infonce"
     row = train_step(run, Batch(pictures[mine], tokens[mine], same if masked else None))
-    found = {name: p.grad for name, p in run.model.named_parameters() if p.grad is not None}
+    named = run.model.named_parameters()
+    found = {name: whole(p.grad) for name, p in named if p.grad is not None}
     if run.bias is not None and run.bias.grad is not None:
         found["bias"] = run.bias.grad
     return found, row
@@ -130,6 +138,39 @@ def equal_gradients(world: World) -> list[dict[str, Any]]:
     return rows
 
 
+def sharded_gradients(world: World) -> list[dict[str, Any]]:
+    """Split weights against one process; and a ResNet's against ranks that each hold all of it."""
+    rows = []
+    for objective in ("infonce", "siglip"):
+        recipe = small_recipe(
+            model=TOWERS, objective=objective, mask_same_captions=False, grad_clip=None
+        )
+        plain, row = gradients(recipe, World())
+        for changes in ({}, {"tile": 3, "accumulate": 2, "recompute": True}):
+            execution = Execution(sharded=True, **changes)
+            found, mine = gradients(dataclasses.replace(recipe, execution=execution), world)
+            loss = abs(mine["loss"] - row["loss"])
+            length = abs(mine["gradient"] - row["gradient"])
+            rows.append({"case": f"{objective} {changes}", "loss": loss, "length": length,
+                         **largest(plain, found)})  # fmt: skip
+    resnet = small_recipe(preset="tiny", model={}, grad_clip=0.01)
+    split = dataclasses.replace(resnet, execution=Execution(sharded=True))
+    one, other = gradients(resnet, world)[0], gradients(split, world)[0]
+    return [*rows, {"case": "a ResNet, clipped", **largest(one, other)}]
+
+
+def share_held(world: World) -> float:
+    """Which share of all weights and of Adam's memory this rank holds after a step."""
+    run = new_run(split_recipe(), 0, pick_device("cpu"), TOKENIZER, world=world)
+    run.model.train()
+    pictures, tokens, _ = whole_batch(run.model.config.vision.resolution)
+    mine = world.part(PAIRS)
+    train_step(run, Batch(pictures[mine].float(), tokens[mine], None))
+    tensors = list(run.model.parameters())
+    tensors += [x for state in run.optimizer.state.values() for x in state.values()]
+    return sum(here(x).numel() for x in tensors) / sum(x.numel() for x in tensors)
+
+
 def message(action: Any) -> str:
     try:
         action()
@@ -157,8 +198,9 @@ def squares() -> Task:
     return Task("squares", pictures, torch.arange(39), names, ["{}"], "made here")
 
 
-def a_whole_run(world: World, folder: Path) -> dict[str, Any]:
+def a_whole_run(world: World, folder: Path, recipe: Recipe) -> dict[str, Any]:
     """Trains, is interrupted on one rank only, and leaves a checkpoint for another world."""
+    half_way = folder.with_name(f"half {folder.name}")
 
     def press(row: dict[str, Any], model: Any) -> None:
         if row["step"] == 3 and world.rank == world.size - 1:
@@ -166,13 +208,14 @@ def a_whole_run(world: World, folder: Path) -> dict[str, Any]:
 
     pairs = fake_pairs()
     try:
-        train(small_recipe(), seed=3, out=folder / "run", pairs=pairs, callbacks=[press],
-              progress=False)  # fmt: skip
+        train(recipe, seed=3, out=folder, pairs=pairs, callbacks=[press], progress=False)
     except TrainingInterrupted as stopped:
         words = str(stopped)
-    half = json.loads(json.dumps({"words": words, "files": (folder / "run").exists()}))
+    half = json.loads(json.dumps({"words": words, "files": folder.exists()}))
+    if world.writes:
+        shutil.copytree(folder, half_way)
     torch.distributed.barrier()
-    result = train(resume=folder / "run", pairs=pairs, evaluate=squares(), progress=False)
+    result = train(resume=folder, pairs=pairs, evaluate=squares(), progress=False)
     again = zero_shot(result.model, result.tokenizer, squares()).top1
     shared = shared_accuracy(result.model, result.tokenizer, squares(), world)
     return {
@@ -197,7 +240,10 @@ def main(job: str, folder: Path) -> None:
                     lambda: train(small_recipe(batch_size=9), pairs=fake_pairs(), progress=False)
                 ),
                 "nan": message(lambda: nan_on_the_last_rank(world)),
-                "run": a_whole_run(world, folder),
+                "run": a_whole_run(world, folder / "run", small_recipe()),
+                "split gradients": sharded_gradients(world),
+                "share held": share_held(world),
+                "split run": a_whole_run(world, folder / "split", split_recipe()),
             }
         else:  # the last rank is killed in the middle of a run
 

@@ -14,8 +14,18 @@ from typing import Any
 import pytest
 import torch
 
+from clipedu.device import pick_device
 from clipedu.tokenizer import Tokenizer
-from clipedu.training import CheckpointError, RankLost, World, join_world, load_checkpoint, train
+from clipedu.training import (
+    CheckpointError,
+    Execution,
+    RankLost,
+    World,
+    join_world,
+    load_checkpoint,
+    new_run,
+    train,
+)
 from clipedu.training.distributed import VARIABLES
 
 WORKER = Path(__file__).with_name("ranks_worker.py")
@@ -126,6 +136,42 @@ def test_a_run_on_several_ranks_is_the_run_on_one(several, alone) -> None:
     assert names == [
         "checkpoint.safetensors", "history.jsonl", "model.safetensors", "recipe.json"
     ]  # fmt: skip
+
+
+def test_split_weights_have_the_gradient_of_the_plain_full_batch(several) -> None:
+    """FSDP2: image tower, text tower, logit scale and bias; chunks, tiles, recomputed blocks."""
+    ranks, _, reports = several
+    for rank in range(ranks):
+        assert reports[rank]["share held"] == pytest.approx(1 / ranks, abs=0.05)
+        rows = reports[rank]["split gradients"]
+        assert len(rows) == 5
+        for row in rows:
+            parts = {name: value for name, value in row.items() if name != "case"}
+            assert {"image tower", "text tower", "logit_scale"} <= parts.keys()
+            assert max(parts.values()) <= 1e-10, row
+
+
+def test_a_run_with_split_weights_is_the_run_on_one_and_goes_on_there(several, fake, alone) -> None:
+    ranks, folder, reports = several
+    wanted = pytest.approx([row["loss"] for row in alone.history], rel=1e-4)
+    taken_over = train(resume=folder / "half split", pairs=fake.fake_pairs(), progress=False)
+    assert [row["loss"] for row in taken_over.history] == wanted
+    weights = [float(p.detach().double().sum()) for p in taken_over.model.parameters()]
+    assert reports[0]["split run"]["losses"] == wanted
+    for rank in range(ranks):
+        run = reports[rank]["split run"]
+        assert "Stopped after step 3 of 6" in run["words"]
+        assert run["weights"] == reports[0]["split run"]["weights"]  # the average, to the last bit
+        assert run["weights"] == pytest.approx(weights, rel=1e-3, abs=1e-4)
+        assert len(set(run["accuracy"])) == 1
+
+
+def test_what_split_weights_can_not_go_with_is_refused(fake) -> None:
+    with pytest.raises(ValueError, match="sharded and execution.compile don't go together"):
+        Execution(sharded=True, compile=True)
+    recipe = fake.small_recipe(execution=Execution(sharded=True), precision="fp16")
+    with pytest.raises(ValueError, match="can't run in fp16.*Take precision"):
+        new_run(recipe, 0, pick_device("cpu"), fake.TOKENIZER, world=World(0, 2))
 
 
 def test_a_run_goes_on_with_another_number_of_ranks(fake, alone, tmp_path: Path) -> None:
