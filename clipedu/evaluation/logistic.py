@@ -6,24 +6,29 @@ penalised: scikit-learn's `LogisticRegression(C=1 / lambda)`, the oracle in `log
 Notable, and why it is faster than solving each lambda from nothing:
 - the features are centred and turned into their principal axes once (one SVD). That changes no
   solution and no penalty, and it drops the axes along which nothing varies
-- along those axes the Hessian is nearly diagonal, so L-BFGS starts from its diagonal,
-  kappa * s^2 + lambda, where kappa is the mean of p(1 - p) at that moment
-- lambdas go from large to small, each from the solution of the one before (a warm start)
-- logits are linear in the weights: a line search costs no further product with the features
+- along those axes the Hessian is nearly diagonal, so L-BFGS starts from its diagonal
+  (`logistic_lbfgs`, which is the inner loop)
+- lambdas go from large to small (`ProbeSolver.path`): a fit starts where the two before it point
+  to, and keeps what they have learned of the curvature
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 
-TOLERANCE = 1e-4  # scikit-learn's, and on the same quantity: the gradient of the mean loss
+from clipedu.evaluation.logistic_lbfgs import Memory, Problem, minimise
+
+#: Of the gradient of the mean loss, which scikit-learn's `tol` is about as well. Its 1e-4 stops
+#: small lambdas far from their minimum: there the penalty's own gradient is smaller than that, and
+#: the accuracy is one of where the solver stopped, not of lambda.
+TOLERANCE = 1e-6
 MAX_ITERATIONS = 1000  # the paper's (appendix A.3)
 NEVER = -1e9  # the logit of a class that the labels do not contain
-MEMORY = 10  # pairs that L-BFGS remembers, scikit-learn's as well
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +68,7 @@ class ProbeSolver:
     """Features and labels, prepared once; `fit` then solves for any lambda.
 
     features (N, W) float, labels (N,) int64 from 0 to classes - 1.
-    dtype: torch.float64 for comparisons to many digits; float32 is about twice as fast.
+    dtype: float32 is somewhat faster, and stops where its rounding hides the gradient.
     Raises ValueError or TypeError for NaN, one class, labels that are words, or other lengths.
     """
 
@@ -73,7 +78,7 @@ class ProbeSolver:
         labels: torch.Tensor,
         *,
         classes: int | None = None,
-        dtype: torch.dtype = torch.float32,
+        dtype: torch.dtype = torch.float64,
         max_iterations: int = MAX_ITERATIONS,
         tolerance: float = TOLERANCE,
     ) -> None:
@@ -100,30 +105,77 @@ class ProbeSolver:
         kept = values > noise * max(float(values[0]), float(x.abs().max()) + 1e-300)
         self.axes = axes[kept]  # (r, W)
         self.z = ((x - self.mean) @ self.axes.T).to(dtype)  # (N, r)
-        spread = values[kept].to(dtype) ** 2
-        self.spread = torch.cat([spread, spread.new_tensor([len(x)])])  # (r + 1,), last: the bias
-        self.answers = F.one_hot(numbers).T.to(dtype).contiguous()  # (P, N)
+        self.problem = Problem.of(self.z, F.one_hot(numbers).T.to(dtype).contiguous())
 
     def fit(self, lam: float, start: LinearProbe | None = None) -> LinearProbe:
         """The probe for one lambda > 0, from `start` (of this solver's features) or from zeros."""
-        if not (math.isfinite(lam) and lam > 0):
-            raise ValueError(f"lambda is a number above 0, such as 1.0; got {lam!r}.")
-        found = self.z.new_zeros(len(self.present), self.z.shape[1] + 1)  # (P, r + 1), last: bias
+        found = self._zeros()
         if start is not None:
             before = start.weights[self.present]
             found[:, :-1] = before @ self.axes.T
             found[:, -1] = start.bias[self.present] + before @ self.mean
-        found, loss, iterations, converged = _lbfgs(self, found, lam)
+        return self._probe(lam, *self._solve(lam, found, Memory()))
+
+    def path(self, lams: Iterable[float]) -> Iterator[LinearProbe]:
+        """Probes for lambdas that fall, each helped by the ones before it.
+
+        Along log lambda the weights move smoothly, so a fit starts on the line through the last
+        two; and of the curvature that L-BFGS has learned, another lambda changes a known part.
+        Raises ValueError for a lambda that is not above 0 and below the one before it.
+        """
+        memory = Memory()
+        last: list[tuple[float, torch.Tensor]] = []  # the last two: log lambda, weights
+        for lam in lams:
+            _check_lambda(lam)
+            at, start = math.log(lam), self._zeros()
+            if last:
+                if not at < last[-1][0]:
+                    raise ValueError("Along a path lambdas fall: sort them, the largest first.")
+                memory.move(lam - math.exp(last[-1][0]), self.problem.penalised)
+                start = last[-1][1]
+            if len(last) == 2:
+                (x, w), (y, v) = last
+                start = torch.lerp(w, v, (at - x) / (y - x))
+            solved = self._solve(lam, start, memory)
+            last = [*last[-1:], (at, solved[0])]
+            yield self._probe(lam, *solved)
+
+    def _zeros(self) -> torch.Tensor:
+        return self.z.new_zeros(len(self.present), self.z.shape[1] + 1)  # (P, r + 1), last: bias
+
+    def _solve(
+        self, lam: float, start: torch.Tensor, memory: Memory
+    ) -> tuple[torch.Tensor, float, int, bool]:
+        _check_lambda(lam)
+        found, loss, iterations, converged = minimise(
+            self.problem,
+            start,
+            lam,
+            memory,
+            max_iterations=self.max_iterations,
+            tolerance=self.tolerance,
+        )
         if not (math.isfinite(loss) and bool(torch.isfinite(found).all())):
             raise FloatingPointError(
                 f"The solver left the numbers at lambda {lam:g}. Try dtype=torch.float64, or "
                 "features of a smaller scale."
             )
+        return found, loss, iterations, converged
+
+    def _probe(
+        self, lam: float, found: torch.Tensor, loss: float, iterations: int, converged: bool
+    ) -> LinearProbe:
+        """Back from principal axes: weights (P, r + 1) -> a probe of the features."""
         w = found[:, :-1].double() @ self.axes  # (P, W)
         intercepts = found[:, -1].double() - w @ self.mean
         return spread_out(
             w, intercepts, self.present, self.classes, lam, loss, iterations, converged
         )
+
+
+def _check_lambda(lam: float) -> None:
+    if not (math.isfinite(lam) and lam > 0):
+        raise ValueError(f"lambda is a number above 0, such as 1.0; got {lam!r}.")
 
 
 def spread_out(
@@ -142,96 +194,6 @@ def spread_out(
     weights[present] = w
     bias[present] = intercepts - intercepts.mean()  # a constant for all classes says nothing
     return LinearProbe(weights, bias, lam, loss, iterations, converged)
-
-
-def _lbfgs(
-    solver: ProbeSolver, weights: torch.Tensor, lam: float
-) -> tuple[torch.Tensor, float, int, bool]:
-    """L-BFGS from `weights` (C, r + 1); returns weights, loss, iterations, converged.
-
-    Nocedal and Wright 2006, algorithm 7.4, with a diagonal that follows the Hessian. Everything is
-    (C, ...) and not (..., C): a softmax over the long side of a small matrix is ten times slower.
-    """
-    z, answers, spread = solver.z, solver.answers, solver.spread
-    n, classes = len(z), len(answers)
-    penalty = torch.full_like(spread, lam)
-    penalty[-1] = 0
-    rounding = 10 * torch.finfo(z.dtype).eps
-
-    def cross_entropy(logits: torch.Tensor) -> float:
-        return float(torch.logsumexp(logits, 0).sum() - (logits * answers).sum())
-
-    def gradient(logits: torch.Tensor, w: torch.Tensor) -> tuple[torch.Tensor, float]:
-        p = logits.softmax(0)  # (C, N)
-        kappa = float(p.sum() - (p * p).sum()) / p.numel() * classes / (classes - 1)
-        residual = p - answers
-        g = w * penalty
-        g[:, :-1] += residual @ z
-        g[:, -1] += residual.sum(1)
-        return g, kappa
-
-    logits = weights[:, :-1] @ z.T + weights[:, -1:]  # (C, N)
-    squares = float((weights[:, :-1] ** 2).sum())
-    loss = cross_entropy(logits) + lam / 2 * squares
-    g, kappa = gradient(logits, weights)
-    steps: list[torch.Tensor] = []
-    changes: list[torch.Tensor] = []
-    idle = 0
-    for iteration in range(solver.max_iterations):
-        # the length, not scikit-learn's largest entry: at least as strict, and the same in any axes
-        if float(g.norm()) <= solver.tolerance * n:
-            return weights, loss, iteration, True
-        diagonal = 1 / (kappa * spread + penalty).clamp(min=1e-30)  # (r + 1,)
-        d = -_two_loops(g, steps, changes, diagonal)
-        downhill = float((g * d).sum())
-        along = d[:, :-1] @ z.T + d[:, -1:]  # (C, N): how the logits move
-        cross, square = float((weights[:, :-1] * d[:, :-1]).sum()), float((d[:, :-1] ** 2).sum())
-        t = 1.0
-        for _ in range(40):  # halve until the loss falls enough (Armijo)
-            moved = torch.add(logits, along, alpha=t)
-            moved_squares = squares + 2 * t * cross + t * t * square
-            moved_loss = cross_entropy(moved) + lam / 2 * moved_squares
-            if moved_loss <= loss + 1e-4 * t * downhill + rounding * abs(loss):
-                break
-            t /= 2
-        idle = idle + 1 if loss - moved_loss <= rounding * abs(loss) else 0
-        if idle >= 3:  # the loss no longer moves: what is left of the gradient is rounding
-            return weights, loss, iteration, True
-        weights = torch.add(weights, d, alpha=t)
-        before, (g, kappa) = g, gradient(moved, weights)
-        logits, loss, squares = moved, moved_loss, moved_squares
-        step, change = (t * d).flatten(), (g - before).flatten()
-        if float(step @ change) > 1e-10 * float(step.norm() * change.norm()):
-            steps.append(step)
-            changes.append(change)
-            del steps[:-MEMORY], changes[:-MEMORY]
-    return weights, loss, solver.max_iterations, float(g.norm()) <= solver.tolerance * n
-
-
-def _two_loops(
-    g: torch.Tensor,
-    steps: list[torch.Tensor],
-    changes: list[torch.Tensor],
-    diagonal: torch.Tensor,
-) -> torch.Tensor:
-    """The inverse Hessian that L-BFGS remembers, times the gradient (C, r + 1)."""
-    q = g.clone()
-    flat = q.view(-1)
-    products = [float(s @ y) for s, y in zip(steps, changes, strict=True)]
-    kept = []
-    for s, y, sy in zip(reversed(steps), reversed(changes), reversed(products), strict=True):
-        a = float(s @ flat) / sy
-        flat.sub_(y, alpha=a)
-        kept.append(a)
-    q *= diagonal
-    if changes:  # the scale of the diagonal, from the last step
-        last = changes[-1].view_as(q)
-        # Squares of a tiny change are 0 in float32; the step is then short enough unscaled.
-        size = float((last * last * diagonal).sum())
-        q *= products[-1] / size if size > 0 else 1.0
-    for s, y, sy, a in zip(steps, changes, products, reversed(kept), strict=True):
-        flat.add_(s, alpha=a - float(y @ flat) / sy)
-    return q
 
 
 def check_features(features: torch.Tensor, labels: torch.Tensor) -> None:

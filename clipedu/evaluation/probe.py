@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 import torch.nn.functional as F
@@ -20,13 +20,10 @@ from tqdm.auto import tqdm
 
 from clipedu.evaluation.embedding import Preprocess, evaluating
 from clipedu.evaluation.intervals import clopper_pearson
-from clipedu.evaluation.logistic import (
-    MAX_ITERATIONS,
-    TOLERANCE,
-    LinearProbe,
-    ProbeSolver,
-    check_features,
-)
+from clipedu.evaluation.lambda_search import LAMBDA_GRID as LAMBDA_GRID  # also found here
+from clipedu.evaluation.lambda_search import LambdaSearch as LambdaSearch
+from clipedu.evaluation.lambda_search import search_lambda as search_lambda
+from clipedu.evaluation.logistic import TOLERANCE, LinearProbe, ProbeSolver, check_features
 from clipedu.evaluation.logistic_sklearn import fit_sklearn
 from clipedu.evaluation.tasks import Task, check_pictures
 from clipedu.pairs import to_model
@@ -34,9 +31,6 @@ from clipedu.pairs import to_model
 if TYPE_CHECKING:
     from clipedu.models import CLIP
 
-# "96 logarithmically spaced steps" over twelve decades: eight steps a decade, so 97 values, and the
-# seven values that the paper's search starts from are among them.
-LAMBDA_GRID = tuple(10.0 ** (k / 8 - 6) for k in range(97))
 SHARES = (0.6, 0.2, 0.2)
 
 
@@ -123,92 +117,6 @@ def split_pictures(
     return Split(train_rows, validation_rows, test_rows, seed)
 
 
-@dataclass(frozen=True)
-class LambdaSearch:
-    """What was tried: lambdas in rising order, each with its validation accuracy (shares of 1)."""
-
-    lams: list[float]
-    accuracies: list[float]
-    iterations: int  # of L-BFGS, in all
-    best: float  # the lambda of the highest accuracy; of equals the largest, the simplest probe
-
-
-def search_lambda(
-    train: tuple[torch.Tensor, torch.Tensor],
-    validation: tuple[torch.Tensor, torch.Tensor],
-    *,
-    grid: Sequence[float] | None = None,
-    search: str = "halving",
-    classes: int | None = None,
-    solver: str = "clipedu",
-    dtype: torch.dtype = torch.float32,
-    max_iterations: int = MAX_ITERATIONS,
-    tolerance: float = TOLERANCE,
-) -> LambdaSearch:
-    """Choose lambda by validation accuracy.
-
-    train, validation: (features (N, W), labels (N,))
-    grid: lambdas to choose from, all above 0; default `LAMBDA_GRID`
-    search: "grid" tries them all, from large to small; "halving" is the paper's parametric binary
-        search: about seven spread over the grid, then the two halfway to the neighbours of the
-        best, until they are one step apart. Accuracy may have several peaks: then it finds one.
-    solver: "clipedu" or "sklearn"; each lambda of scikit-learn starts from zeros
-    Raises ValueError for an empty or wrong grid, and what `ProbeSolver` raises.
-    """
-    lams = sorted(LAMBDA_GRID if grid is None else {float(x) for x in grid})
-    if not lams or not lams[0] > 0 or lams[-1] == float("inf"):
-        raise ValueError("The grid of lambdas holds at least one number, all of them above 0.")
-    if search not in ("grid", "halving"):
-        raise ValueError(f"search is 'grid' or 'halving'; got {search!r}.")
-    if solver not in ("clipedu", "sklearn"):
-        raise ValueError(f"solver is 'clipedu' or 'sklearn'; got {solver!r}.")
-    check_features(*validation)
-    options = {"dtype": dtype, "max_iterations": max_iterations, "tolerance": tolerance}
-    every = torch.cat([train[1].cpu(), validation[1].cpu()]) if classes is None else None
-    classes = int(every.max()) + 1 if every is not None else classes
-    ours = ProbeSolver(*train, classes=classes, **options)  # type: ignore[arg-type]
-    tried: dict[int, float] = {}
-    probes: dict[int, LinearProbe] = {}
-
-    def accuracy(k: int) -> float:
-        if k not in tried:
-            if solver == "sklearn":
-                probe = fit_sklearn(*train, lams[k], classes=ours.classes, **options)  # type: ignore[arg-type]
-            else:
-                above = min((j for j in probes if j > k), default=None)
-                probe = ours.fit(lams[k], None if above is None else probes[above])
-            probes[k], tried[k] = probe, probe.accuracy(*validation)
-        return tried[k]
-
-    last = len(lams) - 1
-    if search == "grid":
-        for k in range(last, -1, -1):
-            accuracy(k)
-    else:
-        step = 1
-        while last // (2 * step) >= 6:
-            step *= 2
-        for k in sorted({*range(0, last, step), last}, reverse=True):
-            accuracy(k)
-        while step > 1:
-            step //= 2
-            peak = _peak(tried)
-            for k in (min(peak + step, last), max(peak - step, 0)):
-                accuracy(k)
-    order = sorted(tried)
-    return LambdaSearch(
-        [lams[k] for k in order],
-        [tried[k] for k in order],
-        sum(probe.iterations for probe in probes.values()),
-        lams[_peak(tried)],
-    )
-
-
-def _peak(tried: dict[int, float]) -> int:
-    """The best place; of equals the one with the largest lambda."""
-    return max(tried, key=lambda k: (tried[k], k))
-
-
 @dataclass(frozen=True, eq=False)
 class ProbeResult:
     """A probe, and how well it does on the test part. Accuracies are shares of 1.
@@ -253,7 +161,8 @@ def linear_probe(
     grid: Sequence[float] | None = None,
     search: str = "halving",
     solver: str = "clipedu",
-    dtype: torch.dtype = torch.float32,
+    dtype: torch.dtype = torch.float64,
+    tolerance: float = TOLERANCE,
 ) -> ProbeResult:
     """The paper's protocol from features to a test accuracy.
 
@@ -268,12 +177,13 @@ def linear_probe(
     classes = int(labels.max()) + 1 if classes is None else classes
     parts = [(features[rows], labels[rows]) for rows in (split.train, split.validation)]
     search_options = {"grid": grid, "search": search, "solver": solver}
-    found = search_lambda(*parts, classes=classes, dtype=dtype, **search_options)  # type: ignore[arg-type]
+    options: dict[str, Any] = {"classes": classes, "dtype": dtype, "tolerance": tolerance}
+    found = search_lambda(*parts, **search_options, **options)  # type: ignore[arg-type]
     both = features[split.fitted], labels[split.fitted]
     if solver == "sklearn":
-        probe = fit_sklearn(*both, found.best, classes=classes, dtype=dtype)
+        probe = fit_sklearn(*both, found.best, **options)
     else:
-        probe = ProbeSolver(*both, classes=classes, dtype=dtype).fit(found.best)
+        probe = ProbeSolver(*both, **options).fit(found.best)
     answers = labels[split.test]
     logits = probe.logits(features[split.test])
     right = (logits.argmax(1) == answers).double()

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 import torch.nn.functional as F
 
-from clipedu.evaluation.logistic import LinearProbe, ProbeSolver, _two_loops
+from clipedu.evaluation.logistic import LinearProbe, ProbeSolver
+from clipedu.evaluation.logistic_lbfgs import MEMORY, Memory
 from clipedu.evaluation.logistic_sklearn import fit_probe, fit_sklearn
 
 Data = tuple[torch.Tensor, torch.Tensor]
@@ -66,6 +69,57 @@ def test_a_warm_start_changes_the_work_not_the_answer() -> None:
     assert warm.iterations < cold.iterations
     assert warm.loss == pytest.approx(cold.loss, rel=1e-9)
     torch.testing.assert_close(warm.weights, cold.weights, rtol=1e-3, atol=1e-4)
+
+
+def hard() -> Data:
+    """Axes from 10 to 0.01 long and classes that can be told apart: as of few pictures of a tower.
+
+    At small lambdas the loss is a long flat valley.
+    """
+    g = torch.Generator().manual_seed(1)
+    labels = torch.arange(120) % 4
+    x = torch.randn(120, 60, generator=g) + torch.randn(4, 60, generator=g)[labels]
+    turn = torch.linalg.qr(torch.randn(60, 60, generator=g))[0]
+    return (x * torch.logspace(1, -2, 60)) @ turn, labels
+
+
+@pytest.mark.parametrize("lam", [1.0, 1e-2, 1e-4])
+def test_our_minimum_is_no_higher_than_sklearns(lam: float) -> None:
+    x, y = hard()
+    theirs = fit_sklearn(x, y, lam, classes=4)
+    *_, ours = ProbeSolver(x, y).path([1e2, 1.0, 1e-2, 1e-4][: 2 - round(math.log10(lam) / 2)])
+    assert ours.lam == lam and ours.converged
+    for probe in (ours, theirs):
+        assert probe.loss == pytest.approx(objective(probe, x, y), rel=1e-6)
+    assert ours.loss <= theirs.loss * (1 + 1e-5)
+
+
+def test_a_path_ends_where_separate_fits_end_and_gets_there_sooner() -> None:
+    x, y = hard()
+    lams = [10.0 ** (k / 4) for k in range(8, -12, -1)]
+    solver = ProbeSolver(x, y, tolerance=1e-8, max_iterations=5000)
+    path, apart = list(solver.path(lams)), [solver.fit(lam) for lam in lams]
+    assert [probe.lam for probe in path] == lams
+    for one, other in zip(path, apart, strict=True):
+        assert one.loss == pytest.approx(other.loss, rel=1e-4)
+    assert sum(p.iterations for p in path) < sum(p.iterations for p in apart) / 2
+
+
+@pytest.mark.parametrize("lams", [[1.0, 2.0], [1.0, 1.0], [1.0, 0.0], [float("nan")]])
+def test_a_path_falls(lams: list[float]) -> None:
+    with pytest.raises(ValueError, match=r"lambda"):
+        list(ProbeSolver(*blobs(n=30)).path(lams))
+
+
+def test_another_lambda_moves_what_is_remembered_by_its_part_of_the_curvature() -> None:
+    """Of a quadratic with Hessian h + lambda, along a step s the gradient changes by (h + lambda) s
+    of the weights, and by h s of the bias, last."""
+    h, s = torch.tensor([[3.0, 1.0, 2.0]]), torch.tensor([[0.5, -1.0, 2.0]])
+    penalised = torch.tensor([1.0, 1.0, 0.0])
+    memory = Memory()
+    memory.keep(s.flatten(), ((h + 0.7 * penalised) * s).flatten())
+    memory.move(0.2 - 0.7, penalised)
+    torch.testing.assert_close(memory.changes[0], ((h + 0.2 * penalised) * s).flatten())
 
 
 def test_more_features_than_pictures() -> None:
@@ -162,7 +216,38 @@ def test_other_refusals() -> None:
 
 
 def test_a_change_whose_square_is_zero_does_not_stop_the_solver() -> None:
-    g = torch.ones(2, 3)
-    step, change = torch.full((6,), 1e-12), torch.full((6,), 1e-25)
-    found = _two_loops(g, [step], [change], torch.ones(3))
+    memory = Memory()
+    memory.keep(torch.full((6,), 1e-12), torch.full((6,), 1e-25))
+    found = memory.newton(torch.ones(2, 3), torch.ones(3))
     assert torch.isfinite(found).all()
+
+
+def two_loops(
+    g: torch.Tensor, steps: list[torch.Tensor], changes: list[torch.Tensor], diagonal: torch.Tensor
+) -> torch.Tensor:
+    """Nocedal and Wright's algorithm 7.4 as it is printed."""
+    q, kept = g.clone(), []
+    for s, y in zip(reversed(steps), reversed(changes), strict=True):
+        kept.append(s @ q / (s @ y))
+        q -= kept[-1] * y
+    s, y = steps[-1], changes[-1]
+    r = q * diagonal * (s @ y) / (y * y * diagonal).sum()
+    for s, y, a in zip(steps, changes, reversed(kept), strict=True):
+        r += s * (a - y @ r / (s @ y))
+    return r
+
+
+@pytest.mark.parametrize("pairs", [1, 2, 7, MEMORY, MEMORY + 5])
+def test_the_matrix_form_is_the_two_loops(pairs: int) -> None:
+    g = torch.Generator().manual_seed(pairs)
+    root = torch.randn(60, 60, generator=g, dtype=torch.float64)
+    hessian = root @ root.T + torch.eye(60, dtype=torch.float64)
+    steps = list(torch.randn(pairs, 60, generator=g, dtype=torch.float64))
+    changes = [hessian @ s for s in steps]
+    memory = Memory()
+    for step, change in zip(steps, changes, strict=True):
+        memory.keep(step, change)
+    gradient = torch.randn(3, 20, generator=g, dtype=torch.float64)
+    diagonal = torch.rand(3, 20, generator=g, dtype=torch.float64) + 0.5
+    known = two_loops(gradient.flatten(), steps[-MEMORY:], changes[-MEMORY:], diagonal.flatten())
+    torch.testing.assert_close(memory.newton(gradient, diagonal).flatten(), known)
