@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
@@ -45,6 +45,7 @@ class SupervisedRecipe:
         augmentation: a name of `AUGMENTATIONS`.
         share: of the pictures of each class, at least one each.
         seed: decides the weights, the share and the batches.
+        stem: how the tower begins, see `clipedu.models.ResNetConfig`.
     """
 
     width: int = 16
@@ -56,6 +57,7 @@ class SupervisedRecipe:
     learning_rate: float = 3e-3
     weight_decay: float = 0.05
     seed: int = 0
+    stem: Literal["paper", "half", "small"] = "half"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "layers", tuple(self.layers))
@@ -78,7 +80,7 @@ class Supervised(nn.Module):
     def __init__(self, recipe: SupervisedRecipe, classes: int, resolution: int = 32) -> None:
         super().__init__()
         config = ResNetConfig(
-            resolution, recipe.layers, recipe.width, heads=4, stem="half", block="basic"
+            resolution, recipe.layers, recipe.width, heads=4, stem=recipe.stem, block="basic"
         )
         self.tower = ModifiedResNet(config, classes)  # its last layer is the classifier
 
