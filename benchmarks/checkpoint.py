@@ -162,7 +162,8 @@ def as_markdown(card: dict[str, Any]) -> str:
         "",
         "A CLIP (Radford et al. 2021, arXiv 2103.00020) of a laptop's size, for teaching: a small "
         "ModifiedResNet with attention pooling for pictures of 32 px and a causal transformer of "
-        "two layers for captions.",
+        "two layers for captions. The shipped file's image tower (preset `laptop_deep`) looks at "
+        "full resolution first and has more blocks than that of the recipe `laptop`.",
         "",
         "## Data",
         "",
@@ -171,7 +172,8 @@ def as_markdown(card: dict[str, Any]) -> str:
         "chosen on pictures set aside inside the training families (`clipedu train --validate`); "
         "the held-out families are only reported. Earlier runs' held-out figures had been seen "
         "when stronger augmentation, and later warped pictures and the length of the shipped run, "
-        "were chosen from training losses and pictures set aside (benchmarks/LEADERBOARD.md).",
+        "were chosen from training losses and pictures set aside, and its image tower on pictures "
+        "set aside (benchmarks/LEADERBOARD.md).",
         "* Packages: " + ", ".join(f"{k} {v}" for k, v in card["data"]["packages"].items()) + ".",
         "",
     ]
