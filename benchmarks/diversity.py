@@ -4,10 +4,10 @@
     python benchmarks/diversity.py --seeds 0 1  # another seed; what is measured is not run again
 
 A narrower image tower and smaller batches than the course's other runs keep it short. The recipe,
-the steps and the seed are the same, so every run sees equally many pairs; what differs
-is how many hands drew them (and, with more pictures, how often each is seen). A fifth run tells variety from mere amount: four families cut down to
-as many pictures as the first family has. One row a run and seed in clipedu/assets/diversity.csv,
-written as soon as it is measured.
+the steps and the seed are the same, so every run sees equally many pairs; what differs is how many
+hands drew them (and, with more pictures, how often each is seen). A fifth run tells variety from
+mere amount: four families cut down to as many pictures as the first family has. One row a run and
+seed in clipedu/assets/diversity.csv, written as soon as it is measured.
 """
 
 from __future__ import annotations

@@ -176,9 +176,8 @@ def linear_probe(
     features, labels = features.detach().cpu(), labels.cpu()
     classes = int(labels.max()) + 1 if classes is None else classes
     parts = [(features[rows], labels[rows]) for rows in (split.train, split.validation)]
-    search_options = {"grid": grid, "search": search, "solver": solver}
     options: dict[str, Any] = {"classes": classes, "dtype": dtype, "tolerance": tolerance}
-    found = search_lambda(*parts, **search_options, **options)  # type: ignore[arg-type]
+    found = search_lambda(parts[0], parts[1], grid=grid, search=search, solver=solver, **options)
     both = features[split.fitted], labels[split.fitted]
     if solver == "sklearn":
         probe = fit_sklearn(*both, found.best, **options)
