@@ -44,7 +44,7 @@ WEIGHTS = ASSETS / "laptop.safetensors"
 RUN = ROOT / "runs" / "baseline"
 EPOCHS = 14
 LEAST, MOST = 3, 900  # pictures a class at least (one for each part), a task at most
-#: The tasks with several pictures of every class. `shared_...` are not among them: a family's styles
+#: Tasks with several pictures of every class. `shared_...` are not among them: a family's styles
 #: of one name are twins, and one twin in training gives the other away.
 NAMES = (
     "digits", "fashion_mnist", "counting", "colour", "rendered_words", "emoji_groups", "style",
