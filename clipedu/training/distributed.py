@@ -202,6 +202,12 @@ def replicate(network: nn.Module, world: World, device: torch.device) -> nn.Modu
     """The network, its gradients averaged over the ranks after each backward."""
     if world.size == 1:
         return network
+    for parameter in network.parameters():
+        if parameter.ndim == 4 and parameter.is_contiguous(memory_format=torch.channels_last):
+            # A 1 x 1 convolution has two sets of strides for one order of numbers, and its gradient
+            # comes with the other one: DDP would warn at the first step.
+            same = torch.empty_like(parameter, memory_format=torch.channels_last)
+            parameter.data = same.copy_(parameter.detach())
     where = [device.index] if device.type == "cuda" else None
     return nn.parallel.DistributedDataParallel(network, device_ids=where)
 
