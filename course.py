@@ -48,10 +48,10 @@ LONGEST_FIRST = ("03", "10", "09", "12", "11", "08")  # then these, before the o
 NBVAL = (
     "--nbval-lax",
     "--nbval-current-env",
-    "--nbval-cell-timeout=600",
+    "--nbval-cell-timeout=1200",
     "--nbval-kernel-startup-timeout=120",
     "--nbval-sanitize-with=tests/nbval_sanitize.cfg",
-    "--timeout=900",
+    "--timeout=1500",
 )
 
 
