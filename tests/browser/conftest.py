@@ -110,7 +110,7 @@ def answers(address: str) -> bool:
 
 
 def wait_for(ready: Callable[[], bool], server: subprocess.Popen[bytes], log: Path) -> None:
-    end = time.monotonic() + 120
+    end = time.monotonic() + PATIENCE
     while not ready():
         if server.poll() is not None or time.monotonic() > end:
             pytest.fail(f"JupyterLab did not start; it said:\n{log.read_text('utf-8')[-3000:]}")
@@ -147,11 +147,13 @@ def page(browser: Any, lab: tuple[str, Path]) -> Iterator[Any]:
     assert elsewhere == []
 
 
-# A question of our own to the kernel. Questions are answered in the order in which they were asked,
-# and their answers shown in the order in which they come: what was asked before it, stands.
-ASK_LAST = """async () => {
+# A message of our own, which means nothing, to any widget in the kernel. Widgets answer one message
+# after the other, and their answers are shown as they come: what was sent before it stands then.
+# (Code that is run would not do: widgets have a thread of their own in the kernel, a "subshell".)
+SEND_LAST = """async () => {
   const { kernel } = window.jupyterapp.shell.currentWidget.sessionContext.session;
-  await kernel.requestExecute({ code: "", silent: true }).done;
+  const widget = [...kernel._comms.values()].find(comm => comm.targetName === "jupyter.widget");
+  await widget.send({ method: "custom", content: {} }).done;
 }"""
 
 
@@ -174,7 +176,7 @@ class Lesson:
         Twice, because a widget keeps a change back while its last one is under way.
         """
         for _ in range(2):
-            self.page.evaluate(ASK_LAST)
+            self.page.evaluate(SEND_LAST)
 
     def changes(self, thing: Any, act: Callable[[], object]) -> str:
         """Does something and waits until `thing` (a picture or a text) is another; what it is then.
