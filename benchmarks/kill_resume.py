@@ -5,14 +5,18 @@
 
 A run of the tiny preset on synthetic pairs, with a checkpoint every 3 steps. This program watches
 the history file, waits a random fraction of a step after a random row, and sends SIGKILL. At the
-end every tensor of the checkpoint is compared with that of a run which nobody disturbed.
+end every tensor of the checkpoint is compared with that of a run which nobody disturbed. What was
+seen is kept in kill_resume.json, by the number of ranks.
 """
 
 from __future__ import annotations
 
 import argparse
 import dataclasses
+import datetime
+import json
 import os
+import platform
 import random
 import re
 import signal
@@ -92,11 +96,17 @@ def rows(folder: Path) -> int:
     return file.read_bytes().count(b"\n") if file.exists() else 0
 
 
+def started(folder: Path) -> list[int]:
+    """The process ids of all ranks so far, in the order of their starts."""
+    return [int(x) for x in re.findall(r"process (\d+)", folder.with_suffix(".log").read_text())]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--ranks", type=int, default=1)
     parser.add_argument("--kills", type=int, default=10)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--json", type=Path, default=HERE.with_suffix(".json"))
     parser.add_argument("--child", type=Path, help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.child:
@@ -107,7 +117,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         whole, broken = Path(folder) / "whole", Path(folder) / "broken"
         assert start(whole, args.ranks, 0).wait() == 0, whole.with_suffix(".log").read_text()
-        process = start(broken, args.ranks, args.kills)
+        process, seen = start(broken, args.ranks, args.kills), []
         for k, moment in enumerate(moments):
             deadline = time.time() + 300
             while rows(broken) < moment and time.time() < deadline:
@@ -115,25 +125,41 @@ def main() -> None:
             time.sleep(luck.random() * 0.05)
             victim = process.pid
             if args.ranks > 1:
-                log = broken.with_suffix(".log").read_text()
-                pids = [int(x) for x in re.findall(r"process (\d+)", log)][-args.ranks :]
-                victim = luck.choice(pids)
+                victim = luck.choice(started(broken)[-args.ranks :])
             os.kill(victim, signal.SIGKILL)
-            print(f"kill {k + 1} at step {rows(broken)} (row {moment} was waited for)", flush=True)
+            seen.append(rows(broken))
+            print(f"kill {k + 1} at step {seen[-1]} (row {moment} was waited for)", flush=True)
             if args.ranks == 1:
                 process.wait()
                 process = start(broken, 1, 0)
             else:  # wait until torchrun has started the next ones
-                while len(re.findall("process", broken.with_suffix(".log").read_text())) < (
-                    args.ranks * (k + 2)
-                ):
+                while len(started(broken)) < args.ranks * (k + 2):
                     time.sleep(0.05)
         code = process.wait()
         assert code == 0, broken.with_suffix(".log").read_text()
-        compare(whole, broken)
+        tensors = compare(whole, broken)
+    keep(args.json, args.ranks, seen, tensors)
 
 
-def compare(whole: Path, broken: Path) -> None:
+def keep(path: Path, ranks: int, kills: list[int], tensors: int) -> None:
+    """Adds this run to the file; that of another number of ranks stays."""
+    import torch
+
+    runs = json.loads(path.read_text()) if path.exists() else {}
+    runs[f"{ranks} rank{'s' if ranks > 1 else ''}"] = {
+        "command": "python benchmarks/kill_resume.py" + (f" --ranks {ranks}" if ranks > 1 else ""),
+        "date": str(datetime.date.today()),
+        "machine": f"{platform.machine()}, {os.cpu_count()} CPU cores, torch {torch.__version__}",
+        "steps": STEPS,
+        "killed_at_step": kills,
+        "tensors": tensors,
+        "equal_to_the_last_bit": True,  # or compare() would have ended the program
+    }
+    path.write_text(json.dumps(dict(sorted(runs.items())), indent=1) + "\n")
+
+
+def compare(whole: Path, broken: Path) -> int:
+    """How many tensors the two checkpoints hold; raises AssertionError when one differs."""
     import torch
 
     from clipedu.training import load_checkpoint
@@ -147,6 +173,7 @@ def compare(whole: Path, broken: Path) -> None:
             assert torch.equal(a[name], b[name]), f"{part} {name} differs"
             count += 1
     print(f"after {one.step} steps all {count} tensors are equal, bit for bit: True")
+    return count
 
 
 if __name__ == "__main__":
