@@ -89,8 +89,8 @@ class Feeder:
 
     The parts are those of the one batch that a single process would have. With a method
     `part_at(step, n, seed, how, rows)` of `pairs` (the course's pairs and shards have it) a rank
-    makes the pictures of its rows only, and all n captions; without it, the whole batch, of which
-    it keeps its part.
+    makes the pictures of its rows only; without it, the whole batch, of which it keeps its part.
+    All n captions come to every rank, to find equal ones; it encodes its own.
     """
 
     def __init__(
@@ -118,8 +118,8 @@ class Feeder:
         else:
             pictures, captions = self.pairs.batch_at(*asked)
             pictures = pictures[self.part]
-        tokens, numbers = self.tokens(captions)
-        tokens = tokens[self.part]
+        tokens = self.tokens(captions[self.part])[0]
+        numbers = number_captions(captions)  # alike on all ranks, which know all captions
         pictures = to_model(pictures).contiguous(memory_format=torch.channels_last)
         same = None
         if recipe.mask_same_captions and self.world.size == 1 and not recipe.execution.tile:
@@ -144,6 +144,12 @@ class Feeder:
                 batch = coming.result()
                 coming = worker.submit(self, step + 1) if step + 1 < stop else None
                 yield batch
+
+
+def number_captions(captions: Sequence[str]) -> np.ndarray:
+    """(n,) int64: equal numbers for equal captions, in the order in which they come."""
+    seen: dict[str, int] = {}
+    return np.array([seen.setdefault(caption, len(seen)) for caption in captions], np.int64)
 
 
 def same_captions(numbers: np.ndarray) -> Tensor | None:

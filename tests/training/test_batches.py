@@ -1,14 +1,16 @@
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clipedu.pairs import to_model
 from clipedu.tokenizer import Tokenizer
-from clipedu.training import Feeder, TokenTable, same_captions
+from clipedu.training import Feeder, TokenTable, World, same_captions
 
 TOKENIZER = Tokenizer.train(["small red left", "large blue right"] * 3, 270)
 
@@ -41,6 +43,7 @@ def test_a_caption_is_tokenized_once() -> None:
     assert calls == [["a", "b"], ["c"]]
 
 
+@settings(deadline=None)  # the first example may meet a slow import
 @given(st.lists(st.integers(0, 5), min_size=1, max_size=12))
 def test_same_captions_is_none_only_when_all_differ(numbers: list[int]) -> None:
     same = same_captions(np.array(numbers))
@@ -69,6 +72,37 @@ def test_a_batch_is_what_the_towers_take(pairs, recipe) -> None:
     assert batch.pictures.is_contiguous(memory_format=torch.channels_last)
     assert torch.equal(batch.tokens, TOKENIZER(captions, recipe.context_length, truncate=True))
     assert batch.same is None
+
+
+class Twice:
+    """The pairs of the other tests, where every caption comes twice; with or without `part_at`."""
+
+    def __init__(self, pairs: Any, in_parts: bool) -> None:
+        self.pairs = pairs
+        if in_parts:
+            self.part_at = self._part_at
+
+    def batch_at(self, step: int, n: int, seed: int, how: Any) -> tuple[torch.Tensor, list[str]]:
+        pictures, captions = self.pairs.batch_at(step, n, seed, how)
+        return pictures, [captions[k // 2] for k in range(n)]
+
+    def _part_at(self, step: int, n: int, seed: int, how: Any, part: slice) -> Any:
+        pictures, captions = self.batch_at(step, n, seed, how)
+        return pictures[part], captions
+
+
+@pytest.mark.parametrize("in_parts", [False, True])
+@pytest.mark.parametrize("ranks", [2, 4])
+def test_the_parts_of_the_ranks_are_the_batch(pairs, recipe, in_parts: bool, ranks: int) -> None:
+    some, here = Twice(pairs, in_parts), torch.device("cpu")
+    whole = Feeder(some, TOKENIZER, recipe, 0, here)(4)
+    parts = [Feeder(some, TOKENIZER, recipe, 0, here, World(r, ranks))(4) for r in range(ranks)]
+    assert torch.equal(torch.cat([part.pictures for part in parts]), whole.pictures)
+    assert torch.equal(torch.cat([part.tokens for part in parts]), whole.tokens)
+    numbers = torch.cat([part.same for part in parts])
+    assert torch.equal(numbers[:, None] == numbers[None, :], whole.same)
+    other = [Feeder(pairs, TOKENIZER, recipe, 0, here, World(r, ranks))(4) for r in range(ranks)]
+    assert all(part.same is None for part in other)
 
 
 def test_a_failure_in_the_background_reaches_the_caller(pairs, recipe) -> None:
