@@ -15,6 +15,7 @@ EXAMPLE = """examples:
   clipedu train --resume runs/laptop
   clipedu train --batch-size 4096 --set execution.accumulate=8 --out runs/large
   torchrun --nproc-per-node 2 -m clipedu train --recipe lesson --out runs/two
+  torchrun --nproc-per-node 2 -m clipedu train --set execution.sharded=true --out runs/split
   clipedu train --shards shards --steps 100 --out runs/shards
   clipedu train --compare-with-paper
 """
