@@ -641,7 +641,7 @@ def do_run(options: argparse.Namespace) -> int:
 
 def do_clean(options: argparse.Namespace) -> int:
     """Remove what runs leave behind; .venv and the picture cache stay."""
-    left = "runs build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis".split()
+    left = "runs build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis __pycache__".split()
     doomed = [ROOT / name for name in left]
     for top in ("clipedu", "tests", "lessons", "benchmarks"):
         doomed += (ROOT / top).rglob("__pycache__")
