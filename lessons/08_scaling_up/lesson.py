@@ -248,7 +248,7 @@ print("to 1e-10:", largest < 1e-10)
 # torchrun --nproc-per-node 2 -m clipedu train --recipe lesson --out runs/two
 # ```
 #
-# All ranks draw the batch of one process and keep their part; rank 0 writes; an evaluation is shared out. A checkpoint does not know how many ranks wrote it: a run that began on four may go on with one. When a rank is killed, the others say so and stop; with
+# All ranks draw the chance of one process's batch, and each makes its own part of the pictures; rank 0 writes; an evaluation is shared out. A checkpoint does not know how many ranks wrote it: a run that began on four may go on with one. Here every rank holds the whole model, which is small; with `--set execution.sharded=true` each holds a part of every weight and of Adam's memory (torch's FSDP2), and the gradient stays the same. When a rank is killed, the others say so and stop; with
 # `torchrun --max-restarts 3` the run starts again from its last checkpoint by itself. The tests compare every parameter's gradient on 1, 2 and 4 processes with the plain full batch, for both losses; none of this was measured on GPUs here, where there is none.
 #
 # **A layer that breaks the rule.** A batch norm computes its mean and variance from the pictures that it sees at once. On two ranks that is half the batch, so a ResNet on two ranks is not quite the ResNet on one. The demonstration above takes the Vision Transformer, which has layer norms. Is it a fault of the method?
@@ -466,11 +466,12 @@ print(f"at 2,048 pairs the dense one keeps {ratio:.0f} times as much")
 
 # %%
 import csv
+import textwrap
 from importlib.resources import files
 
 file = files("clipedu") / "assets" / "memory.csv"
 lines = file.read_text().splitlines()
-print(lines[0].removeprefix("# "))
+print(textwrap.fill(lines[0].removeprefix("# "), 74))
 table = {}
 rows = [line for line in lines if not line.startswith("#")]
 for r in csv.DictReader(rows):
@@ -541,8 +542,9 @@ from clipedu.device import pick_device
 from clipedu.training import compile_advice
 
 choice = pick_device()
-print(f"autocast here: {choice.dtype}, because: {choice.reason}")
-print(compile_advice(choice.device.type, steps=450))
+why = f"autocast here: {choice.dtype}, because: {choice.reason}"
+print(textwrap.fill(why, 74))
+print(textwrap.fill(compile_advice(choice.device.type, steps=450), 74))
 
 # %% [markdown]
 # Two more savers, both in the recipe and both off unless asked for. **Patch dropout** (FLIP, arXiv 2212.00794) leaves out half of a ViT's patches in training: half the work, and another training signal, so this one *does* change the result. **torch.compile** fuses small operations into larger kernels; on two CPU cores it made things slower, on GPUs it usually pays.
@@ -556,7 +558,8 @@ from clipedu.models.planner import PAPER_RUNS, paper_utilisation, plan
 
 for name, (gpus, days) in PAPER_RUNS.items():
     share = paper_utilisation(name)
-    print(f"{name:8} {days} days, {gpus} V100: {share:.0%} of their speed")
+    print(f"{name:8} {days} days, {gpus} V100: "
+          f"{share:.0%} of their speed")
 
 # %% tags=["nbval-check-output"]
 paper = dict(batch_size=32768, gpus=256, gpu="V100", precision="fp16")
