@@ -12,8 +12,9 @@ let go after it. Numbers that travel: half as many again as with DDP.
                       holds nothing of the ranks, and a run may go on with another number of them
 
 The gradient is that of DDP, and a test holds it to the plain full batch, with gloo on CPUs; on GPUs
-nothing was measured here. Split tensors are torch's `DTensor`s: `.shape` is the whole's, the numbers
-here are a part. A callback of `train` is handed the split model; :func:`gathered` makes it whole.
+nothing was measured here. Split tensors are torch's `DTensor`s: `.shape` is the whole's, and the
+numbers here are a part. A callback of `train` gets the split model, which :func:`gathered` makes
+whole.
 """
 
 from __future__ import annotations
