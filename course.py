@@ -465,12 +465,12 @@ class Step(NamedTuple):
 
 
 class Ran(NamedTuple):
-    """How a step went. `computing`: its CPU seconds; NaN where they are not known."""
+    """How a step went. `computing`: its CPU seconds; None where they are not known."""
 
     name: str
     code: int
     took: float
-    computing: float
+    computing: float | None = None
 
 
 class Job:
@@ -480,7 +480,7 @@ class Job:
     """
 
     def __init__(self, step: Step, log: Path | None = None, yields: bool = False) -> None:
-        self.step, self.log, self.ran = step, log, Ran(step.name, 1, 0.0, float("nan"))
+        self.step, self.log, self.ran = step, log, Ran(step.name, 1, 0.0)
         self.began = time.monotonic()
         words, env = [str(word) for word in step.command], {**environment(), **step.extra_env}
         if log is None:
@@ -497,7 +497,7 @@ class Job:
         self.waiting.start()
 
     def _wait(self) -> None:
-        computing = float("nan")
+        computing = None
         if hasattr(os, "wait4"):
             _, status, usage = os.wait4(self.process.pid, 0)
             self.process.returncode = os.waitstatus_to_exitcode(status)
@@ -564,7 +564,7 @@ def steps_of_test(cores: int) -> tuple[list[Step], list[Step]]:
 def do_test(options: argparse.Namespace) -> int:
     start = time.monotonic()
     setup(["test", "grading"])
-    went = [Ran("set-up", 0, time.monotonic() - start, float("nan"))]
+    went = [Ran("set-up", 0, time.monotonic() - start)]
     beside, steps = steps_of_test(os.cpu_count() or 1)
     jobs, logs = [], ROOT / "runs" / "test"
     try:
@@ -586,7 +586,7 @@ def do_test(options: argparse.Namespace) -> int:
         raise
     say("\n== make test: where the time went           computing")
     for name, code, took, computing in went:
-        cpu = f"{computing:12.1f} s" if computing == computing else ""
+        cpu = "" if computing is None else f"{computing:12.1f} s"
         say(f"  {'ok    ' if code == 0 else 'FAILED'}  {name:20} {took:6.1f} s {cpu}".rstrip())
     failed = [ran.name for ran in went if ran.code != 0]
     verdict = f"FAILED: {', '.join(failed)}" if failed else "all green"
