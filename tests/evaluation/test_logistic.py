@@ -105,6 +105,16 @@ def test_a_path_ends_where_separate_fits_end_and_gets_there_sooner() -> None:
     assert sum(p.iterations for p in path) < sum(p.iterations for p in apart) / 2
 
 
+@pytest.mark.parametrize("classes", [2, 4])
+def test_sklearn_starts_where_it_is_told(classes: int) -> None:
+    x, y = blobs(classes=classes)
+    fixed = {"classes": classes, "tolerance": 1e-8}
+    near = fit_sklearn(x, y, 1.02, **fixed)
+    cold, warm = fit_sklearn(x, y, 1.0, **fixed), fit_sklearn(x, y, 1.0, start=near, **fixed)
+    assert warm.iterations < cold.iterations
+    assert warm.loss == pytest.approx(cold.loss, rel=1e-7)
+
+
 @pytest.mark.parametrize("lams", [[1.0, 2.0], [1.0, 1.0], [1.0, 0.0], [float("nan")]])
 def test_a_path_falls(lams: list[float]) -> None:
     with pytest.raises(ValueError, match=r"lambda"):

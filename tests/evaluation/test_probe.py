@@ -70,6 +70,20 @@ def test_search_halves_as_the_paper_does(data: Data) -> None:
     assert {best - 1, best + 1} & set(tried)  # at its end it stands one step apart
 
 
+def test_a_search_says_what_each_fit_came_to(data: Data) -> None:
+    x, y = data
+    parts = (x[::2], y[::2]), (x[1::2], y[1::2])
+    grid = [1e-2, 1.0, 1e2]
+    ours, theirs = (
+        search_lambda(*parts, grid=grid, search="grid", solver=s) for s in ("clipedu", "sklearn")
+    )
+    assert ours.losses == sorted(ours.losses)  # a larger lambda has a larger minimum
+    assert ours.losses == pytest.approx(theirs.losses, rel=1e-6)
+    assert ours.accuracies == theirs.accuracies
+    cut = search_lambda(*parts, grid=grid, search="grid", max_iterations=1)
+    assert (ours.unconverged, cut.unconverged) == (0, 3)
+
+
 def test_agrees_with_sklearn(data: Data) -> None:
     x, y = data
     ours, theirs = (
