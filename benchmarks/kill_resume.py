@@ -24,6 +24,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 HERE = Path(__file__).resolve()
@@ -101,6 +102,15 @@ def started(folder: Path) -> list[int]:
     return [int(x) for x in re.findall(r"process (\d+)", folder.with_suffix(".log").read_text())]
 
 
+def wait(process: subprocess.Popen[str], folder: Path, until: Callable[[], bool]) -> None:
+    """Looks two hundred times a second; ends the program with the log where the run has ended."""
+    while not until():
+        if process.poll() is not None:
+            log = folder.with_suffix(".log").read_text()
+            raise SystemExit(f"The run ended ({process.returncode}) before it was killed.\n{log}")
+        time.sleep(0.005)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--ranks", type=int, default=1)
@@ -119,9 +129,7 @@ def main() -> None:
         assert start(whole, args.ranks, 0).wait() == 0, whole.with_suffix(".log").read_text()
         process, seen = start(broken, args.ranks, args.kills), []
         for k, moment in enumerate(moments):
-            deadline = time.time() + 300
-            while rows(broken) < moment and time.time() < deadline:
-                time.sleep(0.005)
+            wait(process, broken, lambda moment=moment: rows(broken) >= moment)
             time.sleep(luck.random() * 0.05)
             victim = process.pid
             if args.ranks > 1:
@@ -133,8 +141,7 @@ def main() -> None:
                 process.wait()
                 process = start(broken, 1, 0)
             else:  # wait until torchrun has started the next ones
-                while len(started(broken)) < args.ranks * (k + 2):
-                    time.sleep(0.05)
+                wait(process, broken, lambda k=k: len(started(broken)) >= args.ranks * (k + 2))
         code = process.wait()
         assert code == 0, broken.with_suffix(".log").read_text()
         tensors = compare(whole, broken)
