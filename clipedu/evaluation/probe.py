@@ -182,7 +182,8 @@ def linear_probe(
     if solver == "sklearn":
         probe = fit_sklearn(*both, found.best, **options)
     else:
-        probe = ProbeSolver(*both, **options).fit(found.best)
+        above = [found.best * 10.0**k for k in (3, 2, 1, 0)]  # from zeros it would stop early
+        *_, probe = ProbeSolver(*both, **options).path(above)
     answers = labels[split.test]
     logits = probe.logits(features[split.test])
     right = (logits.argmax(1) == answers).double()
