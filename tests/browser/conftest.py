@@ -147,13 +147,18 @@ def page(browser: Any, lab: tuple[str, Path]) -> Iterator[Any]:
     assert elsewhere == []
 
 
-# A message of our own, which means nothing, to any widget in the kernel. Widgets answer one message
-# after the other, and their answers are shown as they come: what was sent before it stands then.
-# (Code that is run would not do: widgets have a thread of their own in the kernel, a "subshell".)
-SEND_LAST = """async () => {
+# What the page has asked the kernel and has no answer to yet. The kernel says "idle" after each
+# question, when all that it changed is shown; it need not answer in the order of the questions.
+COUNT_QUESTIONS = """() => {
   const { kernel } = window.jupyterapp.shell.currentWidget.sessionContext.session;
-  const widget = [...kernel._comms.values()].find(comm => comm.targetName === "jupyter.widget");
-  await widget.send({ method: "custom", content: {} }).done;
+  window.unanswered = new Set();
+  kernel.anyMessage.connect((_, { msg, direction }) => {
+    if (direction === "send" && msg.channel === "shell") {
+      window.unanswered.add(msg.header.msg_id);
+    } else if (msg.header.msg_type === "status" && msg.content.execution_state === "idle") {
+      window.unanswered.delete(msg.parent_header.msg_id);
+    }
+  });
 }"""
 
 
@@ -171,12 +176,8 @@ class Lesson:
         return found
 
     def settle(self) -> None:
-        """Waits until everything that was done in the page so far has its answer there.
-
-        Twice, because a widget keeps a change back while its last one is under way.
-        """
-        for _ in range(2):
-            self.page.evaluate(SEND_LAST)
+        """Waits until everything that was done in the page so far has its answer there."""
+        self.page.wait_for_function("window.unanswered.size === 0", timeout=1000 * PATIENCE)
 
     def changes(self, thing: Any, act: Callable[[], object]) -> str:
         """Does something and waits until `thing` (a picture or a text) is another; what it is then.
@@ -223,6 +224,7 @@ def run_lesson(page: Any, lab: tuple[str, Path]) -> Callable[[str, str], Lesson]
         (work / f"{name}.ipynb").write_text(json.dumps(notebook), "utf-8")
         page.goto(f"{address}/lab/tree/notebooks/{name}.ipynb?reset")
         page.wait_for_selector("#jp-main-statusbar :text('| Idle')")
+        page.evaluate(COUNT_QUESTIONS)
         page.evaluate("window.jupyterapp.commands.execute('notebook:run-all-cells')")
         prompt = page.locator(".jp-CodeCell").nth(stop).locator(".jp-InputPrompt")
         page.wait_for_function(
