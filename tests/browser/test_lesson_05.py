@@ -115,6 +115,8 @@ def test_the_keyboard_draws_without_moving_the_notebook(lesson: Any) -> None:
 def test_a_finger_draws(lesson: Any) -> None:
     output, page = lesson.output("drawing_board("), lesson.page
     words, pad = output.locator("[role=status]").last, output.locator(PAD)
+    output.get_by_role("button", name="Clear").click()
+    lesson.says(words, "Nothing is drawn yet")
     pad.scroll_into_view_if_needed()
     box, fingers = pad.bounding_box(), page.context.new_cdp_session(page)
 
