@@ -388,6 +388,15 @@ show(
 # The **probe** does as the paper says: much is won on the reference, and the distance to the line shrinks. **Fine-tuning does not.** It gains on the shifts as well and keeps its distance. That is not what the paper reports for ImageNet, and there is a plain reason here: our class names are bad prompts. That "alpha" means
 # letters in the collection, and "content" scissors and copies, no caption says; the labels do, and what they teach holds in every family. Adapting teaches the *task* and the *pen* of the reference. The first helps everywhere, the second at home. Which one prevails has to be measured.
 #
+# The shipped CLIP knew the reference's pen before it was adapted. The one *without the reference* (section 5) did not. **Predict**: what does a probe on the reference do for it at home, and abroad?
+
+# %% tags=["nbval-check-output"]
+new = "without the reference"
+adapted({"zero-shot": clips[new], "linear probe": measured(new, "probe")})
+
+# %% [markdown]
+# Here is Figure 14 at its plainest: a large gain at home, and next to nothing of it abroad. The probe went along to the right and fell to the line or beneath it, since nearly all that it learned is the reference's own. Relative robustness says so as well as effective robustness does.
+#
 # ### Adapting to the classes instead
 #
 # The other adaptation of Figure 14 needs no training: give the classifier only the names that the shifted set has. Heroicons draws some of our things only; the other names are wrong answers to fall for.
