@@ -4,7 +4,7 @@
 # **How good are the features?**
 #
 # About 60 minutes to read and do; under a minute to run on two CPU cores. Rebuilds section 3.2, appendix A.3 and Figures 5, 7, 8 and 11 of Radford et al. 2021
-# (arXiv 2103.00020), and in small what its Figures 6 and 10 compare.
+# (arXiv 2103.00020), and in small its Figures 5, 6, 10 and 11.
 
 # %%
 import torch
@@ -530,7 +530,31 @@ print("a temperature changes no prediction:", same)
 # to be right, unless it was calibrated on pictures of that task.
 
 # %% [markdown]
-# ## 7. The paper's own numbers
+# ## 7. Against a tower trained with labels
+#
+# Words or labels: which makes the better features? `benchmarks/baseline.py` trains an image tower like CLIP's from nothing and without a word: with labels, on the things that one icon family draws ([lesson 11](11_robustness.ipynb) says which these are). It is to our CLIP what ResNet-50, trained on ImageNet, is to the paper's. A third tower of the same shape
+# is not trained at all. On each task a probe reads all three, by the protocol of section 3. **Predict**: on which tasks is the labelled tower ahead?
+
+# %%
+from clipedu.evaluation.baseline_figures import differences, means
+from clipedu.evaluation.records import read_record
+
+rows = read_record("baseline")
+towers = ("clip", "supervised", "untrained")
+print(f"{'task':24} zero-shot; probe on CLIP, supervised, untrained")
+for row in rows:
+    probes = (row[f"{tower}_probe"] for tower in towers)
+    cells = "".join(f"{value:11.1%}" for value in probes)
+    print(f"{row['task']:24} {row['zero_shot']:9.1%}{cells}")
+show(*differences(rows))
+show(*means(rows))
+
+# %% [markdown]
+# On the left, Figure 5 in small: zero-shot CLIP has no label of the task, its rival has all of them. A solid bar is a task on which words are enough. On the right, Figure 11: features against features, each probe with the same labels. The means are Figure 10 without its axis of compute, since the three towers cost the same for each picture.
+#
+# The untrained tower belongs there, though the paper has no such bar. Random filters, too, keep strokes and places apart, and a linear classifier with enough labels makes something of that. What training has added is the distance to *that* bar, and not to chance.
+#
+# ## 8. The paper's own numbers
 #
 # The tables of the paper come with the course, as printed. Here are Figures 5, 8 and 11 drawn from them.
 #
@@ -612,7 +636,7 @@ for column, what in means.items():
 # shows both.
 
 # %% [markdown]
-# ## 8. The answer
+# ## 9. The answer
 #
 # How good are the features?
 
