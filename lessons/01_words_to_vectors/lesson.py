@@ -648,8 +648,8 @@ for (when, found), vectors in zip(cosines.items(), (before, after)):
 show(
     cosines_figure(cosines),
     "Boxes of cosines for three kinds of pairs of names; whiskers from 5 "
-    "to 95 percent. Before training the three overlap, all high. After "
-    "it only pairs that share a picture stay high; the others fall.",
+    "to 95 percent. Before training the three overlap. After it pairs "
+    "that share a picture stand highest, and the others have fallen.",
 )
 
 # %%
@@ -660,7 +660,7 @@ caption_explorer(model, tokenizer, names, start="a small dog")
 # %% [markdown]
 # Type captions of your own into the box, press Enter, and look for neighbours that a dictionary would not give you.
 #
-# An untrained tower puts all captions into one corner: any two are alike. Training spreads them out, and leaves together what belongs to the same pictures. So *near* means *drawn alike*, not *means the same*; and, as the lists above show, a name can also land among strangers.
+# An untrained tower crowds its captions: any two point to some degree the same way (the numbers above say how much), whatever they mean. Training spreads them out, and leaves together what belongs to the same pictures. So *near* means *drawn alike*, not *means the same*; and, as the lists above show, a name can also land among strangers.
 #
 # ## The answer
 #

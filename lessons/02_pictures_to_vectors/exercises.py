@@ -346,7 +346,7 @@ from clipedu.pairs import held_out_pairs, to_model, to_pictures
 from clipedu.training import load_pretrained
 
 pictures = to_pictures(held_out_pairs("lucide").rgba[::20])
-towers = {name: build(name, seed=0).eval() for name in ("laptop", "laptop_vit")}
+towers = {name: build(name, seed=0).eval() for name in ("laptop_deep", "laptop_vit")}
 towers["trained"] = load_pretrained()[0]
 
 def move(pictures: torch.Tensor, right: int) -> torch.Tensor:
@@ -368,7 +368,7 @@ for name, tower in towers.items():
 # **Seen:** both untrained towers give cosines close to 1 for every shift, and the untrained ResNet is the highest. Read alone, that looks like great stability. But two different pictures also have a cosine close to 1 for it: it hardly tells pictures apart, so it cannot tell shifts apart either.
 # What counts is the distance relative to the baseline, (1 - cosine of the moved) / (1 - cosine of another picture): 0 when the shift is not noticed, 1 when the moved picture is as strange as another one.
 # On that scale the trained tower is by far the steadiest: it separates different pictures widely and keeps a moved one near; its distance grows slowly with the shift.
-# The untrained ViT has a special shift. It is disturbed most at about 4 pixels, half a patch, where a moved picture is nearly as strange to it as another one, and little at 8, a whole patch: then the same patches come back, one place further. The untrained ResNet minds a shift of 2, its first stride, less than a shift of 1.
+# The untrained ViT has a special shift. It is disturbed most at about 4 pixels, half a patch, where a moved picture is nearly as strange to it as another one, and little at 8, a whole patch: then the same patches come back, one place further. For the untrained ResNet no shift is special: its first convolution skips nothing, and it minds a shift of 8 more than all smaller ones.
 #
 # **What could be wrong:** icons have white margins, so small shifts move little; at 8 pixels some strokes leave the picture, which is more than a shift. The trained tower was augmented with small shifts, so its architecture alone doesn't explain it. One seed for each untrained tower.
 

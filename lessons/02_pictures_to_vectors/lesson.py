@@ -371,7 +371,7 @@ print_shapes("laptop_deep")
 # %% [markdown]
 # RN50 shrinks the side by 32 in five halvings; our 32-pixel pictures would be gone, so the tower of our shipped checkpoint, `laptop_deep`, halves three times. Each place of RN50's last map stands for 32 x 32 pixels and has 2,048 channels.
 #
-# An honest difference: ours has the smaller *basic* block, and takes a stride of two in its blocks; only its shortcuts pool. At this size the saved time bought more than the stability did. RN50 and its kin here are the paper's, with pooling everywhere but in the very first convolution.
+# An honest difference: ours has a stem of one convolution and the smaller *basic* block, and takes a stride of two at the start of its later stages; only its shortcuts pool. At this size the saved time bought more than the stability did. RN50 and its kin here are the paper's, with pooling everywhere but in the very first convolution.
 #
 # ## 8. One vector from a map: attention pooling
 #
@@ -568,7 +568,7 @@ for name, tower in (("untrained", random_resnet), ("trained", model)):
 
 # %% [markdown]
 # Random weights see *something*: similar pictures still get similar vectors, because a tower is a continuous function. But they see less than the pixels do: each random layer mixes and throws away.
-# The random ResNet is the poorest. Its blocks start as their shortcuts (section 7), so it averages the picture again and again, down to 4 x 4 places. All its vectors are nearly the same one, too: the last lines compare any two pictures.
+# In the random ResNet the blocks start as their shortcuts (section 7), so it averages the picture again and again, down to 4 x 4 places. All its vectors are nearly the same one, too: the last lines compare any two pictures.
 #
 # The architecture doesn't see; it makes seeing learnable. What does the trained tower take for neighbours, right and wrong?
 

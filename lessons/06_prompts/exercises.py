@@ -225,7 +225,7 @@ EXERCISE = dict(
     goal="Choose a prompt on pictures of training families, report it on held-out ones, and say whether it is more than luck.",
     hints=[
         "Write your candidates down before you measure anything; think of the forms that captions took.",
-        "TRY = True compares candidates on shared_mdi and shared_phosphor (training families); then change one line to report the winner on shared_lucide.",
+        "TRY = True compares candidates on shared_mdi and shared_openmoji (training families); then change one line to report the winner on shared_lucide.",
     ],
 )
 
@@ -251,8 +251,8 @@ else:
     print("my candidates:", candidates)
 
 # %% [markdown] tags=["answer"]
-# Candidates, written down first: `{}`, `{} icon`, `an icon of {}`, `a drawing of {}`, `{} symbol`. I expected *an icon of {}*, since captions said it. On shared_mdi and shared_openmoji the bare name and *an icon of {}* were within a few pictures of each other and the two forms that no caption used were clearly worse. I chose *an icon
-# of {}*. On shared_lucide, asked once, a handful of answers flipped in both directions and the sign test gave a p far above 0.05. So I found no prompt that beats the bare name for this model. It does not follow that there is none: I tried five, on two families, with one seed of one model.
+# Candidates, written down first: `{}`, `{} icon`, `an icon of {}`, `a drawing of {}`, `{} symbol`. I expected *an icon of {}*, since captions said it. On shared_mdi and shared_openmoji the bare name was best, *{} icon* lost least against it, and *a drawing of {}* and *{} symbol*, in whose words hardly a caption speaks, were clearly worse.
+# My expectation was wrong there. I chose *{} icon*, the best of the rest. On shared_lucide, asked once, a handful of answers flipped in both directions and the sign test gave a p far above 0.05. So I found no prompt that beats the bare name for this model. It does not follow that there is none: I tried five, on two families, with one seed of one model.
 
 # %% [markdown] tags=["rubric"]
 # * 1 point: candidates and an expectation written down before measuring, with a reason from the captions.

@@ -250,7 +250,7 @@ print("'number' adds 5 points or more:", gain > 0.05)
 print("three in ten or more stay wrong:", with_context.top1 < 0.7)
 
 # %% [markdown]
-# One word of context, and the same weights read handwriting. Without it they are worse than guessing: no training picture is called *seven*; a digit is *number seven*, a clock *seven thirty*, and the lone word lies near neither. The task stays hard all the same. The paper's CLIP, too, is weak on handwriting: 88 % on MNIST, below a logistic regression on raw pixels (section 6).
+# One word of context, and the same weights read some handwriting. Without it they are worse than guessing: no training picture is called *seven*; a digit is *number seven*, a clock *seven thirty*, and the lone word lies near neither. The task stays hard all the same. The paper's CLIP, too, is weak on handwriting: 88 % on MNIST, below a logistic regression on raw pixels (section 6).
 #
 # ### Which pictures change their answer?
 #
@@ -315,7 +315,7 @@ both = means["ensemble"], means["by_probability"]
 print("ensembles stay within 5 points of zero:", max(map(abs, both)) < 5)
 
 # %% [markdown]
-# Read the figure from its ends. Context helps where the class name is **not** what a caption would say: digits (*seven*), styles (*filled*), groups of emoji (*food*), clothes. It does nothing, or harm, where the name *is* the caption: animals, arrows, flags. There the context adds words that carry no news and move the vector.
+# Read the figure from its ends. Context helps where the class name is **not** what a caption would say: digits (*seven*), styles (*filled*), groups of emoji (*food*), clothes. It does little, or harm, where the name *is* the caption: animals, flags, parts of computers (*hardware*). There the context adds words that carry no news and move the vector.
 #
 # Beside the paper's numbers:
 #
@@ -455,7 +455,7 @@ better = cheat[0] >= plain[0]
 print("choosing on the test never looks worse there:", better)
 
 # %% [markdown]
-# If the honest selection kept nothing but `{}`, that is its finding: on these pictures no form of captions beats the bare name.
+# What the honest selection kept is its finding. If that is `{}` alone, no form of captions beats the bare name on its pictures; if it is another form, both numbers in its line are honest, for neither picture set took part. One point on *shared_lucide* is about one picture, so ask section 6 before you believe a gain.
 #
 # The lucide number in the line *chosen on shared_lucide* is no result. It is the best of many tries. What is left of the gain on a family that did not take part is the result, and the difference between the two has a name: optimism.
 
