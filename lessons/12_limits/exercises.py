@@ -273,8 +273,9 @@ print("the opposite direction: ", arrows_test("opposite"))
 # %% [markdown] tags=["answer"]
 # Asked: does the model know which way an arrow points? Lucide's icons whose name holds "arrow" and ends in up, down, left or right; right caption "arrow up", wrong caption "arrow down", and so on. Control: the same pictures, "camera" as the wrong caption.
 #
-# The cell prints both shares with their intervals. The control is passed almost always, so arrows are known as arrows. With the opposite direction the share is lower than in the control. If its interval lies above 50 % the direction is known to some degree: training captions say "arrow left", and no picture is mirrored in
-# training. If it holds 50 % the test can't tell. A share below 50 % would be a reading of its own, such as "arrow down" for an arrow into a tray, whatever way it points.
+# The cell prints both shares with their intervals. Read the control first: if its interval lies above 50 %, arrows are known as arrows, though some of these
+# pictures show more than an arrow, so don't expect 100 %. Then the opposite direction. If that interval lies above 50 %, too, the direction is known to some degree: training captions say "arrow left", and no picture is mirrored in
+# training. If it holds 50 % the test can't tell. Which of the two shares is the higher says little as long as their intervals overlap. A share below 50 % would be a reading of its own, such as "arrow down" for an arrow into a tray, whatever way it points.
 # What could make this wrong: names such as "arrow up left" end in another direction than the main one; several icons share one drawing, so the pictures are not independent and the interval is too narrow; one phrase was tried, another ("pointing up") may be understood better.
 
 # %% [markdown] tags=["rubric"]

@@ -193,7 +193,7 @@ for extra in ("icon", "something else", "shape", "elephant"):
     print(f"+ {extra:15} takes {taken:.1%}, leaves {after.top1:.0%}")
 
 # %% [markdown]
-# A name that fits anything takes about as much as "elephant". So is it harmless? Turn the question round: a catch-all is meant for pictures whose right name is missing. We take half of the names away and put "something else" in
+# A name that fits anything takes no more than "elephant" does. So is it harmless? Turn the question round: a catch-all is meant for pictures whose right name is missing. We take half of the names away and put "something else" in
 # their place. **Predict**: which share of the pictures that lost their name does it get?
 
 # %% tags=["nbval-check-output"]
@@ -336,7 +336,7 @@ show(
 )
 
 # %% [markdown]
-# The halves differ by a single answer. With fifteen questions each, look how wide the intervals are before you call either of you better.
+# With fifteen questions in each half, look how wide the intervals are, and whether they overlap, before you call one half harder, or either of you better.
 
 # %% [markdown]
 # ## What CLIP can't do, measured
