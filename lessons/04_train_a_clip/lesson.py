@@ -29,7 +29,7 @@ show(picture_grid(pictures, captions), words)
 
 # %% [markdown]
 # These are the pairs: pictures that people drew and words that people wrote. A CLIP that has just been built knows nothing about either. In this lesson
-# it gets three minutes with them. Then it must name pictures from three families of which it has seen **not one picture**.
+# it gets a few minutes with them. Then it must name pictures from three families of which it has seen **not one picture**.
 #
 # Before that, take the run apart. It has five parts: a batch, a loss, a gradient, an optimizer and a schedule.
 
@@ -202,7 +202,7 @@ show(
 # * **logit scale**, which starts at 14.3 and rises as the model becomes sure;
 # * **zero-shot accuracy** on the three held-out families, measured every 50 steps. They are looked at, never learned from.
 #
-# **Predict** before you run: after three minutes, how many of 297 Lucide names will it get right at the first guess, in percent? Chance is 1 in 297. Write the number down.
+# **Predict** before you run: after so few minutes, how many of 297 Lucide names will it get right at the first guess, in percent? Chance is 1 in 297. Write the number down.
 
 # %%
 from clipedu.training import train
@@ -270,10 +270,10 @@ words = ranking_words(rankings, right, k=1)
 show(ranking_figure(eight, rankings, right, k=3), words)
 
 # %% [markdown]
-# Compare the two numbers above the figure. The library writes several captions for each class and takes the mean of their vectors; with a model this young, that need not help. Lesson 06 will be about that. Then look at the mistakes before the hits. Some are near misses: the shape is read and the word is a neighbour. That is what a model with three minutes of schooling looks like.
+# Compare the two numbers above the figure. The library writes several captions for each class and takes the mean of their vectors; with a model this young, that need not help. Lesson 06 will be about that. Then look at the mistakes before the hits. Some are near misses: the shape is read and the word is a neighbour. That is what a model with a few minutes of schooling looks like.
 #
 # ## With more time
-# The package carries a checkpoint: the same model, trained longer. Its card says for how many minutes. Every later lesson starts from it.
+# The package carries a checkpoint: the same text tower, an image tower with more blocks that looks at full resolution first (preset `laptop_deep`), and a longer training, on pictures changed more strongly, with averaged weights at the end. Its card says for how many minutes. So more than time differs from your run, and the table below does not say what did how much. Most later lessons start from this checkpoint.
 
 # %%
 from clipedu.evaluation import zero_shot
@@ -471,7 +471,7 @@ for name in held_out:
     print(f"  {name:13} {share}, {names}")
 
 # %% [markdown]
-# **Now you:** the [exercises of lesson 04](../exercises/04_train_a_clip.ipynb) let you write the schedule, the parameter groups and the zero-shot weights, and find the fault in a broken training step. Then
+# **Now you:** the [exercises of lesson 04](../exercises/04_train_a_clip.ipynb) let you write the schedule, the parameter groups and the zero-shot weights, and tell from the numbers of four runs what went wrong with them. Then
 # lesson 05 asks what a classifier made of words can do.
 #
 # To train for longer, in a shell: `clipedu train --recipe laptop --seed 0 --out runs/mine`; [the model card](../docs/MODEL_CARD.md) says how long that takes and what it reaches.

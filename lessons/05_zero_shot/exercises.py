@@ -417,7 +417,7 @@ print(measure(my_task()))
 # | the same, template "a kind of {}" | a little better: the captions say "a kind of" before categories |
 # | "cat, dog or fish", "sun, cloud or rain" | better: examples are words that captions have |
 #
-# The intervals of some twenty pictures are about 40 points wide, so a difference of 10 points between two wordings says nothing; I would need some hundred pictures. All three lie above one half in most runs, and the pictures that flip are the ones whose shape is shared (the snail is a spiral, like the tornado).
+# The intervals of some twenty pictures are about 40 points wide, so a difference of 10 points between two wordings says nothing; I would need some hundred pictures. Where the interval holds one half, the model has not been shown to tell the two apart at all, and with the checkpoint that I measured all three intervals did: my expectation was not borne out. A reason may be shapes that both classes share (the snail is a spiral, like the tornado).
 # What could make this wrong: I chose the pictures after having looked at the family, and I tried three wordings and would have reported the best one.
 
 # %% [markdown] tags=["rubric"]

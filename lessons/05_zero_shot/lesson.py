@@ -14,7 +14,7 @@ from clipedu.evaluation import load_task
 from clipedu.plots import picture_grid, show
 from clipedu.training import load_pretrained
 
-model, tokenizer, card = load_pretrained()  # lesson 04's, trained longer
+model, tokenizer, card = load_pretrained()  # the shipped checkpoint
 lucide = load_task("lucide")
 some = torch.arange(3, 297, 19)[:16]
 figure = picture_grid(lucide.pictures[some], range(1, 17))
@@ -154,7 +154,7 @@ for eight in (slice(0, 8), slice(8, 16)):
     show(figure, ranking_words(rankings[eight], truth[eight], k=1))
 
 # %% [markdown]
-# Compare with your own list. Look at what stands on second and third place, too: where the model is unsure, they are mostly neighbours in form or in meaning; where it is sure, anything.
+# Compare with your own list. Look at what stands on second and third place, too: where the model is unsure, they are mostly neighbours in form or in meaning; where it is sure, they may be anything.
 #
 # **A classifier of this kind always answers.** It ranks the classes it was given; "none of these" is not among them, and the probability says only how the classes compare. **Predict**: what does it make of an empty sheet, of noise, of a picture asked for three classes that have nothing to do with it?
 
@@ -513,9 +513,9 @@ print(f"of the 16 most like it, 2 or more are named umbrella: {named > 1}")
 print(f"the first is the picture itself: {hits[0].score > 0.999}")
 
 # %% [markdown]
-# With a picture as the question, form counts as much as meaning: other umbrellas come, and whatever else has a roof on a stick.
+# With a picture as the question, form counts as much as meaning: other umbrellas come, and then things that only share lines with it. Which lines?
 #
-# Your turn: type words and press Enter; or choose one of the pictures that were found under "more like"; or open a picture file of your own. The box starts with a question that goes wrong: training captions are names and tags, and none says *something to*. Compare *drink*, *tea*, *cold drink*, then words that no icon has as its name: *far away*, *danger*.
+# Your turn: type words and press Enter; or choose one of the pictures that were found under "more like"; or open a picture file of your own. The box starts with a question that goes wrong: training captions are names and tags, and none says *something to*. Compare *drink*, *tea*, *cold drink* (which of them bring one?), then words that no icon has as its name: *far away*, *danger*.
 
 # %%
 box.search_box(index, "something to drink")

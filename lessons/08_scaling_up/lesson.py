@@ -186,7 +186,7 @@ print(inspect.getsource(sharded._Gather))
 
 # %% [markdown]
 # One more factor to watch. `DistributedDataParallel` (DDP), torch's own way of joining the ranks' gradients, *averages*: it divides their sum by W. The gather *adds*. The two cancel, and every parameter gets exactly the gradient of the whole batch.
-# Without the sum in the gather, the towers' gradients are W times too small. Adam hides a constant factor; gradient clipping does not, and with plain SGD the steps are W times too short, so that weight decay weighs W times too much beside them.
+# Where each rank computes the whole loss and the gather hands back its own share only, without the sum, the towers' gradients point the right way and are W times too small. Adam hides a constant factor; gradient clipping does not, and with plain SGD the steps are W times too short, so that weight decay weighs W times too much beside them.
 #
 # ## 3. Two real processes
 #

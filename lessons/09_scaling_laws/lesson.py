@@ -171,7 +171,7 @@ for at in (10, 1e4, 1e6):
 # %% [markdown]
 # ## 3. A small series, live
 #
-# Three ResNets of the series, all smaller than the laptop's model, 40 steps each: some seconds. After so few steps nearly every zero-shot answer is wrong, and errors close to 100 % say little.
+# Three ResNets of the series, all smaller than the laptop's model, 40 steps each: seconds to half a minute. After so few steps nearly every zero-shot answer is wrong, and errors close to 100 % say little.
 # The **loss** answers sooner, so the live series is drawn with it. With a CUDA GPU the same cell uses it.
 
 # %%
@@ -203,7 +203,7 @@ print("every model is below guessing:", max(losses) < np.log(256))
 # ## 4. The series
 #
 # `benchmarks/scaling.py` trained the models below and wrote one row a run into a table that comes with the package. ResNets and ViTs for 32-px pictures; the
-# text tower grows with them; all see the same kind of pairs with the same recipe, the larger ones somewhat longer. Small ones have more than one seed.
+# text tower grows with them; all see the same kind of pairs with the same recipe (but for the wide ViTs' learning rate, see section 6), the larger ones somewhat longer. Small ones have more than one seed.
 
 # %%
 from clipedu.evaluation.scaling import load_series
@@ -222,7 +222,7 @@ for name in dict.fromkeys(run.model for run in runs):
 # inside the training families, which the table also holds. The paper's mean is over 27 tasks, ours over three: expect more scatter.
 
 # %% [markdown]
-# Look down the last column, one family at a time. The ResNets fall from model to model. The ViTs have hardly begun: in as many steps most of them are near the error of guessing, and only the largest leave it. Section 6 comes back to them. The
+# Look down the last column, one family at a time. The ResNets fall from model to model. The ViTs have hardly begun: in as many steps most of them stay near the error of guessing; see which of them leave it. Section 6 comes back to them. The
 # line of this section is that of the ResNets, as in the paper's Figure 9.
 
 # %% tags=["nbval-check-output"]
@@ -343,7 +343,7 @@ behind = all(run.error > law(run.flops) for run in vits)
 print("every ViT lies above the ResNets' line:", behind)
 
 # %% [markdown]
-# At the same compute the ResNets win by far. Sideways, the lines can be compared only at errors that both families reach, and that strip is narrow: near the ceiling, where lines are nearly flat and a small step
+# At the same compute the ResNets win by far. Sideways, the lines can be compared only at errors that both families reach. As long as the ViTs have hardly begun, that is a narrow strip near the ceiling, where lines are nearly flat and a small step
 # down is a long way to the right. So the number below is worth no more than its interval. Models and seeds of both families are drawn again a thousand times, as for the band; a draw whose ViTs do not fall at all counts as infinitely much.
 
 # %%
