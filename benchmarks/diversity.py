@@ -38,7 +38,9 @@ SMALL = {"model": {"vision_width": 32}, "batch_size": 256}
 
 def runs() -> dict[str, tuple[tuple[str, ...], bool]]:
     """name -> families, and whether they are cut down to the size of the first."""
-    grown = {f"{n} families": (ORDER[:n], False) for n in range(1, len(ORDER) + 1)}
+    grown = {
+        f"{n} famil{'y' if n == 1 else 'ies'}": (ORDER[:n], False) for n in range(1, len(ORDER) + 1)
+    }
     return {**grown, f"{len(ORDER)} families, as few pictures as 1": (ORDER, True)}
 
 

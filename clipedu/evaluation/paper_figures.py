@@ -60,7 +60,7 @@ def difference_bars(
         axes.text(x, y, labels[i], va="center", ha="left" if right else "right", fontsize=7)
     axes.set_yticks(range(len(order)), [names[i] for i in order], fontsize=7.5)
     axes.axvline(0, color="black", linewidth=1, marker="")
-    axes.set_xlim(-1.22 * reach, 1.22 * reach)
+    axes.set_xlim(-1.35 * reach, 1.35 * reach)  # a label stands outside the longest bar
     axes.set_ylim(-0.8, len(order) - 0.2)
     axes.grid(axis="y", visible=False)
     axes.set_xlabel(xlabel)
