@@ -59,11 +59,7 @@ FIELDS = (
 
 def supervised() -> dict[str, float]:
     """By task: the baseline's accuracy with labels, where it was measured."""
-    try:
-        rows = read_record("baseline")
-    except FileNotFoundError:
-        return {}
-    return {row["task"]: round(float(row["supervised_probe"]), 4) for row in rows}
+    return {row["task"]: round(row["supervised_probe"], 4) for row in read_record("baseline")}
 
 
 _TEXTS: dict[tuple[str, ...], torch.Tensor] = {}
