@@ -531,7 +531,8 @@ def steps_of_test(cores: int) -> tuple[list[Step], list[Step]]:
     A notebook is run whole by one process. One that trains for minutes would end long after all
     others, so it starts first and has a core of its own.
     """
-    workers = min(4, cores)
+    # One worker more than cores: some tests wait for something, such as a program that hangs.
+    workers = min(4, cores) + 1 if cores > 1 else 1
     parallel = ["-n", str(workers), "--dist", "loadfile", "--no-loadscope-reorder"]
     parallel, one_thread = (parallel, {"OMP_NUM_THREADS": "1"}) if workers > 1 else ([], {})
     pytest: list[str | Path] = [PYTHON, "-m", "pytest", "-q", "--durations=10"]
@@ -700,7 +701,10 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
         verb = verbs.add_parser(name, help=words, description=words)
         if name == "course":
             verb.add_argument(
-                "lessons", nargs="*", metavar="NN", help="lessons to run, or all (default: 04)"
+                "lessons",
+                nargs="*",
+                metavar="NN",
+                help=f"lessons to run, or all (default: {' '.join(MAIN_LESSONS)})",
             )
         elif name == "setup":
             verb.add_argument("--fresh", action="store_true", help="delete .venv first")

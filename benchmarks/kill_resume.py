@@ -27,6 +27,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from clipedu.files import write_whole
+
 HERE = Path(__file__).resolve()
 STEPS = 120
 
@@ -162,7 +164,7 @@ def keep(path: Path, ranks: int, kills: list[int], tensors: int) -> None:
         "tensors": tensors,
         "equal_to_the_last_bit": True,  # or compare() would have ended the program
     }
-    path.write_text(json.dumps(dict(sorted(runs.items())), indent=1) + "\n")
+    write_whole(path, json.dumps(dict(sorted(runs.items())), indent=1) + "\n")
 
 
 def compare(whole: Path, broken: Path) -> int:

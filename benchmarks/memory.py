@@ -1,7 +1,7 @@
 """How much memory does a loss, or a whole step, add to the process? And how long does it take?
 
     python benchmarks/memory.py                       # all rows -> clipedu/assets/memory.csv
-    python benchmarks/memory.py --only loss --largest 8192 --out /tmp/memory.csv
+    python benchmarks/memory.py --only loss --largest 8192 --out runs/memory.csv
 
 Each row is measured in a process of its own. The peak is the operating system's: the highest
 resident size (VmHWM in /proc/self/status) since just before the work, less the resident size at
@@ -20,12 +20,15 @@ from __future__ import annotations
 import argparse
 import csv
 import datetime
+import io
 import platform
 import statistics
 import subprocess
 import sys
 import time
 from pathlib import Path
+
+from clipedu.files import write_whole
 
 OUT = Path(__file__).resolve().parent.parent / "clipedu" / "assets" / "memory.csv"
 FIELDS = ("what", "how", "batch", "extra_mib", "seconds")
@@ -122,21 +125,22 @@ def main() -> None:
     else:
         import torch
 
-        args.out.parent.mkdir(parents=True, exist_ok=True)
-        args.out.write_text(
+        write_whole(
+            args.out,
             f"# python benchmarks/memory.py, {datetime.date.today()}, {platform.machine()} CPU, "
             f"threads: {torch.get_num_threads()}, torch {torch.__version__}\n"
             f"# extra_mib: highest resident size (VmHWM) above the size before, in a process of "
             f"its own; loss rows: {DIMENSIONS} dims, float32; step rows: laptop_vit, float32, "
-            f"chunks of {CHUNK}\n" + ",".join(FIELDS) + "\n"
+            f"chunks of {CHUNK}\n" + ",".join(FIELDS) + "\n",
         )
     for what, how, batch in ROWS:
         if (what, how, batch) in done or batch > args.largest or args.only not in (None, what):
             continue
         command = [sys.executable, __file__, "--row", what, how, str(batch)]
         words = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
-        with args.out.open("a", newline="") as file:
-            csv.writer(file, lineterminator="\n").writerow((what, how, batch, *words))
+        row = io.StringIO()
+        csv.writer(row, lineterminator="\n").writerow((what, how, batch, *words))
+        write_whole(args.out, args.out.read_text("utf-8") + row.getvalue())
         print(f"{what:5} {how:20} {batch:6}  {float(words[0]):8.1f} MiB  {words[1]} s", flush=True)
     report(args.out)
 

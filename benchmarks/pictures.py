@@ -1,6 +1,7 @@
 """How long it takes to draw every picture, and to open the cache afterwards.
 
-    python benchmarks/pictures.py --json runs/pictures.json
+    python benchmarks/pictures.py                 # -> benchmarks/pictures.json
+    python benchmarks/pictures.py --size 64 --json runs/pictures.json
 
 Draws into a temporary folder, so that the real cache is neither used nor touched.
 """
@@ -8,19 +9,24 @@ Draws into a temporary folder, so that the real cache is neither used nor touche
 from __future__ import annotations
 
 import argparse
+import datetime
 import json
 import os
+import platform
 import tempfile
 import time
 from pathlib import Path
 
+import torch
+
+from clipedu.files import write_whole
 from clipedu.pairs.raster import open_pictures
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--size", type=int, default=32, help="pixels along a side")
-    parser.add_argument("--json", type=Path, metavar="FILE")
+    parser.add_argument("--json", type=Path, default=Path(__file__).with_suffix(".json"))
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         seconds = []
@@ -29,19 +35,23 @@ def main() -> None:
             pictures = open_pictures(args.size, folder=Path(folder))
             seconds.append(time.perf_counter() - start)
         megabytes = sum(file.stat().st_size for file in Path(folder).iterdir()) / 1e6
-    facts = {
+    counts = {
         "pictures": len(pictures),
         "size": args.size,
-        "cores": os.cpu_count(),
         "draw_seconds": round(seconds[0], 2),
         "open_seconds": round(seconds[1], 3),
         "megabytes": round(megabytes, 1),
     }
-    for name, value in facts.items():
+    for name, value in counts.items():
         print(f"{name:13} {value:,}")
-    if args.json:
-        args.json.parent.mkdir(parents=True, exist_ok=True)
-        args.json.write_text(json.dumps(facts, indent=1) + "\n")
+    size = f" --size {args.size}" if args.size != parser.get_default("size") else ""
+    facts = {
+        "date": datetime.date.today().isoformat(),
+        "machine": f"{platform.machine()}, {os.cpu_count()} cores, torch {torch.__version__}",
+        "command": "python benchmarks/pictures.py" + size,
+        **counts,
+    }
+    write_whole(args.json, json.dumps(facts, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -21,6 +21,8 @@ from typing import Any
 
 import torch
 
+from clipedu.files import write_whole
+
 ROWS = (
     ("laptop", 256, "fp32"),
     ("laptop", 1024, "fp32"),
@@ -66,7 +68,7 @@ def main() -> None:
         "command": "python benchmarks/planner.py",
         "rows": rows,
     }
-    args.json.write_text(json.dumps(facts, indent=1) + "\n", "utf-8")
+    write_whole(args.json, json.dumps(facts, indent=1) + "\n")
 
 
 if __name__ == "__main__":

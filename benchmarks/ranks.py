@@ -1,7 +1,7 @@
 """Two processes with one thread each against one process with two: pairs a second.
 
     python benchmarks/ranks.py                        # -> benchmarks/ranks.json
-    python benchmarks/ranks.py --steps 4 --preset tiny --json /tmp/ranks.json
+    python benchmarks/ranks.py --steps 4 --preset tiny --json runs/ranks.json
 
 The same recipe, the same batches, the same global batch. The two ways take turns, so that what
 else the machine does hits both.
@@ -20,6 +20,8 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+
+from clipedu.files import write_whole
 
 HERE = Path(__file__).resolve()
 
@@ -86,7 +88,7 @@ def main() -> None:
         "two_processes_one_thread": [round(x, 1) for x in two],
         "ratio": round(ratio, 3),
     }
-    args.json.write_text(json.dumps(facts, indent=1) + "\n")
+    write_whole(args.json, json.dumps(facts, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
     python benchmarks/scaling.py                 # all runs that are not in the CSV yet
     python benchmarks/scaling.py --list          # what there is to do, and its compute
-    python benchmarks/scaling.py --steps 3 --only RN-8 ViT-32 --out /tmp/scaling.csv
+    python benchmarks/scaling.py --steps 3 --only RN-8 ViT-32 --out runs/scaling.csv
 
 The series is `clipedu.training.series.SERIES`. Rows go to `clipedu/assets/scaling.csv`, which
 lesson 09 reads, as each run ends; a run that has a row is not trained again, so the benchmark goes

@@ -22,6 +22,7 @@ from typing import Any
 import torch
 
 from clipedu.device import pick_device
+from clipedu.files import write_whole
 from clipedu.objectives import clamp_logit_scale_, info_nce
 from clipedu.pairs import all_captions, training_pairs
 from clipedu.tokenizer import Tokenizer
@@ -120,7 +121,7 @@ def main() -> None:
         f"{result['dtype']}; overhead {result['overhead']:.1%}"
     )
     if args.json:
-        args.json.write_text(json.dumps(result, indent=1) + "\n", "utf-8")
+        write_whole(args.json, json.dumps(result, indent=1) + "\n")
 
 
 if __name__ == "__main__":

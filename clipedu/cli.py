@@ -107,7 +107,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         # The reader of a pipe went away (`| head`): nothing is wrong, and nobody listens.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        return 1 if "--json" in words else 0  # a file that was asked for was not written
     except Exception as error:  # the one place where an error becomes a sentence
         if debug:
             raise
@@ -119,6 +119,8 @@ def explain(error: Exception) -> str:
     """An error as a sentence for the person at the terminal."""
     words = str(error).strip() or "no message"
     if isinstance(error, ModuleNotFoundError) and error.name:
+        if "pip install" in words:  # it says already what to do
+            return words
         return f"the module {error.name} is missing: `clipedu doctor` says what to install"
     if isinstance(error, OSError) and error.filename and error.strerror:
         words = f"{error.filename}: {error.strerror}"

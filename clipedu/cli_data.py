@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import io
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from clipedu.files import write_whole
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 EXAMPLE = """example:
   clipedu data                      draw (or open) all pictures at 32 pixels and list the families
@@ -68,10 +74,26 @@ def run_data(args: argparse.Namespace) -> tuple[int, dict[str, Any]]:
     facts["cache"] = str(cache_files(args.size, cache_folder())[0].name)
     print(f"{len(pictures):,} pictures, {facts['names']:,} names; ready in {seconds:.1f} s.")
     if args.grid:
-        figure = training_pairs(args.size).show(48, seed=args.seed)
-        figure.savefig(args.grid)
+        _save(training_pairs(args.size).show(48, seed=args.seed), args.grid)
         print(f"A batch of pairs is in {args.grid}.")
     return 0, facts
+
+
+def _save(figure: Figure, path: Path) -> None:
+    """Writes the figure whole or not at all; makes its folder. The name's ending says the format,
+    PNG when there is none.
+
+    Raises ValueError for an ending that matplotlib can't write, OSError with advice.
+    """
+    data = io.BytesIO()
+    figure.savefig(data, format=path.suffix[1:] or "png")
+    try:
+        write_whole(path, data.getvalue())
+    except OSError as error:
+        raise OSError(
+            f"The grid can't be written to {path}: {error.strerror or error}. "
+            "Give --grid a file in a folder that you may write to."
+        ) from error
 
 
 def _shard(args: argparse.Namespace) -> dict[str, Any]:

@@ -97,7 +97,8 @@ def run_train(args: argparse.Namespace) -> int | tuple[int, dict[str, Any]]:
         chosen = recipe if recipe is not None else load_checkpoint(args.resume).recipe
         size, talks = chosen.config().vision.resolution, not args.quiet and world.writes
     if args.validate:
-        pairs, evaluate = validation_split(size, progress=talks)
+        pairs, aside = validation_split(size, progress=talks)
+        evaluate = None if args.no_evaluation else aside
     if args.shards:
         pairs = open_shards(args.shards, size, progress=talks)
         if talks:
@@ -116,7 +117,7 @@ def run_train(args: argparse.Namespace) -> int | tuple[int, dict[str, Any]]:
         )
     except TrainingInterrupted as stopped:
         if world.writes:
-            print(f"\n{stopped}", file=sys.stderr)
+            print(f"\n{stopped}{_same_data(args)}", file=sys.stderr)
         return 130
     if not world.writes:
         return 0
@@ -138,6 +139,12 @@ def run_train(args: argparse.Namespace) -> int | tuple[int, dict[str, Any]]:
     for name, accuracy in result.zero_shot.items():
         print(f"  zero-shot {name:<14} {accuracy:6.1%}")
     return 0, outcome
+
+
+def _same_data(args: argparse.Namespace) -> str:
+    """What the command that goes on with a run needs beside --resume, in a sentence, or nothing."""
+    option = f"--shards {args.shards}" if args.shards else "--validate" if args.validate else ""
+    return f" Add {option}: a run goes on with the data that it began with." if option else ""
 
 
 def _recipe(args: argparse.Namespace) -> Any:

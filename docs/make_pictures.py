@@ -9,6 +9,8 @@ import base64
 import json
 from pathlib import Path
 
+from clipedu.files import write_whole
+
 ROOT = Path(__file__).resolve().parents[1]
 #: Which figure of a lesson stands for it, counted from 0.
 WHICH = {"00": 0, "01": 0, "02": 0, "03": 0, "04": 3}
@@ -20,8 +22,7 @@ def main() -> None:
         if pictures:
             number = path.name[:2]
             target = ROOT / "docs" / "pictures" / f"{path.stem}.png"
-            target.parent.mkdir(exist_ok=True)
-            target.write_bytes(pictures[min(WHICH.get(number, 0), len(pictures) - 1)])
+            write_whole(target, pictures[min(WHICH.get(number, 0), len(pictures) - 1)])
             print(f"{target.relative_to(ROOT)}: one of {len(pictures)} figures")
 
 

@@ -1,4 +1,4 @@
-"""What holds for every test: no window, a fixed seed, no network beyond this machine."""
+"""What holds for every test: no window, a fixed seed, no connection beyond this machine."""
 
 from __future__ import annotations
 
@@ -26,7 +26,11 @@ def is_loopback(address: Any) -> bool:
 
 @pytest.fixture(autouse=True, scope="session")
 def only_this_machine() -> Iterator[None]:
-    """A test that reaches for the network fails, wherever it runs."""
+    """A test fails whose own process connects to another machine, wherever it runs.
+
+    Only Python's sockets in this process are watched: not the programs and kernels that a test
+    starts, nor questions to a name server.
+    """
     patch = pytest.MonkeyPatch()
     for name in ("connect", "connect_ex"):
         original = getattr(socket.socket, name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import importlib.metadata
 import json
 import subprocess
 import sys
@@ -81,6 +82,7 @@ def test_a_wrong_call_is_2(toy: Any, words: list[str], capsys: pytest.CaptureFix
         (FileNotFoundError(2, "No such file", "a.json"), "clipedu toy: a.json: No such file"),
         (KeyError("colour"), "clipedu toy: KeyError: 'colour'"),
         (ModuleNotFoundError("No module named 'emoji'", name="emoji"), "emoji is missing"),
+        (ModuleNotFoundError("Try `pip install emoji`.", name="emoji"), "Try `pip install emoji`."),
     ],
 )
 def test_an_error_is_a_sentence_and_debug_shows_more(
@@ -95,6 +97,27 @@ def test_an_error_is_a_sentence_and_debug_shows_more(
     assert words in said and "Traceback" not in said
     with pytest.raises(type(error)):
         cli.main(["toy", "--debug"])
+
+
+@pytest.mark.parametrize("verb", ["data", "train"])
+def test_a_missing_data_package_names_the_install(
+    verb: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    known = importlib.metadata.version
+
+    def version(name: str) -> str:
+        if name == "justmyresource-mdi":
+            raise importlib.metadata.PackageNotFoundError(name)
+        return known(name)
+
+    monkeypatch.setattr(importlib.metadata, "version", version)
+    monkeypatch.setenv("CLIPEDU_CACHE", str(tmp_path))
+    options = {"data": [], "train": ["--recipe", "tiny", "--out", str(tmp_path / "run")]}
+    assert cli.main([verb, *options[verb]]) == 1
+    assert "Install it with `pip install justmyresource-mdi`" in capsys.readouterr().err
 
 
 def test_ctrl_c_is_130(toy: Any, capsys: pytest.CaptureFixture[str]) -> None:

@@ -41,6 +41,36 @@ def test_shards_are_written_trained_on_and_resumed(
     assert "other data" in capsys.readouterr().err
 
 
+def test_a_run_on_shards_does_not_go_on_without_them(
+    few: PairSet,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The pairs of the shards and those they were made of are as many, in other batches."""
+    monkeypatch.setattr("clipedu.training.trainer.training_pairs", lambda *args, **_: few)
+    shards, run = str(tmp_path / "shards"), str(tmp_path / "run")
+    assert main(["data", "shard", "--out", shards]) == 0
+    assert main(["train", "--shards", shards, "--out", run, *TRAIN]) == 0
+    capsys.readouterr()
+    assert main(["train", "--resume", run, "--quiet"]) == 1
+    said = capsys.readouterr().err
+    assert "kind: ShardPairs, now PairSet" in said and "the same --shards" in said
+
+
+def test_shards_of_a_held_out_family_are_not_trained_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rgba = np.zeros((20, 32, 32, 4), np.uint8)
+    unseen = PairSet(Pictures(load_icons(["lucide"])[:20], rgba, 32), ["lucide"])
+    monkeypatch.setattr("clipedu.pairs.held_out_pairs", lambda *args, **_: unseen)
+    shards, run = tmp_path / "shards", tmp_path / "run"
+    assert main(["data", "shard", "--family", "lucide", "--out", str(shards)]) == 0
+    assert main(["train", "--shards", str(shards), "--out", str(run), *TRAIN]) == 1
+    assert "These pairs are held out" in capsys.readouterr().err
+    assert not (run / "history.jsonl").exists()
+
+
 def test_wrong_calls_are_answered_in_a_sentence(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

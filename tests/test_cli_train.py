@@ -80,6 +80,41 @@ def test_ctrl_c_then_resume(tmp_path: Path, capsys, monkeypatch: pytest.MonkeyPa
         run("--resume", tmp_path, "--steps", 9)
 
 
+class Shards(Pairs):
+    def report(self) -> str:
+        return "8 pairs in 1 shard; none skipped."
+
+
+@pytest.mark.parametrize("words", [(), ("--shards", "my"), ("--validate",)])
+def test_after_ctrl_c_the_data_is_named_too(words, tmp_path: Path, capsys, monkeypatch) -> None:
+    def interrupting(self, step: int, n: int, seed: int, how: object):
+        os.kill(os.getpid(), signal.SIGINT)
+        return torch.rand(n, 3, 32, 32), [icon.name for icon in self.icons[:n]]
+
+    monkeypatch.setattr(Pairs, "batch_at", interrupting)
+    monkeypatch.setattr("clipedu.pairs.open_shards", lambda *a, **k: Shards())
+    monkeypatch.setattr("clipedu.training.validation_split", lambda *a, **k: (Pairs(), None))
+    code, _ = run(*SHORT, *words, "--out", tmp_path, "--no-evaluation", "--quiet")
+    said = capsys.readouterr().err
+    assert code == 130 and f"clipedu train --resume {tmp_path}" in said
+    assert ("Add" in said) == bool(words) and " ".join(words) in said
+
+
+@pytest.mark.parametrize("asked", [True, False])
+def test_validation_is_evaluation_too(asked: bool, tmp_path: Path, monkeypatch) -> None:
+    calls = []
+
+    def measure(model, tokenizer) -> dict[str, float]:
+        calls.append(1)
+        return {"validation": 0.5}
+
+    monkeypatch.setattr("clipedu.training.validation_split", lambda *a, **k: (Pairs(), measure))
+    words = [] if asked else ["--no-evaluation"]
+    _, outcome = run(*SHORT, "--validate", *words, "--out", tmp_path, "--quiet")
+    assert outcome["zero_shot"] == ({"validation": 0.5} if asked else {})
+    assert bool(calls) == asked
+
+
 def test_fields_of_fields_can_be_set(tmp_path: Path) -> None:
     changes = ["augmentation.thin=0.5", "model.vision_width=16", "grad_clip=null", "preset=tiny"]
     words = [word for change in changes for word in ("--set", change)]
@@ -98,6 +133,7 @@ def test_fields_of_fields_can_be_set(tmp_path: Path) -> None:
         (["--out", "x", "--set", "optimizer.lr=1"], "Only model, augmentation and execution"),
         (["--out", "x", "--set", "stepz=1"], "Did you mean 'steps'"),
         (["--out", "x", "--batch-size", "1"], "loss is 0"),
+        (["--out", "x", "--seed", "-1"], "whole number from 0"),
         (["--out", "x", "--recipe", "nope"], "tiny, lesson, laptop"),
         (["--out", "x", "--recipe", "paper"], "for reading"),
     ],

@@ -490,6 +490,17 @@ def test_make_and_ci_only_alias_the_script(course: ModuleType) -> None:
     assert ci.read_text("utf-8").splitlines()[-2:] == ["make test", "make test-browser"]
 
 
+def test_help_names_the_lessons_that_course_runs(
+    course: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert course.MAIN_LESSONS == ("00", "01", "02", "03", "04")
+    for lessons, words in ((course.MAIN_LESSONS, "00 01 02 03 04"), (("07", "08"), "07 08")):
+        monkeypatch.setattr(course, "MAIN_LESSONS", lessons)
+        with pytest.raises(SystemExit):
+            course.parse(["course", "--help"])
+        assert f"(default: {words})" in " ".join(capsys.readouterr().out.split())
+
+
 def test_every_verb_parses(course: ModuleType) -> None:
     for verb in course.VERBS:
         assert isinstance(course.parse([verb]), argparse.Namespace)

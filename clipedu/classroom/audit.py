@@ -32,13 +32,13 @@ def spec_problems(exercise: Exercise, seeds: range = range(3)) -> list[str]:
         problems.append("fewer than two misconceptions: what do students get wrong here?")
     for seed in seeds:
         right: Any = exercise.value() if isinstance(exercise, ValueExercise) else exercise.reference
-        verdict = examine(exercise, LocalSubject(right), seed)
+        verdict = examine(exercise, LocalSubject(right, ""), seed)
         if verdict.status != "passed":
             words = f"{verdict.diagnosis}: {verdict.message}"
             problems.append(f"seed {seed}: the reference itself does not pass: {words}")
             continue
         for other in () if isinstance(exercise, ValueExercise) else exercise.accepts:
-            if examine(exercise, LocalSubject(other), seed).status != "passed":
+            if examine(exercise, LocalSubject(other, ""), seed).status != "passed":
                 problems.append(f"seed {seed}: an accepted alternative does not pass")
         for misconception in exercise.misconceptions:
             problems += _misconception_problems(exercise, misconception, seed)
@@ -57,7 +57,7 @@ def _misconception_problems(exercise: Exercise, misconception: Any, seed: int) -
                 else []
             )
         wrong = {**exercise.value(), **wrong} if isinstance(wrong, dict) else wrong
-    verdict = examine(exercise, LocalSubject(wrong), seed)
+    verdict = examine(exercise, LocalSubject(wrong, ""), seed)
     if verdict.status != "failed":
         return [f"seed {seed}: {misconception.when!r} is {verdict.status}, expected failed"]
     if verdict.diagnosis != misconception.when:

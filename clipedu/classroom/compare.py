@@ -20,9 +20,9 @@ def difference(
     """ "" when equal, else the first way in which they differ: "type", "shape" or "value".
 
     Legitimate variants are equal: a Python or NumPy number for a () tensor, an array for a tensor,
-    a list for a tuple, any dtype of the same sort (integers, booleans and floats are told apart
-    from words only). nan equals nan, inf equals inf. `tolerance` is relative and absolute;
-    `absolute` gives the absolute one its own value.
+    a list, tensor or array for a tuple, any dtype of the same sort (integers, booleans and floats
+    are told apart from words only). nan equals nan, inf equals inf. `tolerance` is relative and
+    absolute; `absolute` gives the absolute one its own value.
     """
     if unordered and isinstance(got, (list, tuple)) and isinstance(want, (list, tuple)):
         return _unordered(list(got), list(want), tolerance)
@@ -34,7 +34,7 @@ def difference(
                 return "type"
         return _numbers(got, want, tolerance, absolute)
     if isinstance(want, (list, tuple)):
-        if isinstance(got, Tensor):
+        if isinstance(got, (Tensor, np.ndarray)):
             got = got.tolist()
         if not isinstance(got, (list, tuple)):
             return "type"

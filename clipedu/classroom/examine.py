@@ -103,9 +103,11 @@ class _Examination:
             ("extreme inputs", lambda: findings.finite_for_extremes(self.records)),
             ("value", lambda: self._differs("value")),
             ("gradient", lambda: findings.gradient_values(self.records, self.tolerance)),
+            ("way of working", lambda: findings.way_of_working(self.exercise, self.subject.code())),
         ]
         unused = {"gradient flows", "gradient"} if not self.exercise.gradient else set()
         unused |= set() if self.exercise.extremes else {"extreme inputs"}
+        unused |= set() if self.exercise.habits else {"way of working"}
         for name, look in stages:
             if name not in unused:
                 self.stage = "invariances" if name.startswith("holds: ") else name
@@ -216,7 +218,8 @@ class _Examination:
     def _collect(self) -> None:
         trials = [("", self._trial(i)) for i in range(self.exercise.trials)]
         for number, (words, draw) in enumerate((self.exercise.extremes or {}).items()):
-            trials.append((words, self._trial(100 + number, draw)))
+            own = words in self.exercise.as_drawn
+            trials.append((words, self._trial(100 + number, draw, own)))
         for words, trial in trials:
             got, want = self.subject.run(trial), run(self.exercise.reference, trial)
             if self.exercise.changes and want.value is None:
@@ -228,8 +231,8 @@ class _Examination:
                         want = alternative
             self.records.append(Record(trial, got, want, words))
 
-    def _trial(self, number: int, draw: Any = None) -> Trial:
-        return draw_trial(self.exercise, self.seed, number, self.dtype, draw)
+    def _trial(self, number: int, draw: Any = None, as_drawn: bool = False) -> Trial:
+        return draw_trial(self.exercise, self.seed, number, self.dtype, draw, as_drawn)
 
 
 def _sentence(words: str) -> str:

@@ -18,6 +18,7 @@ from clipedu.classroom.compare import (
 )
 from clipedu.classroom.diagnose import Record
 from clipedu.classroom.examples import where_wrong
+from clipedu.classroom.habits import function_of
 from clipedu.classroom.spec import FunctionExercise, ModuleExercise
 from clipedu.classroom.verdict import Fault
 
@@ -124,6 +125,14 @@ def finite_for_extremes(records: list[Record]) -> None:
                 "the result is not finite for extreme inputs",
                 f"For {record.extreme} the result holds nan or inf.",
             )
+
+
+def way_of_working(exercise: Asked, code: str) -> None:
+    """Does the answer's code do what the task rules out? Silent where the code is not known."""
+    function = function_of(code, exercise.names[0]) if code else None
+    for habit in exercise.habits:
+        if function is not None and habit.seen(function):
+            raise Fault(habit.when, f"The values are right, but {habit.when}. {habit.look}".strip())
 
 
 def _vanishes(name: str, record: Record) -> Fault:

@@ -144,7 +144,9 @@ class Grading:
             client = self._ready(question)
             exercise = question.exercise
             assert exercise is not None
-            subject = RemoteSubject(client, exercise.names, isinstance(exercise.name, tuple))
+            subject = RemoteSubject(
+                client, exercise.names, isinstance(exercise.name, tuple), source
+            )
             report = report_on(
                 exercise,
                 subject,

@@ -188,8 +188,10 @@ class Client:
 class RemoteSubject:
     """An answer in a worker, seen by the checks like one in this process."""
 
-    def __init__(self, client: Client, names: tuple[str, ...], several: bool) -> None:
-        self.client = client
+    def __init__(
+        self, client: Client, names: tuple[str, ...], several: bool, source: str = ""
+    ) -> None:
+        self.client, self.source = client, source
         self.target: dict[str, Any] = {"names": list(names), "several": several}
 
     def describe(self) -> Description:
@@ -216,6 +218,9 @@ class RemoteSubject:
     def value(self) -> Any:
         answer = self.client.ask("value", **self.target)
         return answer.get("value", MISSING)
+
+    def code(self) -> str:
+        return self.source  # as handed in: the worker is not asked
 
 
 FIELDS = ("inputs", "grad", "init", "state", "method", "autograd")

@@ -9,6 +9,7 @@ on every spec.
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -68,6 +69,20 @@ class Property:
 
 
 @dataclass(frozen=True)
+class Habit:
+    """A way of working that the task rules out and that the values cannot show. `seen` reads the
+    answer's function (see `habits`). `when` ends "the values are right, but ..."; `look` is as in
+    a Misconception.
+
+    It is looked for last. What counts in a reference is what it computes: it may have the habit.
+    """
+
+    when: str
+    seen: Callable[[ast.FunctionDef], bool]
+    look: str = ""
+
+
+@dataclass(frozen=True)
 class _Exercise:
     id: str
     name: str | tuple[str, ...]
@@ -103,8 +118,8 @@ class FunctionExercise(_Exercise):
     changes: names of inputs that the function shall change in place (all others must be left
     alone).
     extremes: name in words -> inputs. The result there must be finite wherever the reference's is,
-    and right.
-    properties: see Property. misconceptions: see Misconception.
+    and right. as_drawn: names of extremes whose tensors keep the dtype that they are drawn in.
+    properties: see Property. misconceptions: see Misconception. habits: see Habit.
     tolerance: relative and absolute, in float64 (a float32 answer is held to at least 1e-4).
     dtype: "same" demands a result of the inputs' floating type; "any" does not care.
     unordered: the order of the outermost list does not matter. trials: how many drawn inputs are
@@ -116,6 +131,8 @@ class FunctionExercise(_Exercise):
     misconceptions: tuple[Misconception, ...] = ()
     properties: tuple[Property, ...] = ()
     extremes: dict[str, Inputs] | None = None
+    as_drawn: tuple[str, ...] = ()
+    habits: tuple[Habit, ...] = ()
     gradient: tuple[str, ...] = ()
     changes: tuple[str, ...] = ()
     accepts: tuple[Callable[..., Any], ...] = ()
@@ -135,6 +152,8 @@ class FunctionExercise(_Exercise):
                     f"Exercise {self.id}: {what} names {sorted(unknown)}, "
                     f"the inputs are {sorted(names)}."
                 )
+        if set(self.as_drawn) - set(self.extremes or {}):
+            raise ValueError(f"Exercise {self.id}: as_drawn names {self.as_drawn}, no extremes.")
         if self.dtype not in ("same", "any"):
             raise ValueError(
                 f'Exercise {self.id}: dtype is {self.dtype!r}; expected "same" or "any".'
@@ -159,6 +178,8 @@ class ModuleExercise(_Exercise):
     misconceptions: tuple[Misconception, ...] = ()
     properties: tuple[Property, ...] = ()
     extremes: dict[str, Inputs] | None = None
+    as_drawn: tuple[str, ...] = ()
+    habits: tuple[Habit, ...] = ()
     gradient: tuple[str, ...] = ()
     accepts: tuple[type[nn.Module], ...] = ()
     tolerance: float = 1e-6

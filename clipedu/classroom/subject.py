@@ -3,6 +3,8 @@ this notebook or in a sandboxed process at the other end of a pipe."""
 
 from __future__ import annotations
 
+import inspect
+import textwrap
 from typing import Any, Protocol
 
 from clipedu.classroom.calling import Outcome, Trial, run, snapshot
@@ -22,6 +24,10 @@ class Subject(Protocol):
         """The answer itself, as plain data (for predicted values)."""
         ...
 
+    def code(self) -> str:
+        """The source of the answer; "" where it is not known."""
+        ...
+
 
 class SubjectLost(Exception):
     """The answer cannot be asked any more. `reason` is "timeout" or "crashed"."""
@@ -32,10 +38,12 @@ class SubjectLost(Exception):
 
 
 class LocalSubject:
-    """An object of this process: the student's in a notebook, or a wrong variant in a test."""
+    """An object of this process: the student's in a notebook, or a wrong variant in a test. Its
+    `source` is looked up when it is not given; "" says that it shall not be read.
+    """
 
-    def __init__(self, answer: Any) -> None:
-        self.answer = answer
+    def __init__(self, answer: Any, source: str | None = None) -> None:
+        self.answer, self.source = answer, source
 
     def describe(self) -> Description:
         if self.answer is MISSING:
@@ -50,3 +58,11 @@ class LocalSubject:
 
     def value(self) -> Any:
         return snapshot(self.answer)
+
+    def code(self) -> str:
+        if self.source is not None:
+            return self.source
+        try:
+            return textwrap.dedent(inspect.getsource(self.answer))
+        except Exception:  # built in, typed at a prompt, or made by exec
+            return ""

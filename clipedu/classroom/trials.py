@@ -17,10 +17,14 @@ def draw_trial(
     number: int,
     dtype: torch.dtype,
     inputs: Inputs | None = None,
+    as_drawn: bool = False,
 ) -> Trial:
-    """Trial `number` of an examination: the same seed and number draw the same, in `dtype`."""
+    """Trial `number` of an examination: the same seed and number draw the same, in `dtype`, or
+    in the dtypes in which they are drawn.
+    """
     generator = torch.Generator().manual_seed((seed * 1000 + number) % 2**63)
-    drawn = _cast((inputs or exercise.inputs)(generator), dtype)
+    drawn = (inputs or exercise.inputs)(generator)
+    drawn = drawn if as_drawn else _cast(drawn, dtype)
     if isinstance(exercise, ModuleExercise):
         state = draw_state(exercise, generator, dtype)
         return Trial(drawn, exercise.gradient, exercise.init, state, exercise.method)

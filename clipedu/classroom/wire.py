@@ -67,7 +67,7 @@ def encode(tree: Any, on_function: Callable[[Callable[..., Any]], int] | None = 
             }
             return entry | {"p": value.requires_grad} if isinstance(value, nn.Parameter) else entry
         if isinstance(value, np.ndarray) and value.dtype != object:
-            return {"n": add(np.ascontiguousarray(value))}
+            return {"n": add(np.asarray(value, order="C"))}
         if isinstance(value, np.generic):
             return walk(value.item(), depth)
         if isinstance(value, (bool, int, float, str)):

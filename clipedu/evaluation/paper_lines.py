@@ -1,5 +1,5 @@
 """The lines that Figures 13 and 14 of the paper measure robustness against, fitted on the testbed
-of Taori et al. 2020.
+of Taori et al. 2020, arXiv 2007.00644.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ class BaselineLine:
     """logit(accuracy under shift) = a * logit(accuracy on ImageNet) + b, over standard models.
 
     r: correlation of the logits; models: how many. Fitted on the testbed's models that were
-    trained on ImageNet alone (Taori et al. 2020; see `TESTBED_CITATION`).
+    trained on ImageNet alone (Taori et al. 2020, arXiv 2007.00644; see `TESTBED_CITATION`).
     """
 
     shift: str
@@ -38,7 +38,10 @@ class BaselineLine:
         return 100 / (1 + math.exp(-(self.a * logit + self.b)))
 
     def effective_robustness(self, percent: float, shifted: float) -> float:
-        """Points above what ImageNet accuracy predicts (Taori et al. 2020): shifted - predicted."""
+        """Points above what ImageNet accuracy predicts: shifted - predicted.
+
+        Both in percent (Taori et al. 2020, arXiv 2007.00644).
+        """
         return shifted - self.predict(percent)
 
 
@@ -55,7 +58,7 @@ BASELINES = {
 }
 
 # The testbed's row of the ResNet-101 in Figure 13: (ImageNet on the shift's classes, the shift),
-# percent; for the two video sets the mean of PM0 and PM10. Taori et al. 2020.
+# percent; for the two video sets the mean of PM0 and PM10. Taori et al. 2020, arXiv 2007.00644.
 CAFFERESNET101 = {
     "ImageNetV2": (76.20, 64.30),
     "ImageNet-A": (91.94, 2.65),

@@ -6,6 +6,7 @@ A held-out family has one picture of most of its names; so its names are pooled 
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import torch
@@ -47,15 +48,8 @@ def probe_task_pictures(
 
 
 def _part(task: Task, rows: torch.Tensor) -> Task:
-    return Task(
-        name=task.name,
-        pictures=task.pictures[rows],
-        labels=task.labels[rows],
-        class_names=task.class_names,
-        templates=task.templates,
-        source=task.source,
-        metric=task.metric,
-    )
+    """The same task with fewer pictures: what it says of itself (seen, context) stays true."""
+    return dataclasses.replace(task, pictures=task.pictures[rows], labels=task.labels[rows])
 
 
 def _names(size: int) -> Task:

@@ -20,6 +20,8 @@ TEMPLATE_SETS: dict[str, list[str]] = {
     "photo": ["a photo of a {}."],
     # As the captions of the training families say it (clipedu.pairs.captions). No style words: they
     # would ask for a picture drawn in a certain way, and a held-out family is drawn in its own.
+    # After short runs the name with "{}, a kind of objects" asks better (benchmarks/templates.py);
+    # the lead shrinks as training goes on.
     "icon": ["{}", "an icon of {}"],
     # Every form that a training caption may take (clipedu.pairs.captions.FORMS) with every style:
     # what an ensemble is made of, and what `forward_selection` chooses from.

@@ -40,6 +40,7 @@ def evaluate(
         pictures are not on this machine is left out, with a warning; a task asked for by name must
         be there (TaskUnavailable)
     templates: for all tasks instead of their own, to see what prompts are worth
+    progress: a bar for the tasks, and one for the pictures of each
     Raises ValueError for no tasks, an unknown one, or two of one name, before anything is measured.
     """
     asked: list[str | Task] = list(TASKS if tasks is None else tasks)
@@ -70,6 +71,7 @@ def evaluate(
             templates=templates,
             preprocess=preprocess,
             batch_size=batch_size,
+            progress=progress,  # a task of 10,000 pictures takes minutes
         )
     return results
 

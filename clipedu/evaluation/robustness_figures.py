@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Point = tuple[float, float]
+_EDGE = 1e-3  # where an accuracy of exactly 0 or 1 is drawn: its logit is infinite
 _TICKS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98)
 
 
@@ -35,10 +36,11 @@ def draw_line(
 
     points: name -> (reference, shifted) accuracies as shares of 1; several are joined in order
     kinds: one word for each model of the line: another grey and marker for each kind
+    An accuracy of exactly 0 or 1 is drawn at 0.1 or 99.9 %: the axes don't reach it.
     """
     axes.set_xscale("logit")
     axes.set_yscale("logit")
-    x, y = line.reference[:, 0], line.shifted
+    x, y = _inwards(line.reference[:, 0]), _inwards(line.shifted)
     names = np.array(kinds if kinds is not None else ["supervised models"] * len(x))
     for i, kind in enumerate(dict.fromkeys(names.tolist())):
         chosen = names == kind
@@ -46,7 +48,8 @@ def draw_line(
             x[chosen], y[chosen], linestyle="", marker=".+x1"[i % 4], color="#555555",
             markersize=6, markevery=1, label=kind,
         )  # fmt: skip
-    others = [xy for many in (points or {}).values() for xy in many]
+    drawn = {name: _inwards(np.reshape(many, (-1, 2))) for name, many in (points or {}).items()}
+    others = [xy for many in drawn.values() for xy in many]
     low = min([x.min(), *(p[0] for p in others)])
     high = max([x.max(), *(p[0] for p in others)])
     ends = np.log([low, high]) - np.log1p([-low, -high])
@@ -54,9 +57,9 @@ def draw_line(
     axes.plot(at, line.predict(at), color="black", linestyle="-", marker="", label="their line")
     axes.fill_between(at, *line.band(at), color="#999999", alpha=0.35, linewidth=0)
     axes.plot(at, at, color="#999999", linestyle=":", marker="", label="nothing lost")
-    for i, (name, many) in enumerate((points or {}).items(), start=1):
+    for i, (name, many) in enumerate(drawn.items(), start=1):
         axes.plot(
-            [p[0] for p in many], [p[1] for p in many], color=COLOURS[(i + 1) % len(COLOURS)],
+            many[:, 0], many[:, 1], color=COLOURS[(i + 1) % len(COLOURS)],
             linestyle="-" if len(many) > 1 else "", linewidth=1, markersize=7, markevery=1,
             marker=MARKERS[i % len(MARKERS)], markeredgecolor="black", label=name,
         )  # fmt: skip
@@ -64,7 +67,9 @@ def draw_line(
     _percent(axes.xaxis, at[0], at[-1])
     _percent(axes.yaxis, min(every_y), max(*every_y, float(at[-1])))
     axes.set_xlim(at[0], at[-1])
-    axes.set_ylim(min(every_y) * 0.85, min(0.99, max(every_y) * 1.1))
+    top = max(every_y)
+    ceiling = 0.99 if top < 0.98 else 1 - 0.5 * (1 - top)  # above 99 % are points, too
+    axes.set_ylim(min(every_y) * 0.85, min(ceiling, top * 1.1))
     axes.set_title(shift, fontsize=10)
 
 
@@ -118,6 +123,12 @@ def strip(
         pictures.append(shifted(pictures[0][None], name)[0])
         titles.append(name.replace("_", " "))
     return picture_grid(torch.stack(pictures), titles, columns=5)
+
+
+def _inwards(shares: np.ndarray) -> np.ndarray:
+    """The same accuracies, those of exactly 0 or 1 moved to where they can be drawn."""
+    extreme = (shares == 0) | (shares == 1)
+    return np.where(extreme, np.clip(shares, _EDGE, 1 - _EDGE), shares)
 
 
 def _percent(axis: object, low: float, high: float) -> None:

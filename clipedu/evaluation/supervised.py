@@ -113,7 +113,9 @@ def train_supervised(
 
     AdamW, a linear warm-up of a tenth of the steps and a cosine to 0; label smoothing of 0.1.
 
-    Raises ValueError for a task with fewer than two classes or fewer pictures than a batch holds.
+    Fewer pictures than the recipe's batch are a batch of their own size.
+
+    Raises ValueError for a task with fewer than two classes, or a share of fewer than two pictures.
     """
     recipe = recipe or SupervisedRecipe()
     rows = _share(task.labels, recipe.share, recipe.seed)

@@ -97,7 +97,7 @@ def _paths(name: str) -> list[Path]:
 
 @register_task("fashion_mnist")
 def _fashion_mnist(size: int) -> Task:
-    """10,000 photographs of clothes, 28 x 28, grey: Zalando's articles (Xiao et al. 2017)."""
+    """10,000 photographs of clothes, 28 x 28, grey (Xiao et al. 2017, arXiv 1708.07747)."""
     images, labels = _paths("fashion_mnist")
     pixels = read_idx(images)  # (10000, 28, 28), white on black
     paper = 1 - torch.from_numpy(pixels).float()[:, None] / 255  # dark on light, as icons are

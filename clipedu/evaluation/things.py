@@ -7,9 +7,9 @@ held-out families.
 
 The roles, as ImageNet and its shifts have them in the paper (§3.3):
 
-* the **reference** is Material Design Icons, the largest family: one picture a name, a quarter of
-  the pictures of each thing set aside. What is set aside is drawn from the same distribution as
-  what a supervised model learns from;
+* the **reference** is Material Design Icons, the family with the most names, one picture each; a
+  quarter of the pictures of each thing is set aside. What is set aside is drawn from the same
+  distribution as what a supervised model learns from;
 * the **natural shifts** are the held-out families: the same things, another hand;
 * a CLIP that is compared must not have seen the reference either, or its accuracy there is no
   zero-shot accuracy. The shipped checkpoint has; the one in `benchmarks/testbed.py` was trained

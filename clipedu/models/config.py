@@ -7,6 +7,7 @@ checkpoint can say what it is a checkpoint of.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -155,11 +156,8 @@ class CLIPConfig:
     def from_dict(cls, data: dict[str, Any]) -> CLIPConfig:
         """The config that :meth:`to_dict` wrote. Raises ValueError where it cannot be one."""
         try:
-            vision = dict(data["vision"])
-            towers = {"vit": ViTConfig, "resnet": ResNetConfig}
-            tower = towers[vision.pop("kind")]
             rest = {name: value for name, value in data.items() if name not in ("vision", "text")}
-            return cls(vision=tower(**vision), text=TextConfig(**data["text"]), **rest)
+            return cls(vision=_vision(data["vision"]), text=TextConfig(**data["text"]), **rest)
         except (KeyError, TypeError) as error:
             raise ValueError(f"this is not a CLIP config: {error!r} in {data!r}") from error
 
@@ -168,9 +166,16 @@ class CLIPConfig:
 
         A field of one part goes by its name (``embed_dim``, ``vocab_size``, ``resolution``, ...);
         one that both towers have takes a prefix (``text_width``, ``vision_layers``). A whole tower
-        can be given as ``vision`` or ``text``. Raises ValueError for a field that does not exist.
+        can be given as ``vision`` or ``text``, also as :meth:`to_dict` writes it. Raises ValueError
+        for a field that does not exist.
         """
         towers = {name: changes.pop(name) for name in ("vision", "text") if name in changes}
+        for side, tower in towers.items():
+            if isinstance(tower, Mapping):
+                try:
+                    towers[side] = _vision(tower) if side == "vision" else TextConfig(**tower)
+                except (KeyError, TypeError) as error:
+                    raise ValueError(f"{side} is no tower: {error!r} in {tower!r}") from error
         config = dataclasses.replace(self, **towers)
         new: dict[str, dict[str, Any]] = {"": {}, "vision": {}, "text": {}}
         for name, value in changes.items():
@@ -195,6 +200,11 @@ class CLIPConfig:
             return short_names[name][0]
         hint = "both towers have one" if name in short_names else "there is none"
         raise ValueError(f"no field {name!r} ({hint}); the fields are: {', '.join(full_names)}")
+
+
+def _vision(data: Mapping[str, Any]) -> ViTConfig | ResNetConfig:
+    rest = {name: value for name, value in data.items() if name != "kind"}
+    return {"vit": ViTConfig, "resnet": ResNetConfig}[data["kind"]](**rest)
 
 
 def _paper_text(width: int) -> TextConfig:
@@ -234,11 +244,18 @@ PRESETS: dict[str, CLIPConfig] = {
         text=_SMALL_TEXT,
         activation="gelu",
     ),
+    # a million parameters: a third faster a step, for trying things out
+    "laptop_small": CLIPConfig(
+        embed_dim=192,
+        vision=ResNetConfig(32, layers=(1, 1, 1), width=32, heads=4, stem="half", block="basic"),
+        text=TextConfig(vocab_size=4096, context_length=32, width=96, heads=4, layers=2),
+        activation="gelu",
+    ),
     # what the shipped checkpoint is: it looks at full resolution first, and with more blocks
     "laptop_deep": CLIPConfig(
         embed_dim=192,
         vision=ResNetConfig(
-            32, layers=(1, 2, 2, 1), width=32, heads=4, stem="small", block="basic"
+            32, layers=(2, 3, 3, 1), width=32, heads=4, stem="small", block="basic"
         ),
         text=_SMALL_TEXT,
         activation="gelu",

@@ -63,6 +63,12 @@ def check_tokens(tokens: Tensor, config: TextConfig) -> None:
             f"token ids must lie in 0..{config.vocab_size - 1}, got {low}..{high}; "
             "were these captions tokenized for another vocabulary?"
         )
+    behind = tokens[:, 1:]
+    if bool((tokens[:, 0] == high).all()) and bool(((behind > 0) & (behind < high)).any()):
+        raise ValueError(
+            f"no row has an EOT: the largest id, {high}, begins every row, as SOT does; EOT, the "
+            "largest of all, must end every caption. Were they cut off after the tokenizer?"
+        )
     row = int(largest.argmin())
     if int(largest[row]) != high:
         raise ValueError(

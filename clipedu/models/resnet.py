@@ -1,9 +1,9 @@
 """The ModifiedResNet as an image tower, and a small cousin for 32-px pictures (paper section 2.4).
 
-Three changes to the ResNet of He et al.: a stem of three convolutions; every halving is an
-average pooling (a blur), so that no pixel is skipped; and attention pooling in place of the
-average at the end. The small cousin keeps the third; its basic blocks and its "half" stem step over
-pixels, as He et al. did.
+Three changes to the ResNet of He et al. (arXiv 1512.03385): a stem of three convolutions; every
+halving is an average pooling (a blur), so that no pixel is skipped; and attention pooling in place
+of the average at the end. The small cousin keeps the third; its basic blocks and its "half" stem
+step over pixels, as He et al. did.
 """
 
 from __future__ import annotations

@@ -145,14 +145,11 @@ def _together(group: Group) -> bool:
     return dist.is_available() and dist.is_initialized() and dist.get_world_size(group) > 1
 
 
-_agreed: set[tuple[Any, ...]] = set()
-
-
 def _check_equal(rows: Tensor, group: Group) -> None:
-    """Every rank tells its shape: a gather of unequal ones would hang or read foreign memory."""
-    mine = (id(group), rows.device.type, tuple(rows.shape))
-    if rows.device.type != "cpu" and mine in _agreed:
-        return  # on a GPU a look at numbers waits for the device: once for each shape will do
+    """Every rank tells its shape: a gather of unequal ones would hang or read foreign memory.
+
+    Every time: ranks that remember and ranks that ask would wait for each other.
+    """
     shape = torch.tensor([rows.dim(), *rows.shape, 0, 0, 0][:4], device=rows.device)
     shapes = shape.new_empty(dist.get_world_size(group) * len(shape))
     dist.all_gather(_rooms(shapes, group), shape, group=group)
@@ -163,7 +160,6 @@ def _check_equal(rows: Tensor, group: Group) -> None:
             f"the ranks hold different numbers of pairs ({sizes}). A sharded loss needs equal "
             "parts: drop the last incomplete batch, or take a batch that the ranks divide"
         )
-    _agreed.add(mine)
 
 
 def _rooms(everyone: Tensor, group: Group) -> list[Tensor]:

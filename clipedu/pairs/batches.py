@@ -36,9 +36,17 @@ class PairSet:
         icons: n records; `icons[i]` describes `rgba[i]`.
         rgba: (n, size, size, 4) uint8.
         role: "train" or "held_out".
+
+    Raises ValueError for no family, for one that does not exist, and for a mix of the two roles.
     """
 
     def __init__(self, pictures: Pictures, families: Sequence[str]):
+        _some(families, tuple(FAMILIES))
+        for key in families:
+            if key not in FAMILIES:
+                raise ValueError(
+                    f"There is no family {key!r}. The families are: {', '.join(FAMILIES)}."
+                )
         roles = {FAMILIES[key].role for key in families}
         if len(roles) != 1:
             raise ValueError(
@@ -59,7 +67,12 @@ class PairSet:
         )
 
     def without(self, rows: Sequence[int] | np.ndarray) -> PairSet:
-        """The same pairs without these rows, for validation. Raises ValueError if none is left."""
+        """The same pairs without these rows, for validation.
+
+        rows: numbers of pairs. Raises ValueError if none is left, TypeError for a mask.
+        """
+        if np.asarray(rows).dtype == bool:
+            raise TypeError("rows are numbers, not a mask: give np.flatnonzero(mask).")
         keep = np.ones(len(self), dtype=bool)
         keep[np.asarray(rows, dtype=np.int64)] = False
         if not keep.any():
@@ -149,7 +162,7 @@ def _mix(seed: int, step: int) -> int:
 def training_pairs(
     size: int = 32, *, families: Sequence[str] = TRAINING_FAMILIES, progress: bool = True
 ) -> PairSet:
-    """Pairs to learn from. Raises ValueError for a family that is held out."""
+    """Pairs to learn from. Raises ValueError for no family and for one that is held out."""
     _of_role(families, "train")
     return PairSet(open_pictures(size, progress=progress), families)
 
@@ -157,14 +170,21 @@ def training_pairs(
 def held_out_pairs(
     families: str | Sequence[str] = HELD_OUT_FAMILIES, size: int = 32, *, progress: bool = True
 ) -> PairSet:
-    """Pairs that no model here has learned from. Raises ValueError for a training family."""
+    """Pairs that no model here has learned from. Raises ValueError for no family and for a training
+    family."""
     families = (families,) if isinstance(families, str) else families
     _of_role(families, "held_out")
     return PairSet(open_pictures(size, progress=progress), families)
 
 
+def _some(families: Sequence[str], known: Sequence[str]) -> None:
+    if len(families) == 0:
+        raise ValueError(f"No family is named. Name one or more of these: {', '.join(known)}.")
+
+
 def _of_role(families: Sequence[str], role: str) -> None:
     known = [key for key, family in FAMILIES.items() if family.role == role]
+    _some(families, known)  # before any picture is drawn
     for key in families:
         if key not in known:
             kind = "for training" if role == "train" else "held out"

@@ -59,7 +59,8 @@ def clean_picture(source: Source, size: int = 32) -> torch.Tensor:
         )
     _check_sides(image)
     try:
-        small = _square(_over_white(_shrink(image, size)), size)
+        own = image.copy() if image is source else image  # not the caller's, which may be shrunk
+        small = _square(_over_white(_shrink(own, size)), size)
     except (OSError, SyntaxError, ValueError) as error:  # Pillow finds a broken file while it reads
         raise ValueError(f"The picture can't be read to its end: {error}.") from error
     return torch.from_numpy(np.array(small)).permute(2, 0, 1).float().div(255).contiguous()
@@ -96,6 +97,8 @@ def _from_bytes(data: bytes, what: str, size: int) -> Image.Image:
             f"{what}: not a picture that can be read here. PNG, JPEG, GIF, WebP, BMP, TIFF and SVG "
             "can."
         ) from None
+    except (OSError, SyntaxError) as error:  # it breaks off before its size is known
+        raise ValueError(f"{what}: the picture can't be read: {error}.") from error
 
 
 def _from_array(source: np.ndarray | torch.Tensor) -> Image.Image:
@@ -153,17 +156,24 @@ def _too_many(what: str) -> str:
 def _shrink(image: Image.Image, size: int) -> Image.Image:
     """Whatever was given, in 8 bits and not much larger than needed."""
     image.draft("RGB", (4 * size, 4 * size))  # a JPEG is decoded small; others ignore this
-    image = ImageOps.exif_transpose(image)
+    image = in_8_bits(ImageOps.exif_transpose(image))
+    if image.mode != "RGBA":
+        image = image.convert("RGBA")  # also palettes with transparent colours, CMYK, one bit
+    return image.reduce(max(1, min(image.size) // (4 * size)))
+
+
+def in_8_bits(image: Image.Image) -> Image.Image:
+    """The picture, read to its end; deeper greys are scaled where Pillow would cut them off.
+
+    Raises ValueError for greys outside 0..65535, or outside 0..1 if they are decimal numbers.
+    """
+    image.load()
     if image.mode.startswith("I"):  # 16 bits, or 32 that hold 16
         deep = np.asarray(image).astype(np.int64)
         if deep.min() < 0 or deep.max() > 65535:
             raise ValueError(f"grey values run from {deep.min()} to {deep.max()}, not 0 to 65535")
-        image = Image.fromarray((deep / 257).round().astype(np.uint8))
-    elif image.mode == "F":
-        image = _from_array(np.asarray(image))
-    if image.mode != "RGBA":
-        image = image.convert("RGBA")  # also palettes with transparent colours, CMYK, one bit
-    return image.reduce(max(1, min(image.size) // (4 * size)))
+        return Image.fromarray((deep / 257).round().astype(np.uint8))
+    return _from_array(np.asarray(image)) if image.mode == "F" else image
 
 
 def _over_white(image: Image.Image) -> Image.Image:

@@ -126,7 +126,8 @@ def load_icons(families: Sequence[str] | None = None) -> list[Icon]:
         ValueError: for a family that does not exist.
         ModuleNotFoundError: for a family whose package is missing; names the ``pip install``.
     """
-    return [icon for key in (families or FAMILIES) for icon in _family_icons(key)]
+    chosen = FAMILIES if families is None else families
+    return [icon for key in chosen for icon in _family_icons(key)]
 
 
 def clean_name(text: str) -> str:
@@ -146,9 +147,15 @@ def package_folder(family: str) -> Path:
 
 
 def package_versions() -> dict[str, str]:
-    """Installed version of every data package: the cache of pictures is keyed by them."""
-    names = [family.package for family in FAMILIES.values()] + ["py-phosphor-icons", "emoji"]
-    return {name: importlib.metadata.version(name) for name in names}
+    """Installed version of every data package: the cache of pictures is keyed by them. Raises
+    ModuleNotFoundError with the command that installs a missing one."""
+    versions = {}
+    for name in [*(family.package for family in FAMILIES.values()), "py-phosphor-icons", "emoji"]:
+        try:
+            versions[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError as error:
+            raise _not_installed(name, name.replace("-", "_")) from error
+    return versions
 
 
 def _family(key: str) -> Family:
@@ -160,12 +167,15 @@ def _family(key: str) -> Family:
 def _module_folder(module: str, package: str) -> Path:
     spec = importlib.util.find_spec(module)
     if spec is None or spec.origin is None:
-        raise ModuleNotFoundError(
-            f"The data package {package!r} is not installed. "
-            f"Install it with `pip install {package}`.",
-            name=module,
-        )
+        raise _not_installed(package, module)
     return Path(spec.origin).parent
+
+
+def _not_installed(package: str, module: str) -> ModuleNotFoundError:
+    return ModuleNotFoundError(
+        f"The data package {package!r} is not installed. Install it with `pip install {package}`.",
+        name=module,
+    )
 
 
 @functools.cache

@@ -84,6 +84,11 @@ class MultilingualPairs:
             names_in(language)
         if held_out is not None and held_out not in self.spoken:
             raise ValueError(f"{held_out!r} is not spoken here: {', '.join(self.spoken)}.")
+        if held_out is not None and len(set(self.spoken)) == 1:
+            raise ValueError(
+                f"Only {held_out!r} is spoken here, and it is held out: some pictures would have "
+                "no caption. Name another language in `spoken`."
+            )
         self.held_out = held_out
         self.missing = half_of_names() if missing is None else frozenset(missing)
         pairs = PairSet(open_pictures(size, progress=progress), ["openmoji"])

@@ -2,10 +2,11 @@
 
 Notable:
 
-* resvg draws; every core works; the whole set takes seconds (`clipedu data` prints how many);
+* resvg draws on every core, up to eight; the whole set takes seconds (`clipedu data` says so);
 * the cache is **written whole or not at all**: workers' pixels go to a temporary file beside the
-  final one, which is renamed into place when the last byte is there. Two processes that draw at
-  once each write their own file and the later rename wins, with equal bytes;
+  final one, which is renamed into place when the last byte is there. Two that draw at once, be
+  they threads, processes or containers that share a folder, each write their own file and the
+  later rename wins, with equal bytes. A killed drawing's file is removed a day later;
 * its name carries a key made of the package versions, the renderer's version, the size and this
   file's format, so that a new version of a family can never be read under an old picture's index;
 * a truncated or damaged file is noticed by size and checksum, and drawn again;
@@ -15,14 +16,17 @@ Notable:
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import errno
 import hashlib
 import io
 import json
 import os
+import secrets
 import subprocess
 import sys
+import time
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -36,7 +40,12 @@ from clipedu.device import cache_folder
 from clipedu.pairs.icons import FAMILIES, Icon, load_icons, package_versions
 
 FORMAT = 1  # raise when the layout below, or how icons are read, changes
-CHUNK = 256  # pictures a worker sends at a time
+CHUNK = 256  # pictures a worker draws and sends at a time ...
+CHUNK_BYTES = 1 << 20  # ... or fewer, when they are larger than 32 pixels
+# A worker imports torch with the rest of clipedu: about 170 MB of its own, and seconds before its
+# first picture. Sixty-four would need 11 GB; more than eight win little.
+WORKERS = 8
+DAY = 86_400  # seconds; a drawing that goes on writes far more often
 SMALLEST, LARGEST = 8, 512  # pixels
 
 
@@ -99,7 +108,7 @@ def open_pictures(size: int = 32, *, progress: bool = True, folder: Path | None 
     Raises:
         ValueError: for a size outside 8..512.
         ModuleNotFoundError: when a family's package is missing; names the ``pip install``.
-        PictureCacheError: when the disk is full or can't be written.
+        PictureCacheError: when drawing breaks off, or the disk is full or can't be written.
     """
     check_size(size)
     folder = Path(folder or cache_folder())
@@ -164,13 +173,16 @@ def _draw_all(size: int, pixels: Path, index: Path, progress: bool) -> None:
         header, {"descr": "|u1", "fortran_order": False, "shape": (len(icons), size, size, 4)}
     )
     needed = len(icons) * size * size * 4 + len(header.getvalue())
-    temporary = pixels.with_name(f"{pixels.name}.{os.getpid()}.partial")
-    temporary_index = index.with_name(f"{index.name}.{os.getpid()}.partial")
+    # Not the process's number: threads share one, and two containers may have the same.
+    mine = secrets.token_hex(8)
+    temporary = pixels.with_name(f"{pixels.name}.{mine}.partial")
+    temporary_index = index.with_name(f"{index.name}.{mine}.partial")
     try:
         pixels.parent.mkdir(parents=True, exist_ok=True)
+        _remove_orphans(pixels.parent)
         # Plain writes, not a memory map: on a full disk a map ends the process, a write raises an
         # error.
-        with temporary.open("wb") as file:
+        with temporary.open("xb") as file:
             file.write(header.getvalue())
             crc = zlib.crc32(header.getvalue())
             with tqdm(
@@ -191,6 +203,8 @@ def _draw_all(size: int, pixels: Path, index: Path, progress: bool) -> None:
         )
         os.replace(temporary, pixels)
         os.replace(temporary_index, index)
+    except PictureCacheError:  # drawing broke off: the disk is not to blame
+        raise
     except OSError as error:
         reason = "the disk is full" if error.errno == errno.ENOSPC else str(error)
         raise PictureCacheError(
@@ -203,29 +217,44 @@ def _draw_all(size: int, pixels: Path, index: Path, progress: bool) -> None:
         temporary_index.unlink(missing_ok=True)
 
 
+def _remove_orphans(folder: Path) -> None:
+    """Removes what killed drawings left. A file that is still written to is young."""
+    for orphan in folder.glob("pictures-*.partial"):
+        with contextlib.suppress(OSError):  # somebody else removed it, or it is not ours to remove
+            if time.time() - orphan.stat().st_mtime > DAY:
+                orphan.unlink()
+
+
 def _slim(icon: Icon) -> dict:
     return {field: value for field, value in dataclasses.asdict(icon).items() if value}
 
 
 def _drawn_blocks(count: int, size: int) -> Iterator[bytes]:
-    """Pixels of pictures 0..count in order, drawn by as many processes as there are cores.
+    """Pixels of pictures 0..count in order, drawn by a process for each core, WORKERS at most.
 
     Workers are plain child processes that write raw bytes to a pipe: nothing is pickled, and a
     student's script needs no ``if __name__ == "__main__"`` guard, which Windows and macOS would ask
     for with multiprocessing.
     """
-    chunks = [(start, min(start + CHUNK, count)) for start in range(0, count, CHUNK)]
-    cores = max(1, min(os.cpu_count() or 1, 8, len(chunks)))
+    step = _chunk(size)
+    chunks = [(start, min(start + step, count)) for start in range(0, count, step)]
+    cores = max(1, min(_cores(), WORKERS, len(chunks)))
     code = "from clipedu.pairs.raster import _worker; _worker()"
     command = [sys.executable, "-c", code, str(size), str(cores)]
     root = str(Path(__file__).resolve().parents[2])  # found also when clipedu is not installed
     path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
-    workers = [
-        subprocess.Popen([*command, str(k)], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                         env={**os.environ, "PYTHONPATH": path})
-        for k in range(cores)
-    ]  # fmt: skip
+    workers: list[subprocess.Popen[bytes]] = []
     try:
+        for k in range(cores):
+            try:
+                workers.append(subprocess.Popen(
+                    [*command, str(k)], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                    env={**os.environ, "PYTHONPATH": path}))  # fmt: skip
+            except OSError as error:
+                raise PictureCacheError(
+                    f"A drawing process can't be started: {error}. Close other programs, or end "
+                    "some of your processes, and try again."
+                ) from error
         for number, (start, stop) in enumerate(chunks):
             worker = workers[number % cores]
             assert worker.stdout is not None and worker.stderr is not None
@@ -234,7 +263,10 @@ def _drawn_blocks(count: int, size: int) -> Iterator[bytes]:
             if len(block) != wanted:
                 last = worker.stderr.read().decode(errors="replace").strip().splitlines()[-1:]
                 raise PictureCacheError(
-                    f"A drawing process stopped early. It said: {''.join(last) or 'nothing'}"
+                    "A drawing process stopped early, and no pictures were kept. It said: "
+                    f"{''.join(last) or 'nothing'}\n"
+                    "If it said nothing, memory may have run out: close other programs and try "
+                    "again. Else `clipedu doctor` says what is wrong with this machine."
                 )
             yield block
     finally:
@@ -247,8 +279,21 @@ def _worker() -> None:
     """Draws every `cores`-th chunk and writes its raw RGBA to standard output."""
     size, cores, mine = (int(word) for word in sys.argv[1:4])
     icons = load_icons(list(FAMILIES))
-    out = sys.stdout.buffer
-    for start in range(mine * CHUNK, len(icons), cores * CHUNK):
-        for icon in icons[start : start + CHUNK]:
-            out.write(render_svg(icon.svg(), size).tobytes())
+    out, step = sys.stdout.buffer, _chunk(size)
+    for start in range(mine * step, len(icons), cores * step):
+        # The whole chunk is drawn before it is sent. A pipe holds few pictures, and is read when
+        # its turn comes: sent one by one, most pictures would be drawn while all others wait.
+        drawn = [render_svg(icon.svg(), size).tobytes() for icon in icons[start : start + step]]
+        out.write(b"".join(drawn))
         out.flush()
+
+
+def _chunk(size: int) -> int:
+    """How many pictures of this size a worker sends at a time."""
+    return max(1, min(CHUNK, CHUNK_BYTES // (size * size * 4)))
+
+
+def _cores() -> int:
+    """How many cores this process may use: a container or a queue may allow a few of many."""
+    allowed = getattr(os, "sched_getaffinity", None)  # Linux only
+    return len(allowed(0)) if allowed else os.cpu_count() or 1

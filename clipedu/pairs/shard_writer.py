@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import tarfile
 import tempfile
 from pathlib import Path
@@ -19,6 +20,8 @@ from clipedu.files import write_whole
 from clipedu.pairs.batches import PairSet
 from clipedu.pairs.captions import caption
 from clipedu.pairs.icons import FAMILIES, Icon
+
+_OURS = re.compile(r"\d{5,}(\.tar|_stats\.json)")
 
 
 def write_shards(
@@ -37,20 +40,39 @@ def write_shards(
     and seed make the same bytes.
 
     Returns the .tar files. Raises ValueError for a per_shard below 1, FileExistsError for a folder
-    that holds shards, OSError for one that can't be written; a shard is there whole or not at all.
+    that holds shards or another .tar, OSError for one that can't be written; either all shards are
+    there or none is new.
     """
     if per_shard < 1:
         raise ValueError(f"A shard holds 1 sample or more, not {per_shard!r}.")
+    if seed < 0:
+        raise ValueError(f"A seed is 0 or more, not {seed!r}.")
     folder = Path(folder)
-    old = sorted(folder.glob("*.tar")) + sorted(folder.glob("*_stats.json"))
+    tars = sorted(folder.glob("*.tar"))
+    old = [path for path in [*tars, *folder.glob("*_stats.json")] if _OURS.fullmatch(path.name)]
     if old and not overwrite:
         raise FileExistsError(
             f"{folder} holds {len(old)} files of shards already. Choose another folder, or write "
             "over them with overwrite=True (--overwrite)."
         )
+    others = [path.name for path in tars if path not in old]
+    if others:
+        raise FileExistsError(
+            f"{folder} holds {others[0]}, which is no shard of ours and would be read as one. "
+            "Choose another folder."
+        )
     folder.mkdir(parents=True, exist_ok=True)
-    for path in old:
-        path.unlink()
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".shards.") as draft:
+        drafts = _write(pairs, Path(draft), per_shard, seed, progress)
+        for path in old:  # only now: what was there stays until all of the new is written
+            path.unlink()
+        for path in drafts:
+            os.replace(path, folder / path.name)
+    return [folder / path.name for path in drafts if path.suffix == ".tar"]
+
+
+def _write(pairs: PairSet, folder: Path, per_shard: int, seed: int, progress: bool) -> list[Path]:
+    """All shards of the pairs, and beside each the file that counts its samples."""
     order = np.random.default_rng(seed).permutation(len(pairs))
     digits = max(4, len(str(per_shard - 1)))
     paths = []
@@ -64,12 +86,12 @@ def write_shards(
                 for kind, content in _sample(pairs, int(row), key, seed).items():
                     _add(tar, f"{key}.{kind}", content)
         path = folder / f"{number:05d}.tar"
-        _write_bytes(path, data.getvalue())
+        path.write_bytes(data.getvalue())
         stats: dict[str, Any] = {"count": len(rows), "successes": len(rows)}
         stats |= {"failed_to_download": 0, "failed_to_resize": 0}
         stats["status_dict"] = {"success": len(rows)}
-        write_whole(folder / f"{path.stem}_stats.json", json.dumps(stats, indent=1) + "\n")
-        paths.append(path)
+        about = write_whole(folder / f"{path.stem}_stats.json", json.dumps(stats, indent=1) + "\n")
+        paths += [path, about]
     return paths
 
 
@@ -114,14 +136,3 @@ def _add(tar: tarfile.TarFile, name: str, content: bytes) -> None:
     member = tarfile.TarInfo(name)  # with no time and no owner, the same bytes every time
     member.size = len(content)
     tar.addfile(member, io.BytesIO(content))
-
-
-def _write_bytes(path: Path, data: bytes) -> None:
-    handle, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-        os.chmod(draft, 0o644)
-        os.replace(draft, path)
-    finally:
-        Path(draft).unlink(missing_ok=True)

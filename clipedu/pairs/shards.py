@@ -9,7 +9,8 @@ Notable:
   picture decoded; after that it is known which samples are good and where they lie;
 * so the batch of any step is known without a place in a stream: a run that was broken off in the
   middle of an epoch goes on with the next pair, also with another number of ranks or workers;
-* a bad sample (cut off, broken picture, no caption) is skipped and counted, never guessed at.
+* a bad sample (cut off, broken picture, no caption) is skipped and counted, never guessed at;
+* the course's own shards name each picture's family, so held-out ones are known here too.
 
 This is for shards on a disk that this machine can read. A bucket far away wants a stream, which the
 webdataset library reads from the same files.
@@ -32,6 +33,8 @@ from PIL import Image
 from tqdm.auto import tqdm
 
 from clipedu.pairs.augment import NONE, Augmentation, change, draw_luck, ink
+from clipedu.pairs.clean import in_8_bits
+from clipedu.pairs.icons import HELD_OUT_FAMILIES
 
 PICTURES = ("jpg", "jpeg", "png", "webp")
 #: Why a sample is left out.
@@ -55,6 +58,7 @@ class _Shard:
     places: list[tuple[int, int]] = field(default_factory=list)  # of the picture: offset, bytes
     captions: list[str] = field(default_factory=list)
     skipped: Counter[str] = field(default_factory=Counter)
+    held_out: bool = False  # whether a good sample is of a held-out family
 
 
 class ShardPairs:
@@ -62,6 +66,7 @@ class ShardPairs:
 
     Attributes:
         size: pixels along a side that pictures are cut and scaled to.
+        role: "held_out" where any picture is of a held-out family, else "train".
         skipped: how many samples are left out, by reason. Of a shard that is cut off, those that
             its _stats.json counts and the file no longer holds are in it too.
     """
@@ -69,6 +74,7 @@ class ShardPairs:
     def __init__(self, shards: Sequence[_Shard], size: int) -> None:
         self.size = size
         self.shards = list(shards)
+        self.role = "held_out" if any(shard.held_out for shard in shards) else "train"
         self.skipped: Counter[str] = sum((shard.skipped for shard in shards), Counter())
         self._first = np.cumsum([0] + [len(shard.keys) for shard in shards])
 
@@ -184,7 +190,9 @@ def _scan(path: Path) -> _Shard:
     groups: dict[str, dict[str, tuple[int, int]]] = {}
     with path.open("rb") as file:
         for name, place in _members(path):
-            key, _, kind = name.rpartition("/")[2].partition(".")
+            place_in, slash, base = name.rpartition("/")
+            stem, _, kind = base.partition(".")
+            key = place_in + slash + stem  # two folders may use one number for two samples
             parts = groups.setdefault(key, {})
             if kind.lower() in parts:
                 shard.skipped["name twice"] += 1
@@ -216,7 +224,8 @@ def _keep(
 ) -> None:
     """Adds a sample to the shard, or to what is skipped."""
     kind = next((kind for kind in PICTURES if kind in data), None)
-    caption = _caption_of(data)
+    facts = _facts_of(data)
+    caption = _caption_of(data, facts)
     if kind is None:
         # a sample that ends the file without its picture was cut off; another never had one
         shard.skipped["no picture"] += 1
@@ -228,23 +237,32 @@ def _keep(
         shard.keys.append(key)
         shard.places.append(places[kind])
         shard.captions.append(caption)
+        shard.held_out |= facts.get("family") in HELD_OUT_FAMILIES
 
 
-def _caption_of(data: dict[str, bytes]) -> str:
-    """The words of the .txt file, or of the .json file's "caption"; empty where there are none."""
+def _facts_of(data: dict[str, bytes]) -> dict[str, Any]:
+    """What the .json file says; empty where there is none, or none that can be read."""
     try:
-        if "txt" in data:
-            return data["txt"].decode("utf-8").strip()
         facts = json.loads(data.get("json", b"{}"))
-        return str(facts.get("caption") or "").strip() if isinstance(facts, dict) else ""
     except ValueError:  # not UTF-8, not JSON
+        return {}
+    return facts if isinstance(facts, dict) else {}
+
+
+def _caption_of(data: dict[str, bytes], facts: dict[str, Any]) -> str:
+    """The words of the .txt file, or of the .json file's "caption"; empty where there are none."""
+    if "txt" not in data:
+        return str(facts.get("caption") or "").strip()
+    try:
+        return data["txt"].decode("utf-8").strip()
+    except ValueError:  # not UTF-8
         return ""
 
 
 def _decodes(data: bytes) -> bool:
     try:
         with Image.open(io.BytesIO(data)) as picture:
-            picture.load()
+            in_8_bits(picture)
     except Exception:  # Pillow raises whatever the broken bytes lead it to
         return False
     return True
@@ -267,7 +285,7 @@ def _written(path: Path) -> int | None:
 def _square(data: bytes, size: int) -> np.ndarray:
     """(size, size, 4) uint8: the middle square of a picture, scaled."""
     with Image.open(io.BytesIO(data)) as opened:
-        picture = opened.convert("RGBA")
+        picture = in_8_bits(opened).convert("RGBA")
     if picture.size != (size, size):
         side = min(picture.size)
         left, top = ((length - side) // 2 for length in picture.size)

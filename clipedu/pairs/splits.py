@@ -91,7 +91,11 @@ def shared_names(families: Sequence[str], *, at_least: int) -> set[str]:
 
 def _task(family: str, names: set[str], size: int) -> NamedTask:
     pictures = open_pictures(size)
-    rows = np.array([i for i in pictures.where([family]) if pictures.icons[i].name in names])
+    rows = np.array(
+        [i for i in pictures.where([family]) if pictures.icons[i].name in names], dtype=np.int64
+    )
+    if not len(rows):
+        raise ValueError(f"{family} draws none of these names; let fewer families share them.")
     classes = sorted({pictures.icons[i].name for i in rows})
     number = {name: label for label, name in enumerate(classes)}
     labels = np.array([number[pictures.icons[i].name] for i in rows], dtype=np.int64)

@@ -8,6 +8,7 @@ Notable:
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple, Protocol
@@ -38,6 +39,21 @@ class Pairs(Protocol):
 def texts_of(pairs: Any) -> list[str]:
     """What a tokenizer learns from: all captions that these pairs may have."""
     return pairs.texts() if hasattr(pairs, "texts") else all_captions(pairs.icons)
+
+
+def facts_of(pairs: Any) -> dict[str, Any]:
+    """What tells these pairs from others: how many, of what kind, and a digest of their words.
+
+    A run that goes on must have the same, or its batches would be others. Pairs that come with a
+    tokenizer need no words of their own, and then there is no digest.
+    """
+    facts: dict[str, Any] = {"pairs": len(pairs), "kind": type(pairs).__name__}
+    if hasattr(pairs, "texts") or hasattr(pairs, "icons"):
+        digest = hashlib.sha256()
+        for text in texts_of(pairs):
+            digest.update(text.encode("utf-8", "surrogatepass") + b"\0")
+        facts["captions_sha256"] = digest.hexdigest()[:16]
+    return facts
 
 
 class Batch(NamedTuple):

@@ -11,34 +11,41 @@ from clipedu.training.run import Run, to_checkpoint
 
 
 def open_folder(out: str | Path | None, resume: Path | None, overwrite: bool) -> Path | None:
-    """The folder of a run, made where it is missing; None without `out`.
+    """The folder of a run, made where it is missing; None without `out`. What it holds stays.
 
-    Raises FileExistsError when it holds another run, or is a file.
+    Raises FileExistsError when it holds another run or only a model, or is a file.
     """
     if out is None:
         return None
     folder = Path(out)
-    there = folder / CHECKPOINT_NAME
-    if (
-        there.exists()
-        and not overwrite
-        and (resume is None or folder.resolve() != resume.resolve())
-    ):
+    held = [name for name in (CHECKPOINT_NAME, MODEL_NAME) if (folder / name).exists()]
+    if held and not overwrite and not _is_of(folder, resume):
+        go_on = f"Go on with it (resume={str(folder)!r}), choose"
         raise FileExistsError(
-            f"{folder} holds a run already. Go on with it (resume={str(folder)!r}), choose "
-            "another folder, or pass "
+            f"{folder} holds a run already ({', '.join(held)}). "
+            f"{go_on if CHECKPOINT_NAME in held else 'Choose'} another folder, or pass "
             "overwrite=True to lose it."
         )
     if folder.exists() and not folder.is_dir():
         raise FileExistsError(f"{folder} is a file; out must be a folder.")
     folder.mkdir(parents=True, exist_ok=True)
-    if overwrite and resume is None:
-        for name in (
-            CHECKPOINT_NAME,
-            MODEL_NAME,
-        ):  # or a crash would leave the old run's under the new run's name
-            (folder / name).unlink(missing_ok=True)
     return folder
+
+
+def clear_folder(folder: Path, resume: Path | None) -> None:
+    """Removes another run's checkpoint and model; those of the run that goes on stay.
+
+    Or a crash would leave the old run's under the new run's name. Call it when nothing can refuse
+    the new run any more: a wrong name must not cost the old one.
+    """
+    if not _is_of(folder, resume):
+        for name in (CHECKPOINT_NAME, MODEL_NAME):
+            (folder / name).unlink(missing_ok=True)
+
+
+def _is_of(folder: Path, resume: Path | None) -> bool:
+    """Whether the folder is that of the run that goes on."""
+    return resume is not None and folder.resolve() == resume.resolve()
 
 
 def last_checkpoint_in(place: str | Path | None) -> str:

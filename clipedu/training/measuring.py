@@ -45,8 +45,10 @@ def evaluator(
 def shared_accuracy(model: CLIP, tokenizer: Tokenizer, task: Task, world: World) -> float:
     """Top-1 accuracy, each rank asking its share of the pictures; the same number on all ranks."""
     mine = slice(world.rank, None, world.size)
-    part = dataclasses.replace(task, pictures=task.pictures[mine], labels=task.labels[mine])
-    hits = zero_shot(model, tokenizer, part).top1 * len(part) if len(part) else 0.0
+    pictures, hits = task.pictures[mine], 0.0
+    if len(pictures):  # of many ranks some may have none, and a Task without pictures is refused
+        part = dataclasses.replace(task, pictures=pictures, labels=task.labels[mine])
+        hits = zero_shot(model, tokenizer, part).top1 * len(part)
     device = next(model.parameters()).device
     return world.sum(float(round(hits)), device) / len(task)
 

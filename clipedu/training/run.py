@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import numbers
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -38,7 +39,7 @@ class Run:
         average: the moving average of the weights, where the recipe keeps one.
         step: steps taken; seconds: time they took.
         world: the processes that share the run.
-        facts: what must be the same when the run goes on, such as the number of pairs.
+        facts: what must be the same when the run goes on: see `batches.facts_of`.
     """
 
     recipe: Recipe
@@ -165,11 +166,12 @@ def restore_(run: Run, saved: Checkpoint, where: str) -> None:
     Raises CheckpointError when the data is not what it was, or weights don't fit.
     """
     for name, value in run.facts.items():
-        if saved.facts.get(name) != value:
+        before = saved.facts.get(name, value)  # earlier versions wrote down fewer facts
+        if before != value:
             raise CheckpointError(
-                f"The run in {where} was trained on other data ({name}: {saved.facts.get(name)}, "
-                f"now {value}). "
-                "Give it the same pairs, or start a new run."
+                f"The run in {where} was trained on other data ({name}: {before}, now {value}). "
+                "Give it the same pairs (`clipedu train`: the same --shards or --validate), or "
+                "start a new run."
             )
     load_weights_(run.model, saved.model, where)
     if run.average is not None:
@@ -180,12 +182,23 @@ def restore_(run: Run, saved: Checkpoint, where: str) -> None:
         raise CheckpointError(f"{where} can't be resumed: {error}") from error
     if run.bias is not None:
         run.bias.data.copy_(saved.extra["logit_bias"])
-    run.scaler.load_state_dict(saved.facts["scaler"])
+    if saved.facts["scaler"]:  # empty when the run had no need of one so far, as on a CPU
+        run.scaler.load_state_dict(saved.facts["scaler"])
     torch.set_rng_state(saved.extra["random.cpu"])
     if run.choice.device.type == "cuda" and "random.cuda" in saved.extra:
         torch.cuda.set_rng_state(saved.extra["random.cuda"], run.choice.device)
     run.step = saved.step
     run.seconds = saved.facts["seconds"]
+
+
+def check_seed(seed: int) -> int:
+    """The seed as a plain int. Raises ValueError for one that numpy and torch don't take."""
+    if not isinstance(seed, numbers.Integral) or not 0 <= seed < 2**64:
+        raise ValueError(
+            f"A seed is a whole number from 0 to 2**64 - 1, not {seed!r}. Any of them will do; "
+            "0 is the default."
+        )
+    return int(seed)
 
 
 def check_same_run(

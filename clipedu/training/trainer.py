@@ -18,6 +18,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from clipedu.device import DeviceChoice, keep_freed_memory, pick_device
@@ -26,10 +27,11 @@ from clipedu.models import CLIP
 from clipedu.pairs import training_pairs
 from clipedu.tokenizer import Tokenizer
 from clipedu.training.accumulate import check_chunks, warn_of_batch_norm
-from clipedu.training.batches import Feeder, Pairs, texts_of
+from clipedu.training.batches import Feeder, Pairs, facts_of, texts_of
 from clipedu.training.checkpoint import CHECKPOINT_NAME, load_checkpoint
 from clipedu.training.distributed import World, explain_lost_ranks, join_world
 from clipedu.training.folder import (
+    clear_folder,
     keep_checkpoint,
     keep_model,
     last_checkpoint,
@@ -41,7 +43,7 @@ from clipedu.training.paper import refuse_unaffordable
 from clipedu.training.progress import History, ProgressLine, catch_interrupt
 from clipedu.training.recipe import Recipe, get_recipe
 from clipedu.training.result import TrainingInterrupted, TrainingResult
-from clipedu.training.run import Run, check_same_run, new_run, restore_
+from clipedu.training.run import Run, check_same_run, check_seed, new_run, restore_
 from clipedu.training.sharding import gathered
 from clipedu.training.step import TrainingDiverged, train_step
 
@@ -81,8 +83,9 @@ def train(
             its number.
         overwrite: let a new run replace the one in `out`.
     Raises:
-        ValueError: a recipe that can't work here: a batch larger than the data, too much compute.
-        FileExistsError: `out` holds a run already.
+        ValueError: what can't work here: a batch larger than the data, too much compute, held-out
+            pairs, a seed below 0.
+        FileExistsError: `out` holds a run already. Whatever is refused, that run stays.
         FileNotFoundError, CheckpointError: there is nothing to resume, or it is another run.
         TrainingDiverged: loss or gradient is not finite; says where to look. The last checkpoint
             stays.
@@ -140,7 +143,7 @@ def _train(
         recipe, seed, tokenizer = saved.recipe, saved.seed, saved.tokenizer
         resume = Path(resume) if Path(resume).is_dir() else Path(resume).parent
     recipe = get_recipe("laptop" if recipe is None else recipe)
-    seed = 0 if seed is None else seed
+    seed = check_seed(0 if seed is None else seed)
     refuse_unaffordable(recipe, choice.device.type)
     check_chunks(world.share(recipe.batch_size), recipe.execution.accumulate)
     with world.one_by_one():  # files that are made when missing, and a folder that must be empty
@@ -153,12 +156,14 @@ def _train(
         measure = evaluator(evaluate, recipe, world)  # now: a wrong name must not wait
     if tokenizer is None:
         tokenizer = Tokenizer.train(texts_of(pairs), recipe.vocab_size, progress=progress)
-    run = new_run(recipe, seed, choice, tokenizer, {"pairs": len(pairs)}, world)
+    run = new_run(recipe, seed, choice, tokenizer, facts_of(pairs), world)
     # The random state is the run's own: what the caller draws afterwards does not depend on it.
     with torch.random.fork_rng([choice.device] if choice.device.type == "cuda" else []):
         torch.manual_seed(seed)
         if saved is not None:
             restore_(run, saved, str(resume))
+        if folder is not None and overwrite:
+            clear_folder(folder, resume)
         history = History(folder, upto=run.step, before=resume if world.writes else None)
         if folder is not None:
             recipe.save(folder / "recipe.json")
@@ -225,9 +230,14 @@ def _check_pairs(recipe: Recipe, pairs: Pairs) -> None:
     if getattr(pairs, "role", "train") == "held_out":
         raise ValueError(
             "These pairs are held out: what a model learns from can't show what it can do unseen. "
-            "Train on training_pairs()."
+            "Train on training_pairs(), or on shards of training families."
         )
     n, has = recipe.batch_size, len(pairs)
+    if hasattr(pairs, "name_ids") and n > (names := len(np.unique(pairs.name_ids))):
+        raise ValueError(
+            f"A batch of {n} pairs can't be filled from {has} with {names} different names: no "
+            f"name comes twice in a batch. Take a batch_size of at most {names}, or more data."
+        )
     if n > has:
         raise ValueError(
             f"A batch of {n} pairs can't be filled from {has}. Take a batch_size of at most "

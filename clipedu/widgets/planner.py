@@ -106,6 +106,11 @@ class PlanExplorer(ipywidgets.VBox):
     """Controls for model, batch, GPUs and how it is trained; `picture` and `words` follow them."""
 
     def __init__(self, preset: str = "ViT-B/32", presets: Sequence[str] = WIDGET_PRESETS) -> None:
+        if preset not in presets:
+            raise ValueError(
+                f"{preset!r} is not among this widget's models. They are: {', '.join(presets)}."
+            )
+
         def choice(
             name: str, options: Sequence[object], value: object, tip: str
         ) -> ipywidgets.Dropdown:
@@ -164,7 +169,10 @@ class PlanExplorer(ipywidgets.VBox):
 
 
 def plan_explorer(preset: str = "ViT-B/32") -> PlanExplorer:
-    """Seven controls: the memory of one GPU by part, and the days that a run takes."""
+    """Seven controls: the memory of one GPU by part, and the days that a run takes.
+
+    preset: the model to begin with. Raises ValueError for one that is not in `WIDGET_PRESETS`.
+    """
     return PlanExplorer(preset)
 
 

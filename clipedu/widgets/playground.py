@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import ipywidgets
 import torch
 
-from clipedu.evaluation import Ranked, classify, prompts_for
+from clipedu.evaluation import TEMPLATE_SETS, Ranked, classify, prompts_for
 from clipedu.widgets.bpe import picture_html
 from clipedu.widgets.ranked import ranked_figure, ranked_words, said_html, trouble_html
 
@@ -143,7 +143,7 @@ def prompt_playground(
     tokenizer: Tokenizer,
     pictures: Mapping[str, torch.Tensor],
     classes: Sequence[str],
-    templates: Sequence[str] = ("{}", "an icon of {}"),
+    templates: Sequence[str] = TEMPLATE_SETS["icon"],
 ) -> PromptPlayground:
     """Type classes and templates; see what the model makes of a picture.
 

@@ -137,6 +137,8 @@ class ShiftExplorer(ipywidgets.VBox):
     def __init__(self, pictures: dict[str, Tensor], factor: int = 4) -> None:
         if not pictures:
             raise ValueError("give at least one picture, as name -> (3, S, S) tensor")
+        for picture in pictures.values():
+            shift_and_shrink(picture, 0, factor)  # for its refusals, in its words
         self.pictures = dict(pictures)
         self.name = ipywidgets.Dropdown(
             options=list(self.pictures),

@@ -151,7 +151,7 @@ EXERCISE = dict(
 )
 
 # %% [markdown]
-# `captions` is a list of strings, `query` a string of one or more words. Return the **places** (from 0) of the captions that have **all** words of the query among their words, in any order, whether written with capitals or not. Punctuation is no part of a word.
+# `captions` is a list of strings, `query` a string of one or more words. Return the **places** (from 0) of the captions that have **all** words of the query among their words, in any order, whether written with capitals or not. Punctuation is no part of a word; a number is a word.
 #
 # Captions with fewer words come first (a word that stands twice counts twice); of equals, the one that stands first in the list. A query without a word finds nothing: return an empty list.
 #
@@ -348,7 +348,7 @@ EXERCISE = dict(
 )
 
 # %% [markdown]
-# The lesson shows six words that mean two things in our pictures. Find at least **three more**, or show that a method you tried does not find any. The cell below lists names that two or more families share and shows the pictures of some; change it as you like, or use the search box of the lesson.
+# The lesson shows six words that mean two or three things in our pictures. Find at least **three more**, or show that a method you tried does not find any. The cell below lists names that two or more families share and shows the pictures of some; change it as you like, or use the search box of the lesson.
 #
 # Then write at most twelve lines: how you searched, what you found (and out of how many that you looked at), and for one word: what would a model learn from it, and which caption would help?
 

@@ -204,7 +204,7 @@ print("cat is closer to dog than to car:", bool(to_dog > to_car))
 print("cat is closer to dog than to star:", bool(to_dog > to_star))
 
 # %% [markdown]
-# The paper's reasons, in its section 2.1, are these:
+# The paper's reasons, in its abstract and its section 2.1, are these:
 #
 # * **Scale.** Text stands beside pictures already. Nobody needs to vote on a "gold label".
 # * **Breadth.** A sentence can name anything, with its colour, its style, its purpose.
@@ -264,7 +264,7 @@ for text, times in thirty.most_common():
 #
 # ### Search the captions
 #
-# The first thing to do with data is to look at it. A search over all captions takes one line. **Predict:** how many names contain *cat*? How many of them are cats?
+# The first thing to do with data is to look at it. A search over all names takes one line. **Predict:** how many names contain *cat*? How many of them are cats?
 
 # %% tags=["nbval-check-output"]
 everything = sorted({icon.name.lower() for icon in pairs.icons})
@@ -466,7 +466,7 @@ agree = (choice == by_library.predictions[:, 0]).float().mean().item()
 print("the same names as the library's:", agree > 0.99)
 
 # %% [markdown]
-# And what does the shipped model score on the three tasks? The library writes several captions for each name, such as *an icon of a house*, and takes the mean of their vectors (lesson 06 asks when that helps). **Top-1** is the share of pictures whose best name is the right one; **top-5**, the share with the right one among the best five. So few pictures leave some doubt: the two numbers in brackets are the lowest and the highest true share that fit such a count (a 95 % interval).
+# And what does the shipped model score on the three tasks? The library writes two captions for each name, such as *house* and *an icon of house*, and takes the mean of their vectors (lesson 06 asks when that helps). **Top-1** is the share of pictures whose best name is the right one; **top-5**, the share with the right one among the best five. So few pictures leave some doubt: the two numbers in brackets are the lowest and the highest true share that fit such a count (a 95 % interval).
 
 # %%
 results = [zero_shot(model, tokenizer, task) for task in tasks]
@@ -503,7 +503,7 @@ show(figure, words + "Each bar ends far right of the mark for guessing.")
 #
 # ## 7. How many pairs?
 #
-# The paper looked at the data sets of its day (section 2.2). MS-COCO and Visual Genome have good captions but only some 100,000 photographs each. YFCC100M has 100 million, of which 15 million kept an English title or description when filtered. So the authors made their own: **400 million pairs** from public web pages. They searched for pairs whose text includes one of **500,000 queries**, and took up to **20,000 pairs per query**, so that no subject drowns the others. Queries are the words that occur 100 times or more in the English Wikipedia, with frequent word pairs, article titles and the terms of WordNet (a dictionary for programs) added.
+# The paper looked at the data sets of its day (section 2.2). MS-COCO and Visual Genome have good captions but only some 100,000 photographs each. YFCC100M has 100 million, of which 15 million kept an English title or description when filtered. So the authors made their own: **400 million pairs** from public web pages. They searched for pairs whose text includes one of **500,000 queries**, and took up to **20,000 pairs per query**, so that no subject drowns the others. Queries are the words that occur 100 times or more in the English Wikipedia, with word pairs that stand together far more often than by chance, the titles of much-searched articles and the terms of WordNet (a dictionary for programs) added.
 #
 # **Predict:** at one pair a second, day and night, how long do you look at our pairs? And at the paper's?
 

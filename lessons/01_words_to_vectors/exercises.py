@@ -174,7 +174,7 @@ EXERCISE = dict(
 # %% [markdown]
 # `vectors` is (B, L, W): for each of B captions, a row of L places with W numbers each. `lengths` is (B,), whole numbers: caption *i* has its tokens, SOT and EOT included, at the first `lengths[i]` places; what follows is padding and may hold any numbers.
 #
-# Return (B, W): for each caption the mean of the vectors of its tokens.
+# Return (B, W): for each caption the mean of the vectors of its tokens. Let the gradient flow.
 
 # %%
 def bag_of_words(vectors: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
@@ -230,7 +230,7 @@ EXERCISE = dict(
 # %% [markdown]
 # `scores` is (B, H, L, L): for each caption and head, entry *i, j* says how well the query of token *i* meets the key of token *j*. The scores are ready to use, already divided by the root of the channels.
 #
-# Return the attention weights, in the same shape: no token looks at a later one, and the weights of each asking token sum to 1. It must hold for scores of a thousand as well.
+# Return the attention weights, in the same shape: no token looks at a later one, and the weights of each asking token sum to 1. It must hold for scores of a thousand as well. Let the gradient flow.
 
 # %%
 def causal_weights(scores: torch.Tensor) -> torch.Tensor:
@@ -293,7 +293,7 @@ EXERCISE = dict(
 #
 # `x` is (B, L, W): the vectors that the last block left at each place. `tokens` is (B, L), the ids. `eot` is the id of EOT: each row holds it at least once; what stands after the **first** one is padding, which may be 0, EOT again or anything else.
 #
-# Return (B, W): the vector of each caption at its first EOT.
+# Return (B, W): the vector of each caption at its first EOT. Let the gradient flow.
 
 # %%
 def read_at_eot(x: torch.Tensor, tokens: torch.Tensor, eot: int) -> torch.Tensor:

@@ -660,7 +660,7 @@ caption_explorer(model, tokenizer, names, start="a small dog")
 # %% [markdown]
 # Type captions of your own into the box, press Enter, and look for neighbours that a dictionary would not give you.
 #
-# An untrained tower crowds its captions: any two point to some degree the same way (the numbers above say how much), whatever they mean. Training spreads them out, and leaves together what belongs to the same pictures. So *near* means *drawn alike*, not *means the same*; and, as the lists above show, a name can also land among strangers.
+# An untrained tower crowds its captions: any two point to some degree the same way (the numbers above say how much), whatever they mean. Training spreads them out, and draws together what belongs to the same pictures. So *near* means *drawn alike*, not *means the same*; and, as the lists above show, a name can also land among strangers.
 #
 # ## The answer
 #

@@ -1,7 +1,7 @@
 # %% [markdown]
 # # Exercises 02 · Pictures to vectors
 #
-# Six exercises, from counting on paper to writing the attention pooling, about an hour in all. They belong to
+# Six exercises, from counting on paper to writing the attention pooling, about an hour and a quarter in all. They belong to
 # [lesson 02, pictures to vectors](../notebooks/02_pictures_to_vectors.ipynb). Work from top to bottom. Each check says what it found; when it knows the mistake, it names it.
 #
 # `hint("02.2")` shows one more hint each time you run it, `solution("02.2")` opens after you have passed, `progress()` says where you stand, and `reset("02.2")` begins an exercise anew. Nothing leaves this machine.
@@ -23,7 +23,7 @@ EXERCISE = dict(
     goal="Read the shapes of the paper's towers off their names.",
     hints=[
         "A picture of 224 pixels has how many patches of 16 along one side? And it has two sides.",
-        "RN50 halves the side five times: twice in the stem, then once in front of three of its four stages. A patch holds three channels.",
+        "RN50 halves the side five times: twice in the stem, then once at the start of three of its four stages. A patch holds three channels.",
         "patches = (224 / 16)^2; one token more is read at the end; numbers = 3 * 16 * 16; side = 224 / 2^5.",
     ],
 )
@@ -74,7 +74,7 @@ EXERCISE = dict(
 )
 
 # %% [markdown]
-# `pictures` is (B, C, H, W); `p` divides H and W, which need not be equal. Return (B, patches, C * p * p):
+# `pictures` is (B, C, H, W); `p` divides H and W, which need not be equal. Let the gradient flow. Return (B, patches, C * p * p):
 #
 # * patches from left to right, then downwards;
 # * inside a patch the numbers of the first channel first, each channel row by row. (So a patch fits the flattened weight of the convolution in lesson 02.)
@@ -199,7 +199,7 @@ EXERCISE = dict(
 # The paper's pooling is *rect-2*, the mean of two by two. The next smoother one of Zhang (2019, arXiv 1904.11486) is *triangle-3*: at each place, the weights 1/4, 1/2, 1/4 along the rows and the same down the columns;
 # then every second place is kept, the first one included.
 #
-# `x` is (B, C, H, W); H and W may be odd. Each channel is blurred by itself. At the border, the edge value is repeated. Return (B, C, H/2, W/2), halves rounded up.
+# `x` is (B, C, H, W); H and W may be odd. Each channel is blurred by itself. At the border, the edge value is repeated. Return (B, C, H/2, W/2), halves rounded up. Let the gradient flow.
 
 # %%
 def blur_pool(x: torch.Tensor) -> torch.Tensor:
@@ -254,7 +254,7 @@ EXERCISE = dict(
 )
 
 # %% [markdown]
-# `grid` is a feature map (B, C, H, W), H and W not always equal. `position` is (H*W + 1, C): the first row belongs to the mean, the others to the places, row by row. `wq`, `wk`, `wv` are (C, C), used as `nn.Linear` uses its weight, without biases.
+# `grid` is a feature map (B, C, H, W), H and W not always equal. `position` is (H*W + 1, C): the first row belongs to the mean, the others to the places, row by row. `wq`, `wk`, `wv` are (C, C), used as `nn.Linear` uses its weight, without biases. Let the gradient flow.
 #
 # 1. tokens: the mean over all places, then the places; add `position`;
 # 2. the first token asks; all tokens, the mean included, answer;

@@ -118,16 +118,17 @@ def squares(picture, p):
 
 right, wrong = squares(house, 8), house.reshape(16, 3, 8, 8)
 words = "Cut into sixteen squares: the tip of the roof is in 1 and 2, "
-words += "the door in 5, 6, 9 and 10; most of 0 and 3 is paper."
+words += "the door in 5, 6, 9, 10, 13 and 14; most of 0 and 3 is paper."
 titles = [f"patch {i}" for i in range(16)]
 show(picture_grid(right, titles, columns=4), words)
 words = "The same numbers grouped by reshape: stripes and colours, no "
-words += "square of the house; a group mixes whole rows of one channel."
+words += "square of the house; a group is six whole rows, nearly always "
+words += "of one channel."
 titles = [f"group {i}" for i in range(16)]
 show(picture_grid(wrong, titles), words)
 
 # %% [markdown]
-# The second version has the right shape and gives no error; a network would train on it. But a group no longer holds neighbours of the picture, and one strip of colour noise looks much like another. Shapes alone don't show such a bug: **look at what you feed.**
+# The second version has the right shape and gives no error; a network would train on it. But a group is no longer a square of the picture. It is six whole rows, nearly always of one channel; every two rows are folded to 8 x 8, and the three squares are taken for red, green and blue. One strip of colour noise looks much like another. Shapes alone don't show such a bug: **look at what you feed.**
 #
 # Now each patch of 3 x 8 x 8 = 192 numbers is multiplied by one matrix, the same for all patches, to become a vector of the tower's **width**. `Linear` would do; the library writes it as a convolution whose step is as long as its window.
 # Both are the same:
@@ -336,7 +337,7 @@ from clipedu.models.resnet import Bottleneck
 print(inspect.getsource(Bottleneck.forward))
 
 # %% [markdown]
-# `bn` is batch normalisation: it brings each channel to mean 0 and spread 1 over the batch, then scales it. The last one's scale starts at zero. **Predict:** what does a new block do to its input, before any training?
+# `bn` is batch normalisation: it brings each channel to mean 0 and spread 1 over the batch, then scales and shifts it. The last one's scale starts at zero, and so does every shift. **Predict:** what does a new block do to its input, before any training?
 
 # %% tags=["nbval-check-output"]
 block = Bottleneck(inputs=256, planes=64).eval()  # planes: the few

@@ -28,7 +28,7 @@ EXERCISE = dict(
     hints=[
         "A row holds one picture and all captions. The picture is right when the largest number of its row stands on the diagonal. For a caption, look down its column.",
         "Guessing among N gives every caption the probability 1/N, and the cross-entropy is minus the natural logarithm of that.",
-        "ln 256 = 8 x ln 2, and ln 2 is about 0.69. What is ln 512 - ln 256?",
+        "ln 256 = 8 x ln 2, and ln 2 is about 0.693. What is ln 512 - ln 256?",
     ],
 )
 
@@ -397,7 +397,7 @@ EXERCISE = dict(
 )
 
 # %% [markdown]
-# `logits` is (N, N), the loss is the symmetric one of exercise 03.3: the mean of the rows' and the columns' mean cross-entropy. Return its derivative with respect to each logit, (N, N), in closed form: no `backward`.
+# `logits` is (N, N), the loss is the symmetric one of exercise 03.3: the mean of the rows' and the columns' mean cross-entropy. Return its derivative with respect to each logit, (N, N), in closed form: no `backward`. It must stay finite for logits of 1,000.
 # To try yours on: for the logits `[[3, 1, -1], [2, 2, 0], [0, 1, 4]]` autograd gives, rounded,
 #
 # | | | |
@@ -498,9 +498,9 @@ for share in (0.0, 0.25):  # your settings here
 # |---|---|---|---|
 # | 0 | 16 | 0.00 | 0.00 |
 # | 1/16 | 7.9 | 0.58 | 0.49 |
-# | 1/8 | 6.9 | 1.01 | 0.90 |
+# | 1/8 | 6.9 | 1.01 | 0.89 |
 # | 1/4 | 5.8 | 1.76 | 1.60 |
-# | 1/2 | 4.3 | 2.98 | 2.77 |
+# | 1/2 | 4.3 | 2.98 | 2.76 |
 #
 # Without mistakes the scale goes on rising (it depends on when one stops). With mistakes it settles, and the more mistakes the lower: it learns how sure one may be. With a share e of wrong pairs the best answer gives the partner 1 - e and each other caption e/(N-1), which costs
 # -(1-e) ln(1-e) - e ln(e/(N-1)). The loss comes within 0.1 to 0.2 of that: a floor again, now from noise instead of repeats.

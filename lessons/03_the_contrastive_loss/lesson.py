@@ -20,7 +20,8 @@ lucide = held_out_pairs("lucide", progress=False)  # never trained on
 where = {icon.name: i for i, icon in enumerate(lucide.icons)}
 trio = to_pictures(lucide.rgba[[where[name] for name in TRIO]])
 figure = picture_grid(trio, ["picture A", "picture B", "picture C"])
-show(figure, "Line drawings. A: a cake. B: a carrot. C: a wristwatch.")
+words = "Three line drawings. A: a low box with three candles. B: a long "
+show(figure, words + "root with leaves. C: a round dial on a strap.")
 print("\ncaption 1: a watch   caption 2: a cake   caption 3: a carrot")
 
 # %% [markdown]
@@ -71,8 +72,8 @@ print_table(cosines)
 # %%
 show(
     circle_figure({"Six vectors on the circle": (image, text)}, TRIO),
-    "Arrows to the unit circle. The carrot's two lie on each other; the "
-    "caption cake lies nearer to the carrot's picture than to its own.",
+    "Arrows to the unit circle, three for pictures and three for "
+    "captions. The carrot's two lie on each other.",
 )
 
 # %% [markdown]
@@ -288,12 +289,12 @@ best = scales[mean.argmin()].item()
 axes.axvline(best, color="#666666", linestyle=":", marker="")
 axes.set(xscale="log", xlabel="logit scale", ylabel="loss", ylim=(0, 4))
 axes.legend()
-show(figure, f"Rows fall, columns climb; the mean is least at {best:.1f}.")
+show(figure, f"Rows fall; columns dip, then climb; least mean at {best:.1f}.")
 
 # %% [markdown]
 # At scale 100 the wrong choice is made with certainty and costs 16 nats: 100 times the 0.16 by which it is wrong. (Above it stands as 5.333, the mean of three columns of which two cost nothing.) In between lies a best scale, and nobody has to search for it: **the scale is a parameter, and its gradient points there.**
 #
-# The model keeps the *logarithm* of the scale, started at ln(1/0.07) = 2.66, and multiplies by its exponential (paper, section 2.5). An exponential is always positive, and a step of 0.01 changes the scale by 1 %, be it 10 or 90.
+# The model keeps the *logarithm* of the scale, started at ln(1/0.07) = 2.66, and multiplies by its exponential (paper, sections 2.3 and 2.5). An exponential is always positive, and a step of 0.01 changes the scale by 1 %, be it 10 or 90.
 #
 # The scale also decides **who is pushed**. Below is one picture with eight captions. The *margin* is the cosine of the right caption less that of the best wrong one. Use the mouse, or Tab and the arrow keys. Try scale 1, then 100, at margin +0.10; then margin -0.10 at scale 100.
 
@@ -374,8 +375,8 @@ for step in range(201):
     optimizer.zero_grad()
     loss.backward()
     optimizer.step()
-words = "Step 0: the caption cake is beside the carrot's picture. 5: it "
-words += "has turned to the cake. 200: captions lie on their pictures."
+words = "Step 0: the caption cake is at the carrot's picture. 5: it turned "
+words += "to the cake. 200: each caption near its picture, pairs far apart."
 show(circle_figure(stages, TRIO), words)
 
 # %% [markdown]
@@ -479,7 +480,7 @@ for n in (128, 512, 2048):
     print(f"{n:5}", numbers.format(*floors))
 
 # %% [markdown]
-# Ten classes in a batch of 128: no model gets below 2.6, and at most 10 of the 128 rows can be ranked right. Whoever does not know this looks for a bug that is not there. Varied captions and careful batches bring the floor near 0, and the course's recipes mask the equal captions that are left.
+# Ten classes in a batch of 128: no model gets below about 2.57, and at most 10 of the 128 rows can be ranked right. Whoever does not know this looks for a bug that is not there. Varied captions and careful batches bring the floor near 0, and the course's recipes mask the equal captions that are left.
 #
 # Equal *words* can be masked, equal *meanings* cannot: "chevron right" and "navigate next" may be one drawing, and each calls the other wrong. In the paper nothing is masked. The model learns all the same: true partners are pulled every time, an accidental pair hardly ever meets again.
 #
@@ -610,7 +611,7 @@ for place in ("after the step", "inside forward"):
 # The experiment in small: one image tower, the same batches, 500 steps. One run predicts the words of a picture's name; the other contrasts, with the simplest text tower of lesson 01, a bag of words (CBOW). First the words:
 
 # %%
-# The plainest tokenizer: an id for each word that occurs three times.
+# The plainest tokenizer: an id for each word found three times or more.
 icon_names = [icon.name.lower() for icon in pairs.icons]
 counts = Counter(word for name in icon_names for word in name.split())
 often = [word for word in counts if counts[word] >= 3]

@@ -104,7 +104,7 @@ EXERCISE = dict(
 
 # %% [markdown]
 # `encode` is a text tower: it takes a list of sentences and returns (n, E), rows of *any* length. It takes at most `batch_size` sentences at a time and raises an error for more.
-# Return the classifier (C, E): for each class, put its name in the place of `{}` in every template, embed, normalise each row, take the mean of the class, normalise. Classes stay in order. `batch_size` may be larger or smaller than the number of templates.
+# Return the classifier (C, E): for each class, put its name in the place of every `{}` of every template, embed, normalise each row, take the mean of the class, normalise. Classes stay in order. `batch_size` may be larger or smaller than the number of templates.
 
 # %%
 def classifier_weights(
@@ -408,7 +408,7 @@ def measure(task, **options):
 print(measure(my_task()))
 
 # %% [markdown] tags=["answer"]
-# Expected: clearly above one half, because emoji carry "animals & nature" and "travel & places" among their tags, but far from all right: a caption says "cat", hardly ever "animal".
+# Expected: clearly above one half, because Phosphor's captions may carry the tag *animals* and the category *weather*, but far from all right: a caption says "cat", hardly ever "animal".
 # Measured with the cell as it stands, then with two other sets of words for the same pictures:
 #
 # | classes | what was expected |

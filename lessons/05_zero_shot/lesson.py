@@ -37,7 +37,7 @@ show(figure, "Sixteen line drawings, from a family never seen in training.")
 #
 # Lesson 03 ended with a matrix: pictures against captions. Now read it as a *classifier*. Instead of the captions of a batch, the columns are the classes that you care about, each written as a sentence.
 #
-# Suppose the text tower turns two prompts for each of three classes into these vectors of length 1, and the image tower turns a picture into (0.8, 0.6).
+# Suppose the text tower turns two prompts for each of three classes into these vectors of length 1, and the image tower turns a picture into (0.8, 0.6). Both prompts are forms that training captions had; [lesson 06](06_prompts.ipynb) asks which are good.
 #
 # | class | "{}" | "an icon of {}" |
 # |---|---|---|
@@ -154,7 +154,7 @@ for eight in (slice(0, 8), slice(8, 16)):
     show(figure, ranking_words(rankings[eight], truth[eight], k=1))
 
 # %% [markdown]
-# Compare with your own list. Look at what stands on second and third place, too: where the model is unsure, they are mostly neighbours in form or in meaning; where it is sure, they may be anything.
+# Compare with your own list (the second figure counts from 1 again: its pictures are your 9 to 16). Look at what stands on second and third place, too: where the model is unsure, they are mostly neighbours in form or in meaning; where it is sure, they may be anything.
 #
 # **A classifier of this kind always answers.** It ranks the classes it was given; "none of these" is not among them, and the probability says only how the classes compare. **Predict**: what does it make of an empty sheet, of noise, of a picture asked for three classes that have nothing to do with it?
 
@@ -304,7 +304,7 @@ weak = [by_name[name] < 0.5 for name in ("digits", "counting")]
 print(f"digits and counting below one half: {weak}")
 
 # %% [markdown]
-# **Read it from the bottom.** Telling one pen from another, counting, reading a word stand near chance, handwritten digits far below what a few labels would give, all with the same weights that name umbrellas and guitars. Nothing in a caption like "umbrella, outlined" ever rewarded counting, so it was not learned. Two of them live, with what the model answers:
+# **Read it from the bottom.** Telling lines from areas and one pen from another, colours, counting, reading a word stand at chance or near it, handwritten digits far below what a few labels would give, all with the same weights that name umbrellas and guitars. Nothing in a caption like "umbrella, outlined" ever rewarded counting, so it was not learned. Two of them live, with what the model answers:
 
 # %%
 digits, counting = load_task("digits"), load_task("counting")
@@ -413,7 +413,7 @@ print("top-1 is the mean weighted by class size:", equal)
 #
 # ## 8. Two directions: retrieval
 #
-# A classifier gives each picture a sentence. Turn the matrix around, and each sentence finds a picture. The measure is **recall@k**: how often is the right one among the first k?
+# A classifier gives each picture a sentence. Turn the matrix around, and each text finds a picture. The measure is **recall@k**: how often is the right one among the first k?
 #
 # By hand, with the six vectors of lesson 03: picture *cake* has cosines 0.80, 0.60, -0.80 with the captions cake, carrot, watch; the caption *cake* has 0.80, 0.96, 0.00 with the three pictures. **Predict** recall@1 and recall@2, both ways.
 
@@ -439,7 +439,7 @@ print(recall(image, text, ks=(1, 2)))
 # %% [markdown]
 # For N pairs the matrix has N x N entries: 27,616 pictures would need 3 GB. Only the ranks matter, so the library computes a chunk of rows at a time and keeps one number for each row.
 #
-# Now with all pictures of the course. The first time, they are embedded (a bar shows how far it is), afterwards the index is opened from the cache.
+# Now with all pictures of the course. The first time, they are embedded (a bar shows how far it is), afterwards the index is opened from the cache. Lucide's pictures and their bare names are then matched in both directions.
 
 # %%
 from clipedu.evaluation import build_index, embed_texts
@@ -450,8 +450,7 @@ icons = index.icons
 rows = [i for i, icon in enumerate(icons) if icon.family == "lucide"]
 titles = [icons[i].name for i in rows]
 same = torch.tensor([titles.index(name) for name in titles])
-captions = [f"an icon of {name}" for name in titles]
-sentences = embed_texts(model, tokenizer, captions, truncate=True)
+sentences = embed_texts(model, tokenizer, titles, truncate=True)
 found = recall(index.embeddings[rows], sentences, same=same)
 print(f"{len(index):,} pictures in the index; Lucide, all its names:")
 print(found)
@@ -566,7 +565,7 @@ drawing_board(model, tokenizer, everything, sample="umbrella")
 # %% [markdown]
 # ## 12. What goes wrong, on purpose
 #
-# **Pictures not prepared as in training.** The model was trained on dark ink on white paper, in values from -2 to 2 (`to_model`). **Predict** how many points each of these loses: values left at 0 to 1; three colour channels in another order; pictures upside down; pictures moved to a corner, a quarter of their size. None of them raises an error.
+# **Pictures not prepared as in training.** The model was trained on icons in values from -1 to 1 (`to_model`), half of the one-colour ones light on dark. **Predict** how many points each of these loses: values left at 0 to 1; three colour channels in another order; pictures upside down; pictures moved to a corner, a quarter of their size. None of them raises an error.
 
 # %%
 def measured(change, preprocess=to_model):

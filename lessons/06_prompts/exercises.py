@@ -125,7 +125,7 @@ EXERCISE = dict(
 
 # %% [markdown]
 # `pictures` is (N, E) and `texts` (T, C, E), both of unit vectors: for each of T templates, the embeddings of C classes. `scale` is the logit scale, a number. Return the (N, C) probabilities of the ensemble: every template answers with a softmax over the classes of `scale` times cosine, and the answers are
-# averaged over the templates.
+# averaged over the templates. They must stay finite at a scale of 2,000.
 
 # %%
 def mean_probabilities(pictures: Tensor, texts: Tensor, scale: float) -> Tensor:

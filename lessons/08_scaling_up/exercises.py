@@ -1,7 +1,7 @@
 # %% [markdown]
 # # Exercises 08 · Scaling up
 #
-# Six exercises, from counting to an experiment of your own; about 60 minutes in all. Work from top to bottom, or pick: each stands alone.
+# Six exercises, from counting to an experiment of your own; about 70 minutes in all. Work from top to bottom, or pick: each stands alone.
 # A check says what it found and, where it can, which misunderstanding fits your answer. Ask for help with `hint("08.1")`; after a pass, compare with `solution("08.1")`.
 # The lesson is [notebook 08, Scaling up](../notebooks/08_scaling_up.ipynb).
 

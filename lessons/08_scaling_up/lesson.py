@@ -248,7 +248,7 @@ print("to 1e-10:", largest < 1e-10)
 # torchrun --nproc-per-node 2 -m clipedu train --recipe lesson --out runs/two
 # ```
 #
-# All ranks draw the chance of one process's batch, and each makes its own part of the pictures; rank 0 writes; an evaluation is shared out. A checkpoint does not know how many ranks wrote it: a run that began on four may go on with one. Here every rank holds the whole model, which is small; with `--set execution.sharded=true` each holds a part of every weight and of Adam's memory (torch's FSDP2), and the gradient stays the same. When a rank is killed, the others say so and stop; with
+# All ranks draw the random numbers for the whole batch, as one process would, and each makes its own part of the pictures; rank 0 writes; an evaluation is shared out. A checkpoint does not know how many ranks wrote it: a run that began on four may go on with one. Here every rank holds the whole model, which is small; with `--set execution.sharded=true` each holds a part of every weight and of Adam's memory (torch's FSDP2), and the gradient stays the same. When a rank is killed, the others say so and stop; with
 # `torchrun --max-restarts 3` the run starts again from its last checkpoint by itself. The tests compare every parameter's gradient on 1, 2 and 4 processes with the plain full batch, for both losses; none of this was measured on GPUs here, where there is none.
 #
 # **A layer that breaks the rule.** A batch norm computes its mean and variance from the pictures that it sees at once. On two ranks that is half the batch, so a ResNet on two ranks is not quite the ResNet on one. The demonstration above takes the Vision Transformer, which has layer norms. Is it a fault of the method?
@@ -317,7 +317,7 @@ if torch.cuda.is_available():
     print(f"CUDA's own peak so far: {peak:,.0f} MiB")
 
 # %% [markdown]
-# Three remedies, one for each kind. None of them changes the gradient.
+# Three remedies: two for the activations, one for the logits. None of them changes the gradient.
 #
 # ### Remedy 1: forget and recompute
 #
@@ -386,7 +386,7 @@ def grad_cache(chunks):
     return all_gradients()
 
 # %% [markdown]
-# Ten lines in `grad_cache`. Exact?
+# A dozen lines in `grad_cache`. Exact?
 
 # %% tags=["nbval-check-output"]
 gradient_of(info_nce(*towers()))
@@ -403,7 +403,7 @@ for chunks in (1, 2, 4, 8):
 # Look where the logit scale gets its gradient: once, in step 2. Schemes that compute the loss anew for each chunk give it K times over.
 #
 # The library's `cached_backward` also puts the random state back before step 3 (or dropout would drop something else than in step 1), works with DDP and SigLIP's bias, and warns of batch norms. In a recipe it is
-# `--set execution.accumulate=8`. The library agrees with the ten lines:
+# `--set execution.accumulate=8`. The library agrees with the dozen lines:
 
 # %% tags=["nbval-check-output"]
 from clipedu.training import cached_backward
@@ -502,7 +502,7 @@ print(f"one dense matrix of 65,536 pairs would take {matrix:.0f} GiB")
 #
 # ## 5. Half the bits
 #
-# The paper trains in **mixed precision** (section 2.5): products of matrices in 16 bits, which GPUs do many times faster, and the rest in 32. There are two kinds of 16 bits.
+# In **mixed precision**, products of matrices are in 16 bits, which GPUs do many times faster, and the rest in 32. The paper trains so and goes further (section 2.5): Adam's statistics and, with stochastic rounding, the text encoder's weights are in 16 bits, too. There are two kinds of 16 bits.
 
 # %% tags=["nbval-check-output"]
 print("           largest    smallest    step at 1   step at 100")
@@ -516,9 +516,9 @@ for dtype in (torch.float32, torch.float16, torch.bfloat16):
 # *smallest* is the smallest number with all its digits; fp16 goes on below it with fewer and fewer, down to 6e-8.
 #
 # * **bf16** has the range of float32 and few digits. It never overflows; it forgets small differences.
-# * **fp16** has more digits and little range. Gradients smaller than 6e-8 become 0, so the loss is multiplied by a large number before the backward pass and the gradient divided by it afterwards: a **gradient scaler**.
+# * **fp16** has more digits and little range. Gradients below 3e-8 (half of that 6e-8) become 0, so the loss is multiplied by a large number before the backward pass and the gradient divided by it afterwards: a **gradient scaler**.
 #
-# Three things stay in float32 either way. **Predict** what happens to each in bf16.
+# Three things stay in float32 in this library: the weights that are updated, Adam's averages and the loss. **Predict**: in bf16, does a weight of 1 move by 0.001? What becomes of a loss with logits near 100? And in fp16, of a gradient of 1e-8?
 
 # %% tags=["nbval-check-output"]
 weight = torch.tensor(1.0)
@@ -574,6 +574,9 @@ plans = {
 }
 for name, one in plans.items():
     print(f"{name.replace(chr(10), ' '):24} fits in 32 GiB: {one.fits}")
+
+# %% [markdown]
+# Why 20 GiB for one matrix of 4? Five copies of it are alive at the loss's peak: 5 x 4 GiB.
 
 # %%
 from clipedu.widgets.memory import plans_figure

@@ -51,7 +51,7 @@ print(f"and wrong for a third of them or more: {zero_shot < 2 / 3}")
 # * follow the paper's protocol: which features, which split, which lambdas, and what the test pictures are for;
 # * say how many labelled examples zero-shot is worth;
 # * measure whether a model's confidence can be believed, and mend it with one number;
-# * read the paper's Tables 10 and 11, and find two printed numbers that do not fit.
+# * read the paper's Tables 10 and 11, and find printed numbers that do not fit them.
 
 # %% [markdown]
 # ## 1. A probe on paper
@@ -204,7 +204,7 @@ print("no picture in two parts:", len(everyone.unique()) == len(digits))
 # ## 3. Choosing lambda
 #
 # The paper tries lambdas from 10⁻⁶ to 10⁶ in 96 logarithmic steps, eight for each factor of ten. That makes 97 values. It need not fit them all: it starts with seven, 10⁻⁶, 10⁻⁴, ..., 10⁶, then tries the two halfway to the
-# neighbours of the best, and so on until they are one step apart. **Predict**: how many fits are that at most?
+# neighbours of the best, and so on until they are one step apart. **Predict**: how many fits is that at most?
 
 # %%
 from clipedu.evaluation.probe import LAMBDA_GRID, search_lambda
@@ -338,7 +338,7 @@ print(
 # %% [markdown]
 # ## 4. Nine tasks
 #
-# Digits are one task. The paper measures 27 (Table 10). `benchmarks/probe.py` measures nine that this course can draw or load; the numbers are read from its file, for the checkpoint that ships with the course.
+# Digits are one task. The paper measures 27 (Table 10). `benchmarks/probe.py` measures nine that this course can draw or load; the numbers are read from its file, for the checkpoint that ships with the course (at most 1,500 pictures of each task, 900 in section 7, so its digits differ a little from section 3's).
 
 # %%
 from clipedu.evaluation.probe_tasks import PROBE_TASKS, load_probe_results
@@ -389,7 +389,7 @@ axes.set(xlabel="accuracy (%): star zero-shot, dot probe", xlim=(0, 102))
 show(
     figure,
     "A star and a dot for each task. The dot of the probe lies far to the "
-    "right of the star, except on names, which CLIP was trained for.",
+    "right of the star, except on names, where the two are level.",
 )
 
 # %% tags=["nbval-check-output"]
@@ -399,14 +399,16 @@ ahead = [
 print(
     f"the probe is ahead on most tasks: {len(ahead) > len(measured) / 2}"
 )
-print(f"zero-shot is ahead on names: {'names' not in ahead}")
+row = measured["names"]
+level = abs(row["probe"] - row["zero_shot"]) < 0.1
+print(f"on names zero-shot and probe are within 10 points: {level}")
 
 # %% [markdown]
 # Both solvers went from large to small lambda, each fit from the one before, and scikit-learn was given the tolerance at which it, too, comes to the minimum. What is left to differ about is time, and at most a test picture here and there.
 # (Both tried the whole grid. The first table was made by halving, which may end on another lambda, so a task can have a slightly different accuracy there.)
 #
-# *names* asks for the names that three held-out families share, with two labelled pictures of each name and a third to test on. That is zero-shot's home: the captions that CLIP read *are* names. Elsewhere the words
-# fail and the features do not. Counting is the plainest case. Hardly a caption said "five circles", so zero-shot is not far above chance; yet much of how many things there are can be read off the vector.
+# *names* asks for the names that three held-out families share, with two labelled pictures of each name and a third to test on. There are 56 test pictures, and one of them is 1.8 points, so call the two level. Zero-shot needs no label for that. It is at home there: the captions that CLIP read *are* names. Elsewhere the words
+# fail and the features do not. Counting is the plainest case. Hardly a caption said "five circles", so zero-shot is near chance or below it; yet much of how many things there are can be read off the vector.
 
 # %% [markdown]
 # ## 5. What is zero-shot worth in labels?
@@ -443,7 +445,8 @@ show(
     few_shot_figure(curves, stars),
     "A panel for each task: accuracy rises with the examples per class; "
     "the star at 0 and the dotted line are zero-shot. On names the star "
-    "stands high; on most others one example per class is above it.",
+    "stands as high as the curve; on most others one example per class "
+    "is above it.",
 )
 
 # %% [markdown]
@@ -476,7 +479,7 @@ show(*figure7())
 # The paper's CLIP is worth 5.4 examples in the median, ours on most of these tasks less than one. The difference is in what the words reach: WIT's 400 million captions speak of cars, food and numbers; our captions are names of icons.
 # The more a task is like the captions, the more zero-shot is worth.
 #
-# Beware of one reading. *style* and *pens* come out at one example or more as well, and no caption speaks of them. Look at their panels: there a few examples hardly beat guessing. Zero-shot can be worth many labels because it is good, or because a few labels are of no use.
+# Beware of one reading. *pens* and *colour* come out at one example or more as well. That looks like the words' doing, since captions do say *thin* or *bold*. Look at their panels: zero-shot is close to guessing there, and a few examples hardly beat it. Zero-shot can be worth many labels because it is good, or because a few labels are of no use.
 
 # %% [markdown]
 # ## 6. Can its confidence be believed?
@@ -557,7 +560,7 @@ show(*means(rows))
 #
 # The untrained tower belongs there, though the paper has no such bar. Random filters, too, keep strokes and places apart, and a linear classifier with enough labels makes something of that. What training has added is the distance to *that* bar, and not to chance.
 #
-# Over all tasks that is little, and on some it is below zero. Look down the last column at *colour*, *style* and *pens*: who drew it, in which colour, in lines or in areas. A training on names or on things has no use for that; it rewards features that stay the same when pen and colour change. So the trained towers gave up some of what the untrained one still has,
+# Over all tasks that is less than nothing for both, since on a few it lies far below zero. Look down the last column at *colour*, *style* and *pens*: who drew it, in which colour, in lines or in areas. A training on names or on things has little use for that; it rewards features that stay the same when pen and colour change. So the trained towers gave up some of what the untrained one still has,
 # and gained on most of the other tasks. No features are good as such: they are good for the tasks that resemble their training. And words against labels is not all that differs here: the labelled tower saw one family's things, CLIP all the pictures of four.
 #
 # ## 8. The paper's own numbers
@@ -587,7 +590,7 @@ from clipedu.evaluation.paper_figures import figure11
 show(*figure11())
 
 # %% [markdown]
-# What the paper says in words can be computed again from what it prints. **Predict**: does everything fit?
+# What the paper says in words can be computed again from what it prints. **Predict**: of ten such claims, how many come out as printed?
 
 # %% tags=["nbval-check-output"]
 from clipedu.evaluation.paper_claims import claims
@@ -653,7 +656,7 @@ print("so it is on four tasks or more, by over 20 points:", far >= 4)
 print("The features see more than the words can ask for.")
 
 # %% [markdown]
-# **What you now know.** A probe measures features, zero-shot measures features *and* words. Lambda is chosen on validation, the test part is looked at once. A few labels overtake zero-shot wherever the captions did not reach; where they did, zero-shot is hard to beat.
+# **What you now know.** A probe measures features, zero-shot measures features *and* words. Lambda is chosen on validation, the test part is looked at once. A few labels overtake zero-shot wherever the captions did not reach; where they did, zero-shot keeps up with the probe, without a label.
 # Its confidence needs a temperature before anyone relies on it.
 #
 # On a GPU nothing changes here but the time of reading the features. The solver stays on the CPU: its matrices are small.

@@ -41,7 +41,7 @@ from clipedu.training import load_pretrained
 model, tokenizer, card = load_pretrained()
 
 # %% [markdown]
-# ## 1. Digits: beaten by raw pixels
+# ## 1. Digits: against raw pixels
 #
 # The paper, section 6: zero-shot CLIP has 88 % on MNIST, and "an embarrassingly simple baseline of logistic regression on raw pixels" is better. The authors found hardly any pictures like MNIST's in
 # their training data. CLIP does not solve the problem of generalising far away; it tries to have seen everything.
@@ -193,7 +193,7 @@ for extra in ("icon", "something else", "shape", "elephant"):
     print(f"+ {extra:15} takes {taken:.1%}, leaves {after.top1:.0%}")
 
 # %% [markdown]
-# A name that fits anything takes no more than "elephant" does. So is it harmless? Turn the question round: a catch-all is meant for pictures whose right name is missing. We take half of the names away and put "something else" in
+# A name that fits anything takes about as much as "elephant" does, one picture in a hundred or fewer, or hardly more. So is it harmless? Turn the question round: a catch-all is meant for pictures whose right name is missing. We take half of the names away and put "something else" in
 # their place. **Predict**: which share of the pictures that lost their name does it get?
 
 # %% tags=["nbval-check-output"]
@@ -260,7 +260,8 @@ hand = overlap_analysis(answers, likeness, threshold=0.95)
 clean, low, high = hand.clean
 print(f"all {hand.everything[0]:.0%}")
 print(f"clean {clean:.1%}, 95 % interval {low:.0%} to {high:.0%}")
-print(f"overlap adds {hand.difference:+.1%} to what one would report")
+added = 100 * hand.difference
+print(f"overlap adds {added:+.1f} points to what one would report")
 
 # %% [markdown]
 # The interval of seven pictures is enormous. With few pictures no analysis of overlap can be sure.
@@ -297,10 +298,9 @@ for name in ("lucide", "font_awesome", "heroicons"):
     print(f"overlap adds {100 * found.difference:+.0f} points")
 
 # %% [markdown]
-# (These are the families' own names, a few hundred, as in lesson 05. Sections 4 and 5 asked for 88 *things*, such as "alpha", which are worse prompts: hence the lower accuracy there.)
+# (These are the families' own names, 90 to 297 of them, as in lesson 05. Sections 4 and 5 asked for 88 *things*, such as "alpha", which are worse prompts: hence the lower accuracy there.)
 #
-# Two honest remarks. A twin here is often the same *convention* (everybody's plus sign is a plus sign) and no copy; the detector can't tell. And clean pictures may be harder for other reasons, too, as the paper says: the difference is an upper bound for what
-# memory explains. The paper's result: a median overlap of 2.2 %, and at most +0.6 points on any set.
+# Two honest remarks. A twin here is often the same *convention* (everybody's plus sign is a plus sign) and no copy; the detector can't tell. And clean pictures may be harder or easier for other reasons, as the paper says, and twins that the detector misses count as clean: the difference is an estimate of what memory adds, not a bound. The paper's result: a median overlap of 2.2 %, and at most +0.6 points on any set.
 
 # %% [markdown]
 # ## 8. You against CLIP

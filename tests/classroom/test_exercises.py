@@ -46,7 +46,7 @@ def judge(source: ExerciseSource, code: str, seed: int) -> Report:
     answer: Any = found if isinstance(exercise.name, tuple) else found[0]
     if any(part is MISSING for part in found):
         answer = MISSING
-    return report_on(exercise, LocalSubject(answer), seed=seed, points=1, title="")
+    return report_on(exercise, LocalSubject(answer, code), seed=seed, points=1, title="")
 
 
 @each

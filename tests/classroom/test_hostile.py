@@ -26,6 +26,7 @@ pytestmark = [
     pytest.mark.timeout(900),  # beside other tests and a lesson that trains, on two slow cores
 ]
 LIMITS = Limits(call_seconds=2, wall_seconds=25, cpu_seconds=20, memory_mb=2500, processes=40)
+OUTSIDE = Path("/tmp") / "clipedu-was-here"
 RIGHT = """
 def contrastive_loss(logits):
     labels = torch.arange(len(logits))
@@ -100,7 +101,7 @@ CODE: dict[str, tuple[str, float, set[str]]] = {
     "prints": (inside("print('x' * 100_000_000)"), 8, {"graded", "suspicious"}),
     "asks": (inside("input('points? ')"), 5, {"graded"}),
     "writes_outside": (
-        inside("open('/tmp/clipedu-was-here', 'w').write('x')"),
+        inside(f"open({str(OUTSIDE)!r}, 'w').write('x')"),
         5,
         {"suspicious", "graded"},
     ),
@@ -299,7 +300,7 @@ def test_output_is_capped(graded: dict[str, Result]) -> None:
 
 
 def test_nothing_was_written_outside(graded: dict[str, Result]) -> None:
-    assert not Path("/tmp/clipedu-was-here").exists()
+    assert not OUTSIDE.exists()
 
 
 def test_no_process_stays_behind(graded: dict[str, Result]) -> None:

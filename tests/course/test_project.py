@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import socket
 import subprocess
 import sys
 import tomllib
@@ -36,8 +37,9 @@ HOSTS = re.compile(
         )
     )
 )
+# Not after the end of a word or of {folder}, which is inside another folder; </work> is a tag.
 MACHINE = re.compile(
-    r"(?<![A-Za-z0-9_.-])/(?:work|farm|root|tmp/[a-z]\w*|home/\w+|Users/\w+)/"
+    r"(?<![A-Za-z0-9_.<})-])/(?:(?:work|farm|root)(?![\w-])|(?:tmp|home|Users)/\w[\w.-]*)"
     r"|\b[A-Z]:\\+Users\\"
 )
 
@@ -84,6 +86,11 @@ def test_no_file_names_a_package_host_or_a_machine() -> None:
         ("open('/ho", "me/ann/clip/a.png')"),
         ("saved in /wo", "rk/main/runs"),
         ("/tm", "p/scratch/a.json"),
+        ("--out /tm", "p/a.json"),
+        ("the log is /tm", "p/7"),
+        ("cd /wo", "rk"),
+        ("Path('/ro", "ot')"),
+        ("cd /ho", "me/ann"),
         ("C:", "\\Users\\ann\\clip"),
         ('"C:', '\\\\Users\\\\ann"'),
     ],
@@ -92,7 +99,19 @@ def test_a_trace_is_found(halves: tuple[str, str]) -> None:
     assert len(traces("a.py", "first\n" + "".join(halves))) == 1
 
 
-@pytest.mark.parametrize("line", ["a/work/b", "https://arxiv.org/abs/2103.00020", "~/.cache/clip"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "a/work/b",
+        "https://arxiv.org/abs/2103.00020",
+        "~/.cache/clip",
+        '"--tmpfs", "/tmp"',
+        "/sandbox/work",
+        'f"{folder}/work"',
+        "<work></work>",
+        "/workers and /home",
+    ],
+)
 def test_other_paths_are_no_trace(line: str) -> None:
     assert traces("a.py", line) == []
 
@@ -137,16 +156,31 @@ def test_missing_bounds_and_reasons_are_found() -> None:
     assert without_reason(source, ["a", "d>=1,<2", "e==3"]) == ["a", "e==3"]
 
 
-def test_ci_pins_every_dependency_to_a_release_within_its_bounds() -> None:
+def badly_pinned(constraints: str, lines: list[str]) -> list[str]:
+    """Requirements that the constraints do not pin, or pin to what they do not admit."""
     pins = {}
-    for line in (ROOT / "constraints-ci.txt").read_text("utf-8").splitlines():
-        if line and not line.startswith("#"):
-            name, version = line.split("==")
+    for line in constraints.splitlines():
+        name, equals, version = line.partition("==")
+        if equals and not line.startswith("#"):
             pins[canonicalize_name(name)] = version
-    for requirement in map(Requirement, all_requirements()):
+    wrong = []
+    for requirement in map(Requirement, lines):
         pin = pins.get(canonicalize_name(requirement.name))
-        assert pin, f"{requirement.name} is not in constraints-ci.txt"
-        assert requirement.specifier.contains(pin), f"{requirement} does not admit {pin}"
+        if not pin or not requirement.specifier.contains(pin):
+            wrong.append(f"{requirement.name} is pinned to {pin}")
+    return wrong
+
+
+def test_ci_pins_every_dependency_to_a_release_within_its_bounds() -> None:
+    constraints = (ROOT / "constraints-ci.txt").read_text("utf-8")
+    assert badly_pinned(constraints, all_requirements()) == []
+
+
+def test_missing_pins_and_pins_out_of_bounds_are_found() -> None:
+    constraints = "# e==1\na_b==1.5\nb==3.0\nc>=1\n"
+    lines = ["a-b>=1,<2", "b>=1,<2", "c>=1,<2", "e==1"]
+    wrong = [f"{name} is pinned to {pin}" for name, pin in (("b", "3.0"), ("c", None), ("e", None))]
+    assert badly_pinned(constraints, lines) == wrong
 
 
 def undeclared(package: Path, declared: set[str]) -> list[str]:
@@ -189,26 +223,77 @@ def test_an_undeclared_import_is_found(tmp_path: Path) -> None:
 
 
 # ---------------------------------------------------------------------------------- metadata
+def disagreements(version: str, citation: dict[str, str], changelog: str) -> list[str]:
+    """Files that give another version than the package, or another licence than MIT."""
+    wrong = []
+    if (citation["version"], citation["license"]) != (version, "MIT"):
+        wrong.append(f"CITATION.cff: {citation['version']}, {citation['license']}")
+    if not re.search(rf"^## {re.escape(version)}(?![\w.])", changelog, re.M):
+        wrong.append(f"CHANGELOG.md has no {version}")
+    return wrong
+
+
 def test_versions_agree() -> None:
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text("utf-8"))
-    assert citation["version"] == clipedu.__version__
-    assert citation["license"] == PYPROJECT["project"]["license"] == "MIT"
-    assert f"## {clipedu.__version__}" in (ROOT / "CHANGELOG.md").read_text("utf-8")
+    changelog = (ROOT / "CHANGELOG.md").read_text("utf-8")
+    assert disagreements(clipedu.__version__, citation, changelog) == []
+    assert PYPROJECT["project"]["license"] == "MIT"
+
+
+def test_another_version_or_licence_is_found() -> None:
+    citation = {"version": "1.2.0", "license": "MIT"}
+    assert disagreements("1.2.0", citation, "# Changes\n\n## 1.2.0, unreleased\n") == []
+    assert disagreements("1.2.0", citation, "## 1.2.0.1\n") == ["CHANGELOG.md has no 1.2.0"]
+    assert disagreements("1.3.0", citation, "## 1.3.0\n") == ["CITATION.cff: 1.2.0, MIT"]
+    assert disagreements("1.2.0", citation | {"license": "GPL"}, "## 1.2.0\n") != []
+
+
+def unnamed(notice: str, lines: list[str], packages: list[str]) -> list[str]:
+    """Exact requirements and packages of pictures that a notice does not name."""
+    exact = [line.split("==") for line in lines if "==" in line]
+    names = [f"`{name}` {version}" for name, version in exact]
+    return [name for name in [*names, *(f"`{name}`" for name in packages)] if name not in notice]
 
 
 def test_every_data_package_is_named_with_its_licence() -> None:
     from clipedu.pairs import FAMILIES
 
+    packages = [family.package for family in FAMILIES.values()]
     notice = (ROOT / "NOTICE.md").read_text("utf-8")
-    for line in PYPROJECT["project"]["dependencies"]:
-        name, _, version = line.partition("==")
-        if version:
-            assert f"`{name}` {version}" in notice, f"NOTICE.md does not name {line}"
-    for family in FAMILIES.values():
-        assert f"`{family.package}`" in notice
+    assert unnamed(notice, PYPROJECT["project"]["dependencies"], packages) == []
+
+
+def test_a_data_package_without_a_notice_is_found() -> None:
+    notice = "* `emoji` 2.16.0 and `icons-a` 1.0, MIT"
+    assert unnamed(notice, ["emoji==2.16.0", "torch>=2,<3"], ["icons-a"]) == []
+    assert unnamed(notice, ["emoji==2.17.0"], ["icons-b"]) == ["`emoji` 2.17.0", "`icons-b`"]
+
+
+def heavy(statement: str) -> list[str]:
+    """The slow packages that a new Python has loaded after a statement."""
+    code = f"import sys; {statement}; print(*{{'torch', 'numpy'}} & {{*sys.modules}})"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return done.stdout.split()
 
 
 def test_importing_the_package_is_light() -> None:
-    code = "import sys, clipedu; print([m for m in ('torch', 'numpy') if m in sys.modules])"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
+    assert heavy("import clipedu") == []
+
+
+def test_a_heavy_import_is_found() -> None:
+    assert heavy("import clipedu, numpy") == ["numpy"]
+
+
+# ----------------------------------------------------------------------------------- network
+@pytest.mark.parametrize("method", ["connect", "connect_ex"])
+@pytest.mark.parametrize("host", ["192.0.2.1", "2001:db8::1"])  # addresses that nobody has
+def test_a_test_that_connects_to_another_machine_fails(method: str, host: str) -> None:
+    with socket.socket() as plug:
+        plug.settimeout(1)
+        with pytest.raises(PermissionError, match=f"{host}.*tests run offline"):
+            getattr(plug, method)((host, 80))
+
+
+def test_a_test_may_connect_to_this_machine() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        socket.create_connection(server.getsockname(), timeout=5).close()

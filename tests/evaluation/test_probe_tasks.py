@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import pytest
 import torch
 
+from clipedu.evaluation import load_task
 from clipedu.evaluation.few_shot import SHOTS
 from clipedu.evaluation.paper import PaperDataError
 from clipedu.evaluation.probe_tasks import PROBE_TASKS, load_probe_results, probe_task_pictures
@@ -26,6 +28,16 @@ def test_a_task_is_cut_by_its_seed() -> None:
     assert torch.equal(one, again) and not torch.equal(one, other)
     with pytest.raises(ValueError, match="no probe task 'faces'"):
         probe_task_pictures("faces")
+
+
+def test_a_part_of_a_task_says_the_same_of_itself() -> None:
+    for name in ("emoji_groups", "style"):
+        whole, part = load_task(name, 32), probe_task_pictures(name, most=50)
+        assert len(part) == 50 < len(whole)
+        for field in dataclasses.fields(whole):
+            if field.name not in ("pictures", "labels"):
+                assert getattr(part, field.name) == getattr(whole, field.name), field.name
+    assert probe_task_pictures("emoji_groups", most=50).seen
 
 
 def test_the_committed_measurements_are_whole() -> None:

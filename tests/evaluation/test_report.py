@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Iterable
+from typing import Any
 
 import pytest
 import torch
@@ -25,6 +27,22 @@ def test_each_task_is_measured_as_alone(model: CLIP, tokenizer: Tokenizer, task:
 def test_templates_for_all(model: CLIP, tokenizer: Tokenizer, task: Task) -> None:
     results = evaluate(model, tokenizer, [task], templates="name")
     assert results["noise"].templates == ["{}"]
+
+
+@pytest.mark.parametrize("progress", [True, False])
+def test_a_bar_for_the_pictures_of_a_task_too(
+    model: CLIP, tokenizer: Tokenizer, task: Task, progress: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bars: dict[str, bool] = {}
+
+    def bar(things: Iterable[Any], name: str, *, disable: bool, **_: Any) -> Iterable[Any]:
+        bars[name] = not disable
+        return things
+
+    for module in ("report", "embedding"):
+        monkeypatch.setattr(f"clipedu.evaluation.{module}.tqdm", bar)
+    evaluate(model, tokenizer, [task], progress=progress)
+    assert bars == dict.fromkeys(("tasks", "prompts", "pictures"), progress)
 
 
 def test_tables(model: CLIP, tokenizer: Tokenizer, task: Task) -> None:

@@ -50,3 +50,12 @@ def test_one_class_is_nothing_to_learn(bars):
     one = Task("one", bars.pictures, torch.zeros_like(bars.labels), ["bar"], ["{}"], "a test")
     with pytest.raises(ValueError, match="two classes"):
         train_supervised(one, RECIPE, progress=False)
+
+
+def test_fewer_pictures_than_a_batch_are_one_batch_and_one_is_none(bars):
+    few = Task("few", bars.pictures[:6], bars.labels[:6], bars.class_names, ["{}"], "a test")
+    result = train_supervised(few, RECIPE, progress=False)
+    assert result.pictures == 6 and len(result.losses) == RECIPE.epochs
+    one = Task("one", bars.pictures[:1], bars.labels[:1], bars.class_names, ["{}"], "a test")
+    with pytest.raises(ValueError, match="two pictures at least; the share has 1"):
+        train_supervised(one, RECIPE, progress=False)

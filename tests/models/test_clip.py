@@ -195,6 +195,7 @@ def test_weights_go_through_a_file(model, tmp_path: Path):
 
 def test_presets_for_laptops():
     assert count_parameters(build("tiny")) < 100_000
+    assert 900_000 <= count_parameters(build("laptop_small")) <= 1_100_000
     laptop = build("laptop")
     assert 2_000_000 <= count_parameters(laptop) <= 3_000_000  # 8 MB with room to spare in 16 bits
     assert laptop.text.token_embedding.num_embeddings == 4096

@@ -16,9 +16,10 @@ def test_presets_survive_json(name):
 def test_presets_are_the_ones_promised():
     paper = {"RN50", "RN101", "RN50x4", "RN50x16", "RN50x64"}
     paper |= {"ViT-B/32", "ViT-B/16", "ViT-L/14", "ViT-L/14@336px"}
-    assert set(PRESETS) == {"tiny", "laptop", "laptop_deep", "laptop_vit"} | paper
+    ours = {"tiny", "laptop_small", "laptop", "laptop_deep", "laptop_vit"}
+    assert set(PRESETS) == ours | paper
     assert all(PRESETS[name].activation == "quick_gelu" for name in paper)
-    for name in ("tiny", "laptop", "laptop_deep", "laptop_vit"):
+    for name in ours:
         assert PRESETS[name].vision.resolution == 32
         assert PRESETS[name].text.context_length == 32
 
@@ -35,6 +36,16 @@ def test_from_dict_says_what_is_wrong():
     for data in wrong:
         with pytest.raises(ValueError, match="not a CLIP config"):
             CLIPConfig.from_dict(data)
+
+
+def test_a_whole_tower_may_come_from_json():
+    config = PRESETS["laptop_vit"]
+    data = json.loads(json.dumps(config.to_dict()))
+    assert PRESETS["laptop"].replace(vision=data["vision"]).vision == config.vision
+    assert PRESETS["tiny"].replace(text=data["text"]).text == config.text
+    for bad in ({"kind": "swin"}, {"width": 8}):
+        with pytest.raises(ValueError, match="vision is no tower"):
+            PRESETS["laptop"].replace(vision=bad)
 
 
 def test_replace():

@@ -63,6 +63,7 @@ def _edited(row: int, column: int, value: int) -> Tensor:
         (_edited(1, 2, EOT + 1), ValueError, r"0\.\.511, got 0\.\.512"),
         (_edited(1, 2, -1), ValueError, r"got -1\.\.511"),
         (_edited(2, 6, 7), ValueError, "row 2 has no EOT"),
+        (torch.tensor([[510, 7, 8], [510, 9, 0]]), ValueError, "no row has an EOT.*510, begins"),
     ],
 )
 def test_bad_tokens(tokens, error, message):

@@ -53,6 +53,18 @@ def test_training_and_held_out_families_can_not_be_mixed(pictures, held_out, no_
         held_out_pairs("mdi", 8)
 
 
+def test_no_family_and_an_unknown_one_are_said(pictures, monkeypatch):
+    monkeypatch.setattr("clipedu.pairs.batches.open_pictures", lambda *a, **k: pytest.fail("drawn"))
+    with pytest.raises(ValueError, match="No family is named.*: openmoji.*heroicons"):
+        PairSet(pictures, [])
+    with pytest.raises(ValueError, match="No family is named.*: openmoji, .*phosphor\\.$"):
+        training_pairs(8, families=[])
+    with pytest.raises(ValueError, match="No family is named.*: lucide"):
+        held_out_pairs([], 8)
+    with pytest.raises(ValueError, match="no family 'nope'. The families are: openmoji"):
+        PairSet(pictures, ["mdi", "nope"])
+
+
 def test_the_default_training_set_holds_no_held_out_picture(no_drawing):
     pairs = training_pairs(8)
     assert pairs.role == "train"

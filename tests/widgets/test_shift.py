@@ -82,3 +82,14 @@ def test_controls_redraw_and_have_names() -> None:
 def test_no_pictures_is_an_error() -> None:
     with pytest.raises(ValueError, match="at least one"):
         shift_explorer({})
+
+
+@pytest.mark.parametrize(
+    ("shape", "factor", "words"),
+    [((3, 8, 8), 3, "factor is 3; choose one of"), ((8, 8), 2, "shape"), ((3, 6, 6), 4, "divides")],
+)
+def test_what_cannot_be_shrunk_is_refused_as_by_the_function(
+    shape: tuple[int, ...], factor: int, words: str
+) -> None:
+    with pytest.raises(ValueError, match=words):
+        shift_explorer({"stripes": _stripes(), "wrong": torch.zeros(shape)}, factor)

@@ -92,6 +92,8 @@ The rules, which `spec_problems` (and so the tests) hold:
   order of a list does not matter, say `unordered=True`.
 * A misconception names an answer that agrees with it on all that was seen; when none does, on all
   ordinary inputs. So a student's code need not fail on extreme inputs as yours does.
+* Where the task asks for a way of working (a chunk at a time), list what breaks it in `habits`. A
+  habit is read in the answer's code, after all values have been found right.
 * `autograd=False` for an answer that shall be derived by hand: no gradient can be asked for inside.
 * `LIBRARY_NEEDED = ("clipedu.plots",)` in a lesson's module names library modules that a submission
   may import while it is graded. By default it may import none, since most of them hold answers.

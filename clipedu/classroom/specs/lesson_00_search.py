@@ -3,97 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Generator
 
 from clipedu.classroom.spec import FunctionExercise, Misconception
+from clipedu.classroom.specs import lesson_00_searches as ways
 from clipedu.classroom.specs.lesson_00_words import draw_below
-
-Captions = list[str]
-
-
-def _words(text: str) -> list[str]:
-    return re.findall(r"\w+", text.lower())
-
-
-def _search(
-    captions: Captions,
-    query: str,
-    *,
-    fits: Callable[[str, str], bool] | None = None,
-    key: Callable[[str], Any] = lambda text: len(_words(text)),
-) -> list[int]:
-    found = fits or (lambda query, text: set(_words(query)) <= set(_words(text)))
-    if not _words(query):
-        return []
-    rows = [i for i, text in enumerate(captions) if found(query, text)]
-    return sorted(rows, key=lambda i: key(captions[i]))
-
-
-def search(captions: Captions, query: str) -> list[int]:
-    return _search(captions, query)
-
-
-def _fits(fits: Callable[[str, str], bool]) -> Callable[[Captions, str], list[int]]:
-    return lambda captions, query: _search(captions, query, fits=fits)
-
-
-def _letters(query: str, text: str) -> bool:
-    return all(word in text.lower() for word in _words(query))
-
-
-def _phrase(query: str, text: str) -> bool:
-    return query.lower() in text.lower()
-
-
-def _any(query: str, text: str) -> bool:
-    return bool(set(_words(query)) & set(_words(text)))
-
-
-def _case(query: str, text: str) -> bool:
-    return set(re.findall(r"\w+", query)) <= set(re.findall(r"\w+", text))
-
-
-def _commas(query: str, text: str) -> bool:
-    return set(query.lower().split()) <= set(text.lower().split())
-
-
-def _query_in_capitals(query: str, text: str) -> bool:
-    return set(re.findall(r"\w+", query)) <= set(_words(text))
-
-
-def _query_with_commas(query: str, text: str) -> bool:
-    return set(query.lower().split()) <= set(_words(text))
-
-
-def _whole_phrase(query: str, text: str) -> bool:
-    return re.search(rf"\b{re.escape(query.lower())}\b", text.lower()) is not None
-
-
-def _letters_with_commas(query: str, text: str) -> bool:
-    return all(word in text.lower() for word in query.lower().split())
-
-
-def _begins(query: str, text: str) -> bool:
-    return all(any(word.startswith(part) for word in _words(text)) for part in _words(query))
-
-
-def _equal(query: str, text: str) -> bool:
-    return set(_words(query)) == set(_words(text))
-
-
-def _empty_finds_all(captions: Captions, query: str) -> list[int]:
-    return search(captions, query) or (list(range(len(captions))) if not _words(query) else [])
-
-
-def _empty_finds_all_ranked(captions: Captions, query: str) -> list[int]:
-    if _words(query):
-        return search(captions, query)
-    return sorted(range(len(captions)), key=lambda i: len(_words(captions[i])))
-
 
 CAPTIONS = (
     "Cat, line",
@@ -129,7 +46,7 @@ def _ask(query: str, *captions: str) -> Any:
 SEARCH = FunctionExercise(
     id="00.3",
     name="search",
-    reference=search,
+    reference=ways.search,
     inputs=draw_search,
     trials=4,
     extremes={
@@ -143,140 +60,181 @@ SEARCH = FunctionExercise(
         "nothing fits": _ask("zebra"),
         "an empty query": _ask(""),
         "a query of spaces": _ask("  "),
+        "a query of signs only": _ask(" , "),
+        "a number": _ask("24", "24 hours", "a day"),
+        "other signs than commas": _ask("cat", "cat & dog", "one cat!"),
     },
     misconceptions=(
         Misconception(
-            "letters are searched, not words", _fits(_letters), "Does location hold the word cat?"
+            "letters are searched, not words",
+            ways.fitting(ways.letters),
+            "Does location hold the word cat?",
         ),
         Misconception(
-            "one of the words is enough", _fits(_any), "All words of the query must be there."
+            "one of the words is enough",
+            ways.fitting(ways.any_word),
+            "All words of the query must be there.",
         ),
         Misconception(
             "the query is searched as one piece of text",
-            _fits(_phrase),
+            ways.fitting(ways.phrase),
             "The words may stand in any order.",
         ),
-        Misconception("capitals make a difference", _fits(_case), "Compare in lower case."),
+        Misconception(
+            "capitals make a difference", ways.fitting(ways.case_counts), "Compare in lower case."
+        ),
         Misconception(
             "a comma counts as part of the word before it",
-            _fits(_commas),
+            ways.fitting(ways.commas_stay),
             "What does split make of “cat, line”?",
         ),
         Misconception(
-            "the caption must have no other words", _fits(_equal), "More words are allowed."
+            "the caption must have no other words",
+            ways.fitting(ways.equal_words),
+            "More words are allowed.",
         ),
         Misconception(
             "the results are not sorted",
-            lambda captions, query: sorted(search(captions, query)),
+            lambda captions, query: sorted(ways.search(captions, query)),
             "Which result comes first?",
         ),
         Misconception(
             "the longest captions come first",
-            lambda captions, query: _search(captions, query, key=lambda text: -len(_words(text))),
+            lambda captions, query: ways.search_by(
+                captions, query, key=lambda text: -len(ways.words_of(text))
+            ),
             "Which result comes first?",
         ),
         Misconception(
             "the results are in reverse order",
-            lambda captions, query: search(captions, query)[::-1],
+            lambda captions, query: ways.search(captions, query)[::-1],
             "Which result comes first? And of equals?",
         ),
         Misconception(
             "captions are sorted by letters, not by words",
-            lambda captions, query: _search(captions, query, key=len),
+            lambda captions, query: ways.search_by(captions, query, key=len),
             "Count words.",
         ),
         Misconception(
             "captions are sorted by the alphabet",
-            lambda captions, query: _search(captions, query, key=lambda text: text),
+            lambda captions, query: ways.search_by(captions, query, key=lambda text: text),
             "Count words; of equals, keep the order that they have.",
         ),
         Misconception(
             "equals are sorted by the alphabet, not left in their order",
-            lambda captions, query: _search(
-                captions, query, key=lambda text: (len(_words(text)), text)
+            lambda captions, query: ways.search_by(
+                captions, query, key=lambda text: (len(ways.words_of(text)), text)
             ),
             "A sort by one number leaves equals as they stand.",
         ),
         Misconception(
             "repeated words are counted once",
-            lambda captions, query: _search(
-                captions, query, key=lambda text: len(set(_words(text)))
+            lambda captions, query: ways.search_by(
+                captions, query, key=lambda text: len(set(ways.words_of(text)))
             ),
             "How many words has “cat cat”?",
         ),
         Misconception(
-            "an empty query finds everything", _empty_finds_all, "What should an empty query find?"
-        ),
-        Misconception(
-            "an empty query finds everything, sorted",
-            _empty_finds_all_ranked,
+            "an empty query finds everything",
+            ways.empty_finds_all,
             "What should an empty query find?",
         ),
         Misconception(
+            "an empty query finds everything, sorted",
+            ways.empty_finds_all_ranked,
+            "What should an empty query find?",
+        ),
+        Misconception(
+            "a query of signs only finds everything",
+            ways.comma_finds_all,
+            "How many words has a query that is a comma?",
+        ),
+        Misconception(
+            "only commas are taken off, and other signs stay with their words",
+            ways.cut_by(lambda text: text.lower().replace(",", "").split()),
+            "Which words has “one cat!”?",
+        ),
+        Misconception(
+            "signs between spaces are counted as words",
+            lambda captions, query: ways.search_by(
+                captions, query, key=lambda text: len(text.split())
+            ),
+            "How many words has “cat & dog”?",
+        ),
+        Misconception(
+            "only letters make words, so that numbers are lost",
+            ways.cut_by(lambda text: re.findall("[a-z]+", text.lower())),
+            "A number is a word, too.",
+        ),
+        Misconception(
             "the captions come back, not their places",
-            lambda captions, query: [captions[i] for i in search(captions, query)],
+            lambda captions, query: [captions[i] for i in ways.search(captions, query)],
             "Return numbers, so that the pictures can be found too.",
         ),
         Misconception(
             "only the first result is returned",
-            lambda captions, query: search(captions, query)[:1],
+            lambda captions, query: ways.search(captions, query)[:1],
             "Return all of them.",
         ),
         Misconception(
             "the places are counted from 1",
-            lambda captions, query: [i + 1 for i in search(captions, query)],
+            lambda captions, query: [i + 1 for i in ways.search(captions, query)],
             "The first caption has place 0.",
         ),
         Misconception(
             "a mask of true and false comes back, not places",
-            lambda captions, query: [i in search(captions, query) for i in range(len(captions))],
+            lambda captions, query: [
+                i in ways.search(captions, query) for i in range(len(captions))
+            ],
             "Return the places of the captions that fit.",
         ),
         Misconception(
             "the captions are in lower case and the query is not",
-            _fits(_query_in_capitals),
+            ways.fitting(ways.query_in_capitals),
             "What does the query CAT find?",
         ),
         Misconception(
             "a comma in the query counts as part of its word",
-            _fits(_query_with_commas),
+            ways.fitting(ways.query_with_commas),
             "Take the query apart as you do the captions.",
         ),
         Misconception(
             "the words of the query must stand side by side, in its order",
-            _fits(_whole_phrase),
+            ways.fitting(ways.whole_phrase),
             "The words may stand in any order.",
         ),
         Misconception(
             "letters are searched, not words, and the query keeps its commas",
-            _fits(_letters_with_commas),
+            ways.fitting(ways.letters_with_commas),
             "Does location hold the word cat?",
         ),
         Misconception(
             "a word need only begin like the word of the query",
-            _fits(_begins),
+            ways.fitting(ways.begins),
             "Is rainy the word rain?",
         ),
         Misconception(
             "only the first word of the query is searched",
-            _fits(lambda query, text: _words(query)[0] in _words(text)),
+            ways.fitting(lambda query, text: ways.words_of(query)[0] in ways.words_of(text)),
             "All words of the query must be there.",
         ),
         Misconception(
             "of equals, the last one comes first",
             lambda captions, query: sorted(
-                search(captions, query), key=lambda i: (len(_words(captions[i])), -i)
+                ways.search(captions, query), key=lambda i: (len(ways.words_of(captions[i])), -i)
             ),
             "Of equals, the one that stands first in the list.",
         ),
         Misconception(
             "the words of the query are searched as one piece of text",
-            _fits(lambda query, text: " ".join(_words(query)) in " ".join(_words(text))),
+            ways.fitting(
+                lambda query, text: " ".join(ways.words_of(query)) in " ".join(ways.words_of(text))
+            ),
             "The words may stand in any order.",
         ),
         Misconception(
             "the caption's words are searched in the query, not the query's in the caption",
-            _fits(lambda query, text: set(_words(text)) <= set(_words(query))),
+            ways.fitting(lambda query, text: set(ways.words_of(text)) <= set(ways.words_of(query))),
             "Which of the two sets is a part of the other?",
         ),
     ),

@@ -133,6 +133,11 @@ ZERO_SHOT = FunctionExercise(
             "(3, 4) has length 5, not 7.",
         ),
         Misconception(
+            "a small number is added to the lengths",
+            _scored(_size(lambda x: x.norm(dim=-1, keepdim=True) + 1e-8)),
+            "No vector is zero, so nothing needs protection; short vectors get too small a cosine.",
+        ),
+        Misconception(
             "a softmax is put over the cosines",
             _scored(lambda pictures, names: zero_shot(pictures, names)[0].softmax(-1)),
             "Return the cosines themselves.",

@@ -44,6 +44,10 @@ def _clean(
         words = words[:-1]
     elif style == "always":
         words = words[:-1] if len(words) > 1 else words
+    elif style == "in turn":
+        for name in styles:
+            if len(words) > 1 and words[-1] == name:
+                words = words[:-1]
     elif style == "all at the end":
         while len(words) > 1 and words[-1] in styles:
             words = words[:-1]
@@ -96,11 +100,13 @@ CLEAN = FunctionExercise(
         "a name with a style at its end": _name("Mouse-Pointer_bold.svg"),
         "a style word in the middle": _name("Bold-Arrow_thin.svg"),
         "two style words at the end": _name("text-bold_thin.svg"),
+        "two style words at the end, the other way round": _name("text-thin_bold.svg"),
         "a style alone": _name("Bold.svg"),
         "a word that ends like a style": _name("half-embold.svg"),
         "a style in capitals": _name("Bag-OUTLINED.svg"),
         "letters of the extension at the end": _name("wi-bugs.svg"),
         "letters of the extension at the start": _name("svg-viewer.svg"),
+        "an extension inside the name, and none at its end": _name("my.svg-filesvg"),
         "two separators together": _name("wi-_fi__off.svg"),
         "two hyphens together": _name("cloud--rain.svg"),
         "a full stop inside the name": _name("Version-2.5-thin.svg"),
@@ -126,6 +132,21 @@ CLEAN = FunctionExercise(
             "the name is cut at its first full stop",
             _with(extension=lambda text: text.split(".")[0]),
             "A full stop may stand in the name.",
+        ),
+        Misconception(
+            "every .svg goes, not only the one at the end",
+            _with(extension=lambda text: text.replace(".svg", "")),
+            "Only the ending goes; .svg may stand inside a name.",
+        ),
+        Misconception(
+            "the name is cut at its first .svg",
+            _with(extension=lambda text: text.split(".svg")[0]),
+            "Only the ending goes; .svg may stand inside a name.",
+        ),
+        Misconception(
+            "the full stop of a pattern stands for any character",
+            _with(extension=lambda text: re.sub(".svg$", "", text)),
+            "Does filesvg end in .svg?",
         ),
         Misconception(
             "the last four letters are cut off whatever they are",
@@ -171,6 +192,11 @@ CLEAN = FunctionExercise(
             "every style word at the end is taken off, not one",
             _with(style="all at the end"),
             "A file has one style: its last word.",
+        ),
+        Misconception(
+            "the styles are tried in turn, and the loop goes on after the first that fits",
+            _with(style="in turn"),
+            "One word goes, and no more.",
         ),
         Misconception(
             "the style is compared as letters, so that longer words lose their end",

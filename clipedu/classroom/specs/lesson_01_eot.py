@@ -75,6 +75,7 @@ EOT = FunctionExercise(
         "rows without padding": _rows([4, 4], 5, 30, 0),
         "an EOT that is the smallest id and pads too": _rows([2, 3, 1], 6, 0, 0),
         "an empty caption": _rows([1, 3], 5, 30, 30),
+        "padding that is neither 0 nor EOT": _rows([2, 4, 3], 8, 30, 7),
     },
     misconceptions=(
         Misconception(
@@ -124,6 +125,11 @@ EOT = FunctionExercise(
             "the tokens that are not 0 are counted",
             lambda x, tokens, eot: _read(x, (tokens != 0).sum(1) - 1),
             "Padding need not be 0.",
+        ),
+        Misconception(
+            "the tokens that are neither 0 nor EOT are counted",
+            lambda x, tokens, eot: _read(x, ((tokens != 0) & (tokens != eot)).sum(1)),
+            "A word may have the id 0, and padding may be anything.",
         ),
         Misconception(
             "the mean from SOT to EOT is taken",

@@ -237,6 +237,11 @@ NORMALISE = FunctionExercise(
             "keepdim=True keeps the lengths as (N, 1).",
         ),
         Misconception(
+            "a small number is added to the lengths",
+            lambda x: x / (x.norm(dim=1, keepdim=True) + 1e-8),
+            "No row is zero, so nothing needs protection; short rows come out too short.",
+        ),
+        Misconception(
             "no gradient flows through the length",
             lambda x: x / x.norm(dim=1, keepdim=True).detach(),
             "The values are right; .detach(), .item() or no_grad holds the length fixed.",

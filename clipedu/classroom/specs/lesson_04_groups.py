@@ -41,6 +41,7 @@ def some_shapes(generator: Generator) -> dict[str, Any]:
         "transformer.resblocks.0.mlp.c_fc.weight": (4 * width, width),
         "transformer.resblocks.0.mlp.c_fc.bias": (4 * width,),
         "prompts.class_embedding": (3, width),
+        "text.old_class_embedding": (3, width),
         "positional_embedding_mixer.weight": (width, width),
     }
     names = list(known)
@@ -145,6 +146,13 @@ SPLIT = FunctionExercise(
                 shapes, lambda name, shape: len(shape) >= 2 and name not in ADDED
             ),
             "visual.positional_embedding ends in positional_embedding.",
+        ),
+        Misconception(
+            "the part behind the last full stop must be equal to an ending",
+            lambda shapes: _split(
+                shapes, lambda name, shape: len(shape) >= 2 and name.split(".")[-1] not in ADDED
+            ),
+            "text.old_class_embedding ends in class_embedding.",
         ),
         Misconception(
             "the endings are looked for anywhere in the name",

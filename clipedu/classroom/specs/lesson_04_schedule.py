@@ -106,6 +106,7 @@ RATE = FunctionExercise(
         },
         "the step after the warm-up": lambda g: {"step": 8, "steps": 40, "peak": 0.5, "warmup": 8},
         "no warm-up": lambda g: {"step": 0, "steps": 40, "peak": 0.5, "warmup": 0},
+        "no warm-up, later": lambda g: {"step": 10, "steps": 40, "peak": 0.5, "warmup": 0},
     },
     misconceptions=(
         Misconception(
@@ -223,6 +224,11 @@ RATE = FunctionExercise(
             "a run without warm-up is divided by zero",
             _no_warmup_divides,
             "Ask first whether the step is inside the warm-up.",
+        ),
+        Misconception(
+            "a run without warm-up stays at its peak",
+            lambda step, steps, peak, warmup: rate(step, steps, peak, warmup) if warmup else peak,
+            "Without a warm-up the fall begins at step 0.",
         ),
         Misconception(
             "the warm-up starts from zero and takes one step less",

@@ -108,7 +108,6 @@ WEIGHTS = FunctionExercise(
     name="zero_shot_weights",
     reference=weights,
     inputs=some_prompts,
-    gradient=("embeddings",),
     properties=(
         Property(
             "the result changes when the embeddings are made ten times longer",

@@ -49,6 +49,15 @@ def _precision(predictions: Tensor, labels: Tensor) -> float:
     return sum(found) / len(found)
 
 
+def _predicted_only(predictions: Tensor, labels: Tensor) -> float:
+    shares = [
+        float((predictions[labels == c] == c).double().mean())
+        for c in predictions.unique().tolist()
+        if (labels == c).any()
+    ]
+    return sum(shares) / max(len(shares), 1)
+
+
 MEAN_PER_CLASS = FunctionExercise(
     id="05.3",
     name="mean_per_class",
@@ -74,6 +83,10 @@ MEAN_PER_CLASS = FunctionExercise(
             "predictions": torch.tensor([3, 3, 0]),
             "labels": torch.tensor([3, 3, 3]),
         },
+        "one class predicted, three there": lambda g: {
+            "predictions": torch.tensor([0, 0, 0, 0]),
+            "labels": torch.tensor([0, 0, 1, 2]),
+        },
         "class numbers with gaps": lambda g: {
             "predictions": torch.tensor([900, 7, 7, 900]),
             "labels": torch.tensor([900, 900, 900, 7]),
@@ -94,6 +107,11 @@ MEAN_PER_CLASS = FunctionExercise(
             "classes without a picture count as 0",
             _with_empty,
             "Nobody can name a picture that is not there.",
+        ),
+        Misconception(
+            "classes that are never predicted drop out",
+            _predicted_only,
+            "Go over the classes in labels; one that was never named has the share 0.",
         ),
         Misconception("the shares are added up and not divided", lambda p, y: sum(_shares(p, y))),
         Misconception(

@@ -7,7 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from clipedu.classroom.spec import FunctionExercise, Misconception, Property, whole
+from clipedu.classroom.habits import never_reads
+from clipedu.classroom.spec import FunctionExercise, Habit, Misconception, Property, whole
 
 
 def _pairs(
@@ -77,6 +78,13 @@ RECALL = FunctionExercise(
         "k larger than N": lambda g: _pairs(g, n=5, k=50),
         "k = 1": lambda g: _pairs(g, k=1),
     },
+    habits=(
+        Habit(
+            "the whole matrix is computed at once, and `chunk` is never used",
+            never_reads(3),
+            "Which rows of the matrix does one turn of the loop need?",
+        ),
+    ),
     misconceptions=(
         Misconception(
             "the right column starts at 0 in every chunk",

@@ -74,6 +74,7 @@ ON_PAPER = ValueExercise(
 )
 
 Encode = Callable[[list[str]], Tensor]
+Fill = Callable[[str, str], str]
 
 
 def _text_tower(width: int, most: int) -> Encode:
@@ -120,9 +121,15 @@ def _unit(x: Tensor) -> Tensor:
     return x / x.norm(dim=-1, keepdim=True)
 
 
-def _embedded(encode: Encode, names: list[str], forms: list[str], most: int) -> Tensor:
+def _every(form: str, name: str) -> str:
+    return form.replace("{}", name)
+
+
+def _embedded(
+    encode: Encode, names: list[str], forms: list[str], most: int, fill: Fill = _every
+) -> Tensor:
     """(C, T, E), rows as they come."""
-    flat = [form.replace("{}", name) for name in names for form in forms]
+    flat = [fill(form, name) for name in names for form in forms]
     parts = [encode(flat[i : i + most]) for i in range(0, len(flat), most)]
     return torch.cat(parts).reshape(len(names), len(forms), -1)
 
@@ -140,6 +147,11 @@ def _mixed(encode: Encode, names: list[str], forms: list[str], most: int) -> Ten
 def _unfilled(encode: Encode, names: list[str], forms: list[str], most: int) -> Tensor:
     each = torch.cat([encode([form]) for form in forms])  # (T, E): the same for every class
     return _unit(_unit(each).mean(dim=0, keepdim=True)).expand(len(names), -1)
+
+
+def _filled(fill: Fill) -> Any:
+    """The right answer, with the names put into the templates in another way."""
+    return lambda e, n, t, b: _unit(_unit(_embedded(e, n, t, b, fill)).mean(dim=1))
 
 
 WEIGHTS = FunctionExercise(
@@ -160,6 +172,7 @@ WEIGHTS = FunctionExercise(
     extremes={
         "one class": lambda g: _question(g, classes=1),
         "one template": lambda g: _question(g, templates=1),
+        "a template with two places": lambda g: _question(g, templates=5, most=3),
         "one sentence at a time": lambda g: _question(g, most=1),
         "all sentences at once": lambda g: _question(g, most=1000),
     },
@@ -198,6 +211,16 @@ WEIGHTS = FunctionExercise(
             "the name is never put into the template",
             _unfilled,
             "What does the text tower read for the first class?",
+        ),
+        Misconception(
+            "only the first place of a template is filled",
+            _filled(lambda form, name: form.replace("{}", name, 1)),
+            "The name goes into every {} of a template.",
+        ),
+        Misconception(
+            "format is given one name for a template with two places",
+            _filled(lambda form, name: form.format(name)),
+            "The name goes into every {} of a template; str.replace fills them all.",
         ),
         Misconception(
             "the bare names are used, not the templates",

@@ -38,7 +38,6 @@ PROBABILITIES = FunctionExercise(
     name="mean_probabilities",
     reference=mean_probabilities,
     inputs=opinions,
-    gradient=("pictures", "texts"),
     properties=(
         Property(
             "the result changes when the templates are put in another order",
@@ -50,7 +49,10 @@ PROBABILITIES = FunctionExercise(
         ),
         Property(
             "a row's probabilities do not add up to 1",
-            lambda f, p, t, s: (f(p, t, s).sum(dim=-1), torch.ones(len(p), dtype=p.dtype)),
+            lambda f, p, t, s: (
+                torch.as_tensor(f(p, t, s)).sum(dim=-1),
+                torch.ones(len(p), dtype=p.dtype),
+            ),
         ),
     ),
     extremes={

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from clipedu.classroom.spec import FunctionExercise, Misconception, Property
+from clipedu.classroom.habits import never_reads
+from clipedu.classroom.spec import FunctionExercise, Habit, Misconception, Property
 
 
 def _inputs(
@@ -137,6 +138,13 @@ CHUNKS = FunctionExercise(
         "one chunk": lambda g: _inputs(g, chunks=1),
         "chunks of one pair": lambda g: _inputs(g, size=1),
     },
+    habits=(
+        Habit(
+            "the graph holds the whole batch, and `chunks` is never used",
+            never_reads(4),
+            "What must a chunk know of the whole loss, once the embeddings are there?",
+        ),
+    ),
     misconceptions=(
         Misconception(
             "each chunk has a loss of its own, and their mean is taken",

@@ -7,7 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from clipedu.classroom.spec import FunctionExercise, Misconception, Property
+from clipedu.classroom.habits import joins
+from clipedu.classroom.spec import FunctionExercise, Habit, Misconception, Property
 
 
 def _pieces(
@@ -55,6 +56,13 @@ PIECES = FunctionExercise(
         "one piece only": lambda g: _pieces(g, count=1),
         "one row": lambda g: _pieces(g, n=1),
     },
+    habits=(
+        Habit(
+            "the pieces are put together into the whole matrix",
+            joins(0),
+            "Take one piece at a time: what do you keep of it when it is gone?",
+        ),
+    ),
     misconceptions=(
         Misconception(
             "the logarithms of the pieces are added",

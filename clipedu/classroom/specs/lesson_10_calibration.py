@@ -10,9 +10,15 @@ from torch import Tensor
 from clipedu.classroom.spec import FunctionExercise, Misconception, Property, whole
 
 
-def _bins(confidence: Tensor, right: Tensor, bins: int) -> list[tuple[float, float, float, float]]:
+def _beneath(confidence: Tensor, bins: int) -> Tensor:
+    return (confidence * bins).ceil().long().sub(1).clamp(0, bins - 1)
+
+
+def _bins(
+    confidence: Tensor, right: Tensor, bins: int, places: Any = _beneath
+) -> list[tuple[float, float, float, float]]:
     """(share of predictions, accuracy, mean confidence, middle) of every bin that holds any."""
-    place = (confidence * bins).ceil().long().sub(1).clamp(0, bins - 1)
+    place = places(confidence, bins)
     rows = []
     for k in place.unique().tolist():
         inside = place == k
@@ -24,6 +30,11 @@ def _bins(confidence: Tensor, right: Tensor, bins: int) -> list[tuple[float, flo
 
 def error(confidence: Tensor, right: Tensor, bins: int) -> Tensor:
     rows = _bins(confidence, right, bins)
+    return confidence.new_tensor(sum(share * abs(acc - conf) for share, acc, conf, _ in rows))
+
+
+def _above(confidence: Tensor, right: Tensor, bins: int) -> Tensor:
+    rows = _bins(confidence, right, bins, lambda c, b: (c * b).long().clamp(max=b - 1))
     return confidence.new_tensor(sum(share * abs(acc - conf) for share, acc, conf, _ in rows))
 
 
@@ -86,6 +97,11 @@ CALIBRATION = FunctionExercise(
     extremes={
         "most bins empty": _crowded,
         "every confidence exactly 1": _sure,
+        "a confidence on an inner edge": lambda g: {
+            "confidence": torch.tensor([0.4, 0.5, 0.6]),
+            "right": torch.tensor([1.0, 0.0, 1.0]),
+            "bins": 4,
+        },
         "a single prediction": lambda g: {
             "confidence": torch.tensor([0.7]),
             "right": torch.tensor([1.0]),
@@ -142,6 +158,11 @@ CALIBRATION = FunctionExercise(
             "the middle of the bin stands for its mean confidence",
             _middle,
             "Are the confidences of a bin spread evenly over it?",
+        ),
+        Misconception(
+            "a confidence on an edge goes to the bin above",
+            _above,
+            "With four bins, in which one is 0.5?",
         ),
         Misconception(
             "the gaps are squared",

@@ -125,7 +125,6 @@ EFFECTIVE = FunctionExercise(
     name="effective_robustness",
     reference=effective_robustness,
     inputs=_with_line,
-    gradient=("shifted",),
     properties=(
         Property(
             "a model's result depends on the other models",

@@ -22,6 +22,7 @@ def _states(generator: torch.Generator, alpha: float | None = None) -> dict[str,
             "bn.running_var": 0.5 + torch.rand(rows, generator=generator),
             "bn.num_batches_tracked": torch.randint(5, 900, (), generator=generator),
             "scale": torch.randn((), generator=generator),
+            "position_ids": torch.randint(5, 900, (1, width), generator=generator),
         }
 
     share = 0.1 + 0.3 * float(torch.rand((), generator=generator))
@@ -68,6 +69,11 @@ def _counters_after(before: State, after: State, alpha: float) -> State:
     return {n: v if v.is_floating_point() else after[n] for n, v in mixed.items()}
 
 
+def _told_by_name(before: State, after: State, alpha: float) -> State:
+    mixed = _counters_mixed(before, after, alpha)
+    return {n: v if "num_batches" in n else mixed[n] for n, v in before.items()}
+
+
 def _counters_gone(before: State, after: State, alpha: float) -> State:
     mixed = mix(before, after, alpha)
     return {n: v for n, v in mixed.items() if v.is_floating_point()}
@@ -82,7 +88,9 @@ MIX = FunctionExercise(
         "alpha 0": lambda g: _states(g, 0.0),
         "alpha 1": lambda g: _states(g, 1.0),
         "alpha 0.5": lambda g: _states(g, 0.5),
+        "tensors of float32": lambda g: _states(g, 0.5),
     },
+    as_drawn=("tensors of float32",),
     misconceptions=(
         Misconception(
             "alpha weighs the network before fine-tuning",
@@ -133,6 +141,16 @@ MIX = FunctionExercise(
             "the counters are mixed, too",
             _counters_mixed,
             "Half of a count of batches is no count.",
+        ),
+        Misconception(
+            "whole numbers are told by their name, not by their dtype",
+            _told_by_name,
+            "position_ids holds whole numbers, too. What do tensors know of themselves?",
+        ),
+        Misconception(
+            "only float32 counts as decimals",
+            _where(lambda name, value: value.dtype == torch.float32),
+            "float64 and float16 are decimals, too.",
         ),
         Misconception(
             "the counters are mixed and rounded down", _counters_rounded,
