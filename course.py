@@ -531,16 +531,18 @@ def steps_of_test(cores: int) -> tuple[list[Step], list[Step]]:
     A notebook is run whole by one process. One that trains for minutes would end long after all
     others, so it starts first and has a core of its own.
     """
-    # One worker more than cores: some tests wait for something, such as a program that hangs.
-    workers = min(4, cores) + 1 if cores > 1 else 1
+    workers = min(4, cores)
     parallel = ["-n", str(workers), "--dist", "loadfile", "--no-loadscope-reorder"]
     parallel, one_thread = (parallel, {"OMP_NUM_THREADS": "1"}) if workers > 1 else ([], {})
+    # One worker more for tests: some wait for something, such as a program that hangs. Notebooks
+    # compute all the time, and would only be in each other's way.
+    more = ["-n", str(workers + 1), *parallel[2:]] if parallel else []
     pytest: list[str | Path] = [PYTHON, "-m", "pytest", "-q", "--durations=10"]
     steps = [
         Step("lint", [PYTHON, "-m", "ruff", "check"], {}),
         Step("types", [PYTHON, "-m", "mypy"], {}),
         # nbval costs seconds to import and is for the notebooks only.
-        Step("unit tests", [*pytest, "-p", "no:nbval", *parallel, "tests"], one_thread),
+        Step("unit tests", [*pytest, "-p", "no:nbval", *more, "tests"], one_thread),
     ]
     files = []
     for folder in NOTEBOOK_FOLDERS:
