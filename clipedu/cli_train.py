@@ -177,6 +177,8 @@ def _recipe(args: argparse.Namespace) -> Any:
         if not dot:
             data[field] = value
         elif part in ("model", "augmentation", "execution"):
+            if not isinstance(data[part], dict):  # an earlier --set put something else there
+                raise ValueError(f"{part} was set to {data[part]!r}, which has no field {inner!r}.")
             data[part] = {**data[part], inner: value}
         else:
             raise ValueError(
