@@ -287,7 +287,7 @@ close = max(spread) < 0.05
 print("after a long run the three sets are within 5 points:", close)
 
 # %% [markdown]
-# The five points are gone; what is left is a few pictures. A form that is rare among the captions needs more steps to be learned, and **what was chosen on short runs need not be right for a long one**. The library kept its set. That was decided with these numbers in sight, so for a choice between the three these families are no fair test any more (section 8).
+# The five points are gone; what is left is a few pictures. A likely reading: a form that is rare among the captions needs more steps to be learned. It is not shown here, since steps, tower and pictures all differ from those of the figure. Either way, **what was chosen on short runs need not be right for a long one**. The library kept its set. That was decided with these numbers in sight, so for a choice between the three these families are no fair test any more (section 8).
 
 # %% [markdown]
 # ## 4. Context

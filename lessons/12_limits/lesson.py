@@ -193,7 +193,7 @@ for extra in ("icon", "something else", "shape", "elephant"):
     print(f"+ {extra:15} takes {taken:.1%}, leaves {after.top1:.0%}")
 
 # %% [markdown]
-# A name that fits anything takes about as much as "elephant" does, one picture in a hundred or fewer, or hardly more. So is it harmless? Turn the question round: a catch-all is meant for pictures whose right name is missing. We take half of the names away and put "something else" in
+# A name that fits anything takes about one picture in a hundred, as "elephant" does. So is it harmless? Turn the question round: a catch-all is meant for pictures whose right name is missing. We take half of the names away and put "something else" in
 # their place. **Predict**: which share of the pictures that lost their name does it get?
 
 # %% tags=["nbval-check-output"]
