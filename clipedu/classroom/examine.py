@@ -18,7 +18,7 @@ from typing import Any
 import torch
 
 from clipedu.classroom import diagnose, findings, readings, values
-from clipedu.classroom.calling import Trial, fresh, run
+from clipedu.classroom.calling import Trial, fresh, on_the_cpu, run
 from clipedu.classroom.compare import difference, same_sort
 from clipedu.classroom.diagnose import Record
 from clipedu.classroom.findings import how_different
@@ -42,7 +42,7 @@ def examine(exercise: Exercise, subject: Subject, seed: int) -> Verdict:
     """Judge one answer. The same seed draws the same inputs. Raises SubjectLost when a remote
     answer dies.
     """
-    with torch.device("cpu"):  # whatever the notebook's default device is
+    with on_the_cpu():
         return _examine(exercise, subject, seed)
 
 

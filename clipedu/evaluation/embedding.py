@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from clipedu.tokenizer import Tokenizer
 
 Preprocess = Callable[[torch.Tensor], torch.Tensor]
+#: Pictures that go through an image tower together, unless said otherwise. What a block of the
+#: shipped tower computes for 64 stays in a CPU's cache; 256 took 1.6 times as long
+#: on two cores (benchmarks/encoding.json). The vectors are the same.
+AT_A_TIME = 64
 
 
 @contextmanager
@@ -63,7 +67,7 @@ def embed_pictures(
     pictures: torch.Tensor,
     *,
     preprocess: Preprocess = to_model,
-    batch_size: int = 256,
+    batch_size: int = AT_A_TIME,
     progress: bool = False,
 ) -> torch.Tensor:
     """Pictures (N, 3, R, R) float 0..1 -> embeddings (N, E), L2-normalised, float32, on its device.

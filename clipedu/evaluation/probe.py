@@ -18,7 +18,7 @@ import torch
 import torch.nn.functional as F
 from tqdm.auto import tqdm
 
-from clipedu.evaluation.embedding import Preprocess, evaluating
+from clipedu.evaluation.embedding import AT_A_TIME, Preprocess, evaluating
 from clipedu.evaluation.intervals import clopper_pearson
 from clipedu.evaluation.lambda_search import LAMBDA_GRID as LAMBDA_GRID  # also found here
 from clipedu.evaluation.lambda_search import LambdaSearch as LambdaSearch
@@ -41,7 +41,7 @@ def picture_features(
     *,
     projected: bool = False,
     preprocess: Preprocess = to_model,
-    batch_size: int = 256,
+    batch_size: int = AT_A_TIME,
     progress: bool = False,
 ) -> torch.Tensor:
     """Pictures (N, 3, R, R) float 0..1 -> features (N, W), float32, on the CPU.

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from tqdm.auto import tqdm
 
-from clipedu.evaluation.embedding import Preprocess
+from clipedu.evaluation.embedding import AT_A_TIME, Preprocess
 from clipedu.evaluation.tasks import TASKS, Task, TaskUnavailable, load_task
 from clipedu.evaluation.zeroshot import ZeroShotResult, zero_shot
 from clipedu.pairs import to_model
@@ -31,7 +31,7 @@ def evaluate(
     *,
     templates: Sequence[str] | str | None = None,
     preprocess: Preprocess = to_model,
-    batch_size: int = 256,
+    batch_size: int = AT_A_TIME,
     progress: bool = False,
 ) -> dict[str, ZeroShotResult]:
     """Zero-shot results by task name, in the order asked; by default every task of the registry.

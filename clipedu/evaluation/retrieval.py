@@ -23,7 +23,7 @@ import torch
 from tqdm.auto import tqdm
 
 from clipedu.device import cache_folder
-from clipedu.evaluation.embedding import embed_pictures, embed_texts
+from clipedu.evaluation.embedding import AT_A_TIME, embed_pictures, embed_texts
 from clipedu.pairs import Icon, to_pictures
 
 if TYPE_CHECKING:
@@ -172,7 +172,7 @@ def build_index(
     *,
     tokenizer: Tokenizer | None = None,
     folder: Path | None = None,
-    batch_size: int = 256,
+    batch_size: int = AT_A_TIME,
     progress: bool = True,
 ) -> PictureIndex:
     """Embed every picture, or open what was kept from the last time.

@@ -18,7 +18,7 @@ from torch import nn
 from tqdm import tqdm
 
 from clipedu.device import pick_device
-from clipedu.evaluation.embedding import evaluating
+from clipedu.evaluation.embedding import AT_A_TIME, evaluating
 from clipedu.evaluation.tasks import Task
 from clipedu.models.config import ResNetConfig
 from clipedu.models.resnet import ModifiedResNet
@@ -166,7 +166,9 @@ def train_supervised(
 
 
 @torch.no_grad()
-def predict(model: nn.Module, pictures: torch.Tensor, *, batch_size: int = 256) -> torch.Tensor:
+def predict(
+    model: nn.Module, pictures: torch.Tensor, *, batch_size: int = AT_A_TIME
+) -> torch.Tensor:
     """Pictures (N, 3, R, R) in 0..1 -> the class with the highest score, (N,) int64."""
     with evaluating(model):
         parts = [model(to_model(part)).argmax(-1) for part in pictures.split(batch_size)]

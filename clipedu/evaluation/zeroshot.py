@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import torch
 
 from clipedu.evaluation.classifier import zero_shot_classifier
-from clipedu.evaluation.embedding import Preprocess, embed_pictures
+from clipedu.evaluation.embedding import AT_A_TIME, Preprocess, embed_pictures
 from clipedu.evaluation.intervals import clopper_pearson, mean_per_class_interval
 from clipedu.evaluation.prompts import check_templates
 from clipedu.evaluation.tasks import Task
@@ -119,7 +119,7 @@ def zero_shot(
     templates: Sequence[str] | str | None = None,
     articles: bool = True,
     preprocess: Preprocess = to_model,
-    batch_size: int = 256,
+    batch_size: int = AT_A_TIME,
     progress: bool = False,
     embeddings: torch.Tensor | None = None,
     keep_scores: bool = False,
@@ -220,7 +220,7 @@ def classify(
     *,
     articles: bool = True,
     preprocess: Preprocess = to_model,
-    batch_size: int = 256,
+    batch_size: int = AT_A_TIME,
     progress: bool = False,
 ) -> list[list[Ranked]]:
     """For each picture all classes, the most probable first; the probabilities add up to 1.

@@ -194,6 +194,16 @@ def test_dtype_same_is_held() -> None:
     assert judge(exercise, lambda x: right(x.float())).diagnosis == "the result has the wrong dtype"
 
 
+@pytest.mark.parametrize("want", [0.0, 1.0, -3e5, 1e-9, float("inf"), float("-inf"), float("nan")])
+@pytest.mark.parametrize("off", [0.0, 1e-7, 0.99e-6, 1.01e-6, 0.2, float("inf"), float("nan")])
+def test_two_numbers_are_compared_as_torch_does(want: float, off: float) -> None:
+    for got in (want + off, want - off, want * (1 + off)):
+        pair = torch.tensor([got], dtype=torch.float64), torch.tensor([want], dtype=torch.float64)
+        close = bool(torch.isclose(*pair, rtol=1e-6, atol=1e-6, equal_nan=True))
+        assert (difference(got, want, 1e-6) == "") == close, (got, want)
+        assert (difference(*pair, 1e-6) == "") == close, (got, want)
+
+
 def test_a_default_device_of_the_notebook_does_no_harm() -> None:
     torch.set_default_device("meta")
     try:

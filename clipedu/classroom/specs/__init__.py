@@ -108,8 +108,7 @@ from functools import cache
 from pathlib import Path
 from types import ModuleType
 
-import torch
-
+from clipedu.classroom.calling import on_the_cpu
 from clipedu.classroom.spec import Exercise
 
 
@@ -126,7 +125,7 @@ def lesson_module(lesson: str) -> ModuleType | None:
     name = f"{__name__}.lesson_{lesson}"
     if not lesson.isdigit():
         return None
-    with torch.device("cpu"):  # a notebook may have another default device
+    with on_the_cpu():  # a notebook may have another default device
         return _load(name, lesson)
 
 
