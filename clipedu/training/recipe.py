@@ -279,8 +279,8 @@ RECIPES: dict[str, Recipe] = {
         preset="tiny", vocab_size=512, context_length=16, batch_size=32, steps=20, warmup=0.1,
         evaluate_every=10, checkpoint_every=5,
     ),
-    # Three to four minutes on two cores: few steps, so the schedule does its whole turn in them.
-    "lesson": Recipe(steps=450, augmentation=_PENS, evaluate_every=50),
+    # Some three minutes on two cores: few steps, so the schedule does its whole turn in them.
+    "lesson": Recipe(steps=400, augmentation=_PENS, evaluate_every=50),
     # Eight to eleven minutes on two cores. A rate that stays high and a long average of the weights
     # in the place of a fall to 0: 43.1 against 36.4 % on pictures set aside, after 800 steps.
     "laptop": Recipe(

@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 04 · Train a CLIP
 #
-# **Can it learn on this machine?** About 50 minutes to read and do; the cells run in four to six minutes on two CPU cores, most of them one training run that you watch.
+# **Can it learn on this machine?** About 50 minutes to read and do; the cells run in three to six minutes on two CPU cores, most of them one training run that you watch.
 #
 # Rebuilds section 2.5 of Radford et al. 2021 (arXiv 2103.00020): the recipe, the schedule, the curves. When you are done you can
 #
@@ -128,7 +128,7 @@ print(f"1,000 a second: {days:.0f} days")
 # a cosine, so that the last steps are small. In the open:
 
 # %% tags=["nbval-check-output"]
-def rate_by_hand(step, steps=450, peak=2e-3, warmup=22):
+def rate_by_hand(step, steps=400, peak=2e-3, warmup=20):
     if step < warmup:
         return peak * (step + 1) / warmup
     done = (step - warmup) / (steps - warmup)
@@ -137,20 +137,20 @@ def rate_by_hand(step, steps=450, peak=2e-3, warmup=22):
 
 from clipedu.training import learning_rate
 
-for step in (0, 21, 22, 236, 449):
-    library = learning_rate(step, steps=450, peak=2e-3, warmup_steps=22)
+for step in (0, 19, 20, 210, 399):
+    library = learning_rate(step, steps=400, peak=2e-3, warmup_steps=20)
     assert abs(library - rate_by_hand(step)) < 1e-12
     print(f"step {step:3}: {library:.6f}")
 
 # %%
 figure = Figure(figsize=(6, 2.6))
 axes = figure.subplots()
-axes.plot([rate_by_hand(step) for step in range(450)], marker="")
-axes.axvline(22, color="0.5", linestyle="--")
-axes.annotate("warm-up ends", (22, 0.0002), (32, 0.0002))
+axes.plot([rate_by_hand(step) for step in range(400)], marker="")
+axes.axvline(20, color="0.5", linestyle="--")
+axes.annotate("warm-up ends", (20, 0.0002), (29, 0.0002))
 axes.set(xlabel="step", ylabel="learning rate")
-words = "The learning rate over 450 steps: a straight rise to 0.002 by "
-show(figure, words + "step 21, then half a cosine down to 0.")
+words = "The learning rate over 400 steps: a straight rise to 0.002 by "
+show(figure, words + "step 19, then half a cosine down to 0.")
 
 # %% [markdown]
 # ### What decays and what does not
@@ -196,7 +196,7 @@ show(
 # No mirror images: an arrow to the left must stay one.
 #
 # ## Train
-# The cell below is the run: 450 steps of 512 pairs, three to five minutes on two cores. Read the line while it moves:
+# The cell below is the run: 400 steps of 512 pairs, two and a half to four minutes on two cores. Read the line while it moves:
 #
 # * **loss** beside ln 512, which is what guessing costs;
 # * **logit scale**, which starts at 14.3 and rises as the model becomes sure;

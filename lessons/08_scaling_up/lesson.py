@@ -544,7 +544,7 @@ from clipedu.training import compile_advice
 choice = pick_device()
 why = f"autocast here: {choice.dtype}, because: {choice.reason}"
 print(textwrap.fill(why, 74))
-print(textwrap.fill(compile_advice(choice.device.type, steps=450), 74))
+print(textwrap.fill(compile_advice(choice.device.type, steps=400), 74))
 
 # %% [markdown]
 # Two more savers, both in the recipe and both off unless asked for. **Patch dropout** (FLIP, arXiv 2212.00794) leaves out half of a ViT's patches in training: half the work, and another training signal, so this one *does* change the result. **torch.compile** fuses small operations into larger kernels; on two CPU cores it made things slower, on GPUs it usually pays.
