@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from tqdm.auto import tqdm
 
+from clipedu.device import keep_freed_memory
 from clipedu.evaluation.tasks import check_pictures
 from clipedu.pairs import to_model
 
@@ -31,6 +32,7 @@ def evaluating(model: torch.nn.Module) -> Iterator[None]:
 
     Each module, because `model.train()` would wake a batch norm that its owner had frozen.
     """
+    keep_freed_memory()  # every batch is as large as the one before
     modes = [(module, module.training) for module in model.modules()]
     model.eval()
     try:

@@ -54,17 +54,22 @@ def choose(
     pictures: torch.Tensor,
     right: Sequence[str],
     wrong: Sequence[str],
+    *,
+    embeddings: torch.Tensor | None = None,
 ) -> Choice:
     """Pictures (N, 3, R, R) in 0..1 and, for each, a right and a wrong caption.
 
-    Raises ValueError when the three are not equally many, and what the embedding functions raise.
+    embeddings: (N, E) from `embed_pictures`, when many captions are tried on the same pictures
+    Raises ValueError when they are not equally many, and what the embedding functions raise.
     """
     if not len(pictures) == len(right) == len(wrong):
         raise ValueError(
             f"One right and one wrong caption a picture: got {len(pictures)} pictures, "
             f"{len(right)} and {len(wrong)} captions."
         )
-    seen = embed_pictures(model, pictures)  # (N, E)
+    if embeddings is not None and len(embeddings) != len(pictures):
+        raise ValueError(f"{len(embeddings)} embeddings can't belong to {len(pictures)} pictures.")
+    seen = embed_pictures(model, pictures) if embeddings is None else embeddings  # (N, E)
     words = list(dict.fromkeys([*right, *wrong]))
     embedded = embed_texts(model, tokenizer, words)
     place = {text: i for i, text in enumerate(words)}

@@ -36,7 +36,7 @@ from typing import Any
 import numpy as np
 from tqdm.auto import tqdm
 
-from clipedu.device import cache_folder
+from clipedu.device import cache_folder, keep_freed_memory
 from clipedu.pairs.icons import FAMILIES, Icon, load_icons, package_versions
 
 FORMAT = 1  # raise when the layout below, or how icons are read, changes
@@ -111,6 +111,7 @@ def open_pictures(size: int = 32, *, progress: bool = True, folder: Path | None 
         PictureCacheError: when drawing breaks off, or the disk is full or can't be written.
     """
     check_size(size)
+    keep_freed_memory()  # whoever opens pictures will soon handle batches of them
     folder = Path(folder or cache_folder())
     pixels, index = cache_files(size, folder)
     icons = _read_index(pixels, index, size)

@@ -140,20 +140,20 @@ print(f"interval of the second: {low:.0%} to {high:.0%}; guessing 50 %")
 # A picture of a bell. "no bell" or "no camera": which is true? The second. **Predict** the share of pictures for which the model prefers the true one: above, at, or below one half?
 
 # %% tags=["nbval-check-output"]
+from clipedu.evaluation import embed_pictures
 from clipedu.evaluation.things import things_task
 from clipedu.evaluation.two_choice import other_names
 
 task = things_task("lucide")
+once = {"embeddings": embed_pictures(model, task.pictures)}  # (N, E)
 own = [task.class_names[i] for i in task.labels]
 others = other_names(task)
 for template in ("{}", "no {}", "not {}", "without {}"):
-    texts = [
-        [template.format(n) for n in names] for names in (own, others)
-    ]
+    texts = [[template.format(n) for n in x] for x in (own, others)]
     # Of a bell, "bell" is true and "camera" false; with a "no" before
     # them it is the other way round.
     true, false = texts if template == "{}" else texts[::-1]
-    found = choose(model, tokenizer, task.pictures, true, false)
+    found = choose(model, tokenizer, task.pictures, true, false, **once)
     print(f"{template:10} {found.share:.0%} right")
 
 # %% [markdown]
@@ -184,11 +184,11 @@ for row in ("Default label set", "Default label set + 'child'"):
 # %% tags=["nbval-check-output"]
 from clipedu.evaluation.class_design import share_taken, with_classes
 
-before = zero_shot(model, tokenizer, task)
+before = zero_shot(model, tokenizer, task, **once)
 print(f"{len(task.class_names)} names: {before.top1:.0%} right")
 for extra in ("icon", "something else", "shape", "elephant"):
     more = with_classes(task, [extra])
-    after = zero_shot(model, tokenizer, more)
+    after = zero_shot(model, tokenizer, more, **once)
     taken = share_taken(after, [extra])[extra]
     print(f"+ {extra:15} takes {taken:.1%}, leaves {after.top1:.0%}")
 
@@ -203,7 +203,7 @@ half = len(task.class_names) // 2
 names = [*task.class_names[:half], "something else"]
 labels = task.labels.clamp(max=half)  # the others' right answer now
 fewer = dataclasses.replace(task, class_names=names, labels=labels)
-found = zero_shot(model, tokenizer, fewer)
+found = zero_shot(model, tokenizer, fewer, **once)
 lost = int((labels == half).sum())
 caught = float(found.per_class[half])
 print(
@@ -343,7 +343,7 @@ show(
 
 # %% tags=["nbval-check-output", "summary"]
 true, false = ([f"no {n}" for n in names] for names in (others, own))
-no = choose(model, tokenizer, task.pictures, true, false)
+no = choose(model, tokenizer, task.pictures, true, false, **once)
 beaten = asked.top1 < on_pixels
 close = counted.top1 - counted.chance < 0.25
 print("Zero-shot digits are beaten by logistic regression:", beaten)

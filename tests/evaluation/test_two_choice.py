@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from clipedu.evaluation import Task
+from clipedu.evaluation import Task, embed_pictures
 from clipedu.evaluation.two_choice import PAINTS, binding_pictures, choose, other_names
 from clipedu.models import build
 from clipedu.tokenizer import Tokenizer
@@ -39,6 +39,19 @@ def test_a_tie_counts_half_and_a_swap_turns_the_answer_round(clip):
     assert tie.share == 0.5 and "guessing" in str(tie)
     with pytest.raises(ValueError, match="One right"):
         choose(model, tokenizer, pictures, right[:2], wrong)
+
+
+def test_pictures_embedded_once_give_the_same_choices(clip):
+    model, tokenizer = clip
+    pictures, right, wrong = binding_pictures(8)
+    once = embed_pictures(model, pictures)
+    again = choose(model, tokenizer, pictures, right, wrong, embeddings=once)
+    assert torch.equal(again.right, choose(model, tokenizer, pictures, right, wrong).right)
+    # it is these vectors that are asked, and not the pictures
+    turned = choose(model, tokenizer, pictures, right, wrong, embeddings=-once)
+    assert torch.equal(turned.right, 1 - again.right)
+    with pytest.raises(ValueError, match="7 embeddings can't belong to 8 pictures"):
+        choose(model, tokenizer, pictures, right, wrong, embeddings=once[:7])
 
 
 def test_other_names_are_never_the_right_one():
