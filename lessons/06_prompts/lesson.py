@@ -288,8 +288,7 @@ print("after a long run the three sets are within 5 points:", close)
 
 # %% [markdown]
 # The five points are gone; what is left is a few pictures. A likely reading: a form that is rare among the captions needs more steps to be learned. It is not shown here, since steps, tower and pictures all differ from those of the figure. Either way, **what was chosen on short runs need not be right for a long one**. The library kept its set. That was decided with these numbers in sight, so for a choice between the three these families are no fair test any more (section 8).
-
-# %% [markdown]
+#
 # ## 4. Context
 #
 # A prompt can say what the whole task is about. The paper adds *a type of pet* to the pets, *a type of food* to the dishes, and quotation marks around text to be read. Here is the case where it is needed most: handwritten digits. The class names are *zero* to *nine*. The icons of the course show digits too; but look at what their names are.
@@ -333,7 +332,7 @@ print("three in ten or more stay wrong:", with_context.top1 < 0.7)
 #
 # ### Which pictures change their answer?
 #
-# An accuracy says how much. The pictures whose answer *flips* say what happened. `fixed` was wrong and is right, `broken` the other way round, `other` goes from one wrong answer to another.
+# An accuracy says how much. The pictures whose answer *flips* say what happened. `fixed` was wrong and is right, `broken` the other way round, `other` goes from one wrong answer to another. Why does one flip? Each similarity is a number; the answer is the largest. Below the figure stands what moved most for each picture in it.
 
 # %%
 from clipedu.evaluation import flips, flips_figure, flips_words
@@ -347,11 +346,6 @@ show(
     flips_figure(digits, some, title="a: {}   b: number {}"),
     "Handwritten digits whose answer changes. " + flips_words(some),
 )
-
-# %% [markdown]
-# Why does one flip? Each similarity is a number; the answer is the largest. For the first pictures above, this is what moved most:
-
-# %%
 for flip in some:
     print(f"{flip.kind:<7} {flip.label:<6} {flip.why}")
 
@@ -525,9 +519,12 @@ for name, forms in chosen.items():
     b = zero_shot(model, tokenizer, other, templates=forms).value
     scores[name] = (a, b)
     print(f"{name:<28} lucide {a:.1%}   font_awesome {b:.1%}")
+plain, cheat = scores["bare name"], scores["chosen on shared_lucide"]
+gained = [100 * (c - p) for c, p in zip(cheat, plain)]
+print(f"gain where it was chosen: {gained[0]:+.1f} points")
+print(f"gain on another family:   {gained[1]:+.1f} points")
 
 # %% tags=["nbval-check-output"]
-plain, cheat = scores["bare name"], scores["chosen on shared_lucide"]
 better = cheat[0] >= plain[0]
 print("choosing on the test never looks worse there:", better)
 
@@ -535,13 +532,7 @@ print("choosing on the test never looks worse there:", better)
 # What the honest selection kept is its finding. If that is `{}` alone, no form of captions beats the bare name on its pictures; if it is another form, both numbers in its line are honest, for neither picture set took part. One point on *shared_lucide* is about one picture, so ask section 6 before you believe a gain.
 #
 # The lucide number in the line *chosen on shared_lucide* is no result. It is the best of many tries. What is left of the gain on a family that did not take part is the result, and the difference between the two has a name: optimism.
-
-# %%
-gained = [100 * (c - p) for c, p in zip(cheat, plain)]
-print(f"gain where it was chosen: {gained[0]:+.1f} points")
-print(f"gain on another family:   {gained[1]:+.1f} points")
-
-# %% [markdown]
+#
 # Is the paper honest here? It says so itself: its prompts were developed while looking at validation sets with thousands of examples, so its "zero-shot" is zero training examples, not zero looking (section 6).
 #
 # ## 9. Two meanings, one word
