@@ -126,6 +126,12 @@ class TextConfig:
             raise ValueError(f"TextConfig.kind must be 'transformer' or 'cbow', got {self.kind!r}")
 
 
+def tower_to_dict(tower: ViTConfig | ResNetConfig | TextConfig) -> dict[str, Any]:
+    """Plain data for JSON. An image tower's says its "kind", "vit" or "resnet"."""
+    kind = {ViTConfig: "vit", ResNetConfig: "resnet"}.get(type(tower))
+    return dataclasses.asdict(tower) | ({"kind": kind} if kind else {})
+
+
 @dataclass(frozen=True)
 class CLIPConfig:
     """Two towers and the ``embed_dim`` of the space where they meet.
@@ -148,9 +154,8 @@ class CLIPConfig:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON; :meth:`from_dict` reads it back."""
-        data = dataclasses.asdict(self)
-        data["vision"]["kind"] = "vit" if isinstance(self.vision, ViTConfig) else "resnet"
-        return data
+        towers = {"vision": tower_to_dict(self.vision), "text": tower_to_dict(self.text)}
+        return dataclasses.asdict(self) | towers
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> CLIPConfig:

@@ -23,6 +23,7 @@ from typing import Any, Literal
 
 from clipedu.files import write_whole
 from clipedu.models import PRESETS, CLIPConfig, ResNetConfig, TextConfig, ViTConfig
+from clipedu.models.config import tower_to_dict
 from clipedu.pairs import Augmentation
 from clipedu.training.execution import Execution
 
@@ -158,8 +159,7 @@ def differences(one: Recipe, other: Recipe) -> list[str]:
 def _as_json(value: Any) -> Any:
     """What JSON gives back: so that a recipe equals itself after a file, whole towers included."""
     if isinstance(value, (ViTConfig, ResNetConfig, TextConfig)):
-        kind = {ViTConfig: "vit", ResNetConfig: "resnet"}.get(type(value))
-        return _as_json(dataclasses.asdict(value) | ({"kind": kind} if kind else {}))
+        return _as_json(tower_to_dict(value))
     if isinstance(value, dict):
         return {name: _as_json(inner) for name, inner in value.items()}
     return [_as_json(inner) for inner in value] if isinstance(value, (list, tuple)) else value
