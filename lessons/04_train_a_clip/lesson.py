@@ -344,7 +344,7 @@ words = "Eight pictures, each in one of eight colours; each caption "
 show(picture_grid(painted, painted_words), words + "begins with it.")
 
 # %% [markdown]
-# **Predict:** two short runs, equal but for the paint. (Neither swaps dark and light: the paint needs dark strokes.) Which one has the lower loss at the end? What does it know? Then run (about a minute).
+# **Predict:** two short runs, equal but for the paint. (Neither swaps dark and light: the paint needs dark strokes.) Which one has the lower loss at the end? What does it know? Then run (about half a minute).
 
 # %%
 calm = dataclasses.replace(recipe.augmentation, invert=0)
@@ -370,7 +370,7 @@ for label, n in levels.items():
     place = {"textcoords": "offset points", "ha": "right", "fontsize": 8}
     axes.annotate(label, (69, math.log(n)), (0, 4), **place)
 axes.set(xlabel="step", ylabel="loss (nats)")
-axes.legend(loc="center right")
+axes.legend(loc=(0.8, 0.3))
 words = "Loss of two runs over 70 steps. The painted run, dashed, falls "
 show(figure, words + "to ln 32: what knowing the colour alone gives.")
 
