@@ -78,8 +78,8 @@ class Outcome:
 def on_the_cpu() -> Iterator[None]:
     """New tensors are on the CPU, whatever the notebook's default device is.
 
-    Where the default is the CPU already, nothing is done: torch's way to say it, a mode, is asked
-    in every operation, and a third of the time of a check went there.
+    Where the default is the CPU already, nothing is done: torch's way to say it is a mode, which
+    is asked in every operation.
     """
     if torch.get_default_device().type == "cpu":
         yield

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from clipedu.tokenizer import Tokenizer
 
 Preprocess = Callable[[torch.Tensor], torch.Tensor]
-#: Pictures that go through an image tower together, unless said otherwise. What a block of the
-#: shipped tower computes for 64 stays in a CPU's cache; 256 took 1.6 times as long
-#: on two cores (benchmarks/encoding.json). The vectors are the same.
+#: Pictures that go through an image tower together, unless said otherwise. With 256 the shipped
+#: tower took 1.6 times as long on two cores (benchmarks/encoding.json), perhaps because what a
+#: block computes no longer fits into the CPU's cache. The vectors are the same to rounding.
 AT_A_TIME = 64
 
 

@@ -67,11 +67,14 @@ def choose(
             f"One right and one wrong caption a picture: got {len(pictures)} pictures, "
             f"{len(right)} and {len(wrong)} captions."
         )
-    if embeddings is not None and len(embeddings) != len(pictures):
-        raise ValueError(f"{len(embeddings)} embeddings can't belong to {len(pictures)} pictures.")
     seen = embed_pictures(model, pictures) if embeddings is None else embeddings  # (N, E)
     words = list(dict.fromkeys([*right, *wrong]))
     embedded = embed_texts(model, tokenizer, words)
+    if tuple(seen.shape) != (len(pictures), embedded.shape[1]):
+        raise ValueError(
+            f"embeddings are ({len(pictures)}, {embedded.shape[1]}) for these pictures and this "
+            f"model; got {tuple(seen.shape)}."
+        )
     place = {text: i for i, text in enumerate(words)}
     scores = [(seen * embedded[[place[text] for text in texts]]).sum(1) for texts in (right, wrong)]
     marks = (scores[0] > scores[1]).float() + 0.5 * (scores[0] == scores[1]).float()  # (N,)
