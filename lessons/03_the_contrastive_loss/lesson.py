@@ -721,7 +721,7 @@ print("it passes prediction's final accuracy")
 print("within two thirds of the pairs:", enough <= 76_800 * 2 / 3)
 
 # %% [markdown]
-# The direction is that of the paper's Figure 2; the factor is not to be compared. Ours is one seed, some seconds of training, names of a few words instead of sentences, icons instead of ImageNet, and prediction may catch up: its curve still rises. Lesson 07 repeats this with more objectives on one budget.
+# The direction is that of the paper's Figure 2; the factor is not to be compared. Ours is one seed, some seconds of training, names of a few words instead of sentences, icons instead of ImageNet, and with more pairs prediction may catch up.
 #
 # ## 12. The answer
 #
