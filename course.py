@@ -377,7 +377,7 @@ def smoke_test() -> str:
 
 def setup(extras: Sequence[str] = (), fresh: bool = False) -> None:
     """Make .venv hold what pyproject.toml asks for, with these extras; quick when it does."""
-    wanted = set(extras)
+    wanted = {"course", *extras}
     if not fresh and is_set_up(wanted):
         return
     check_machine(tuple(sys.version_info[:3]), platform.system(), platform.machine())
@@ -646,7 +646,7 @@ def do_clean(options: argparse.Namespace) -> int:
     """Remove what runs leave behind; .venv and the picture cache stay."""
     left = "runs build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis __pycache__".split()
     doomed = [ROOT / name for name in left]
-    for top in ("clipedu", "tests", "lessons", "benchmarks"):
+    for top in ("clipedu", "clipedu_classroom", "clipedu_lessons", "tests", "benchmarks"):
         doomed += (ROOT / top).rglob("__pycache__")
     for folder in NOTEBOOK_FOLDERS:
         doomed += (ROOT / folder).rglob(".ipynb_checkpoints")
@@ -674,7 +674,7 @@ VERBS: dict[str, tuple[str, Callable[[argparse.Namespace], int]]] = {
     "checkpoints": ("train the shipped checkpoint again", do_checkpoints),
     "tasks": ("ask the shipped checkpoint every zero-shot task, write the table again", do_tasks),
     "build": (
-        "make notebooks/, exercises/ and solutions/ from lessons/ and execute them",
+        "make notebooks/, exercises/ and solutions/ from clipedu_lessons/ and execute them",
         do_clipedu("build", "--execute"),
     ),
     "check": ("fail when a notebook is not what its lesson says", do_clipedu("build", "--check")),

@@ -3,10 +3,10 @@
     python benchmarks/baseline.py    # about 3 minutes on one core; again for a new checkpoint
 
 The shipped CLIP's image tower is trained once more, from nothing and with labels, on the reference
-family's things (clipedu/evaluation/things.py), as the paper's ResNet-50 is on ImageNet. For each
+family's things (lessons' common/things.py), as the paper's ResNet-50 is on ImageNet. For each
 task the paper's probe protocol then reads the features of CLIP's tower, of this one and of the same
 tower untrained, and the zero-shot CLIP answers the same test pictures: Figures 5, 10 and 11 of the
-paper in small, in clipedu/assets/baseline.csv. `seen` says whether the task's pictures hang in
+paper in small, in lesson 10's results/baseline.csv. `seen` says whether the task's pictures hang in
 CLIP's training families; `classes` are those of the task's `of_classes` with pictures enough for
 a probe. One row a task. What was measured with this checkpoint is in the table after a broken run
 and is not measured again; the tower, in runs/baseline, is not trained again.
@@ -33,13 +33,14 @@ from testbed import ASSETS, ROOT, append, describe, read
 from clipedu.evaluation import Task, TaskUnavailable, load_task, zero_shot
 from clipedu.evaluation.embedding import evaluating
 from clipedu.evaluation.probe import linear_probe, picture_features, split_pictures
-from clipedu.evaluation.supervised import Supervised, SupervisedRecipe, train_supervised
-from clipedu.evaluation.things import REFERENCE, things_task
 from clipedu.models import CLIP, ResNetConfig
 from clipedu.pairs import HELD_OUT_FAMILIES, to_model
 from clipedu.training import load_pretrained
+from clipedu_lessons.common.records import stored
+from clipedu_lessons.common.things import REFERENCE, things_task
+from clipedu_lessons.l11_robustness.supervised import Supervised, SupervisedRecipe, train_supervised
 
-TABLE = ASSETS / "baseline.csv"
+TABLE = stored("baseline.csv")
 WEIGHTS = ASSETS / "laptop.safetensors"
 RUN = ROOT / "runs" / "baseline"
 EPOCHS = 14

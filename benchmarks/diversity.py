@@ -7,7 +7,7 @@ A narrower image tower and smaller batches than the course's other runs keep it 
 the steps and the seed are the same, so every run sees equally many pairs; what differs is how many
 hands drew them (and, with more pictures, how often each is seen). A fifth run tells variety from
 mere amount: four families cut down to as many pictures as the first family has. One row a run and
-seed in clipedu/assets/diversity.csv, written as soon as it is measured.
+seed in clipedu_lessons/l11_robustness/results/diversity.csv, written as soon as it is measured.
 """
 
 from __future__ import annotations
@@ -22,14 +22,15 @@ from pathlib import Path
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-from testbed import ASSETS, append, describe, read
+from testbed import append, describe, read
 
 from clipedu.evaluation import load_task, zero_shot
-from clipedu.evaluation.things import things_task
 from clipedu.pairs import HELD_OUT_FAMILIES, PairSet, training_pairs
 from clipedu.training import RECIPES, train
+from clipedu_lessons.common.records import stored
+from clipedu_lessons.common.things import things_task
 
-TABLE = ASSETS / "diversity.csv"
+TABLE = stored("diversity.csv")
 #: Largest vocabulary of names first, so that the later families add hands rather than words.
 ORDER = ("mdi", "phosphor", "material", "openmoji")
 STEPS = 240

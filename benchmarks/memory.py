@@ -1,6 +1,6 @@
 """How much memory does a loss, or a whole step, add to the process? And how long does it take?
 
-    python benchmarks/memory.py                       # all rows -> clipedu/assets/memory.csv
+    python benchmarks/memory.py                       # all rows -> lesson 08's results/memory.csv
     python benchmarks/memory.py --only loss --largest 8192 --out runs/memory.csv
 
 Each row is measured in a process of its own. The peak is the operating system's: the highest
@@ -29,8 +29,9 @@ import time
 from pathlib import Path
 
 from clipedu.files import write_whole
+from clipedu_lessons.common.records import stored
 
-OUT = Path(__file__).resolve().parent.parent / "clipedu" / "assets" / "memory.csv"
+OUT = stored("memory.csv")
 FIELDS = ("what", "how", "batch", "extra_mib", "seconds")
 ROWS = [
     *[("loss", "dense", n) for n in (1024, 2048, 4096, 8192)],

@@ -4,7 +4,7 @@
 
 Emoji with their names in 14 languages. One language lacks the names of half of the emoji; then the
 model names just these pictures in that language. Spanish has sisters among the others, Japanese
-has none. Writes clipedu/assets/multilingual.csv, and how it was made to multilingual.json.
+has none. Writes lesson 05's results/multilingual.csv, and how it was made to multilingual.json.
 """
 
 from __future__ import annotations
@@ -25,11 +25,16 @@ import torch
 from clipedu.evaluation import Task, embed_pictures, zero_shot
 from clipedu.files import write_whole
 from clipedu.pairs import Augmentation, to_pictures
-from clipedu.pairs.languages import MultilingualPairs, half_of_names, languages, names_in
 from clipedu.tokenizer import Tokenizer
 from clipedu.training import Recipe, train
+from clipedu_lessons.common.records import stored
+from clipedu_lessons.l05_zero_shot.languages import (
+    MultilingualPairs,
+    half_of_names,
+    languages,
+    names_in,
+)
 
-ASSETS = Path(__file__).resolve().parents[1] / "clipedu" / "assets"
 FIELDS = "held_out,asked_in,names,classes,pictures,top1,low,high,top5,chance,seed,seconds".split(
     ","
 )
@@ -117,7 +122,7 @@ def main() -> None:
     parser.add_argument("--languages", nargs="+", default=["es", "ja"])
     parser.add_argument("--steps", type=int, default=280)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out", type=Path, default=ASSETS / "multilingual.csv")
+    parser.add_argument("--out", type=Path, default=stored("multilingual.csv"))
     args = parser.parse_args()
     rows: list[dict[str, Any]] = []
     if args.out.exists():

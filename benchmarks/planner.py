@@ -34,7 +34,7 @@ ROWS = (
 )
 STEP = """
 import json, sys, torch
-from clipedu.training.planner_check import measured_step
+from clipedu_lessons.l08_scaling_up.planner_check import measured_step
 torch.set_num_threads(1)
 print(json.dumps(measured_step(*json.loads(sys.argv[1]))))
 """

@@ -5,7 +5,8 @@
 Each RUN is a folder or a .safetensors file of one seed. For each: the animals and the hardware task
 asked with the bare name and with context; the 14 words of the task `senses` asked bare (two senses
 tie, so one half is the most that can be reached) and with a hint, among all 28 senses and between
-the two senses of the right word. Writes clipedu/assets/polysemy.csv, and polysemy.json beside it.
+the two senses of the right word. Writes lesson 06's results/polysemy.csv, and polysemy.json
+beside it.
 """
 
 from __future__ import annotations
@@ -21,14 +22,15 @@ from typing import Any
 
 import torch
 
-from clipedu.evaluation import Task, embed_pictures, flips, load_task, zero_shot
-from clipedu.evaluation.tasks_senses import bare_name_value, two_way_value
+from clipedu.evaluation import Task, embed_pictures, load_task, zero_shot
 from clipedu.files import write_whole
 from clipedu.models import CLIP
 from clipedu.tokenizer import Tokenizer
 from clipedu.training import load_pretrained
+from clipedu_lessons.common.records import stored
+from clipedu_lessons.l06_prompts.flips import flips
+from clipedu_lessons.l06_prompts.polysemy import bare_name_value, two_way_value
 
-ASSETS = Path(__file__).resolve().parents[1] / "clipedu" / "assets"
 FIELDS = "run,question,pictures,bare,context,gain,fixed,broken,p".split(",")
 
 
@@ -69,7 +71,7 @@ def rows_of(name: str, model: CLIP, tokenizer: Tokenizer) -> list[dict[str, Any]
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("runs", nargs="+", metavar="RUN")
-    parser.add_argument("--out", type=Path, default=ASSETS / "polysemy.csv")
+    parser.add_argument("--out", type=Path, default=stored("polysemy.csv"))
     args = parser.parse_args()
     rows = []
     for run in args.runs:

@@ -1,6 +1,6 @@
 """Probes, few shots and calibration of the shipped model; our lambda search against scikit-learn's.
 
-    python benchmarks/probe.py     # writes clipedu/assets/probes.csv and benchmarks/probe.json
+    python benchmarks/probe.py     # writes lesson 10's results/probes.csv and benchmarks/probe.json
     python benchmarks/probe.py --tasks digits --no-write
 
 Every row is written as soon as it is measured. --resume keeps the rows that are there, if they were
@@ -30,11 +30,6 @@ from threadpoolctl import threadpool_limits  # comes with scikit-learn
 
 import clipedu
 from clipedu.evaluation import TaskUnavailable, clopper_pearson, zero_shot_classifier
-from clipedu.evaluation.calibration import (
-    expected_calibration_error,
-    fit_temperature,
-)
-from clipedu.evaluation.few_shot import SHOTS, effective_shots, few_shot
 from clipedu.evaluation.logistic import ProbeSolver
 from clipedu.evaluation.probe import (
     LAMBDA_GRID,
@@ -43,9 +38,15 @@ from clipedu.evaluation.probe import (
     search_lambda,
     split_pictures,
 )
-from clipedu.evaluation.probe_tasks import PROBE_TASKS, RESULTS, probe_task_pictures
 from clipedu.files import write_whole
 from clipedu.training import load_pretrained
+from clipedu_lessons.common.records import stored
+from clipedu_lessons.l10_linear_probes.calibration import (
+    expected_calibration_error,
+    fit_temperature,
+)
+from clipedu_lessons.l10_linear_probes.few_shot import SHOTS, effective_shots, few_shot
+from clipedu_lessons.l10_linear_probes.probe_tasks import PROBE_TASKS, probe_task_pictures
 
 WEIGHTS = Path(clipedu.__file__).parent / "assets" / "laptop.safetensors"
 JSON = Path(__file__).with_suffix(".json")
@@ -166,7 +167,7 @@ def write(rows: list[dict[str, Any]], about: dict[str, Any]) -> None:
     table.writeheader()
     for row in rows:
         table.writerow({k: f"{v:.6g}" if isinstance(v, float) else v for k, v in row.items()})
-    write_whole(RESULTS, text.getvalue())
+    write_whole(stored("probes.csv"), text.getvalue())
     write_whole(JSON, json.dumps({"about": about, "rows": rows}, indent=1) + "\n")
 
 

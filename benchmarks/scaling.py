@@ -4,7 +4,7 @@
     python benchmarks/scaling.py --list          # what there is to do, and its compute
     python benchmarks/scaling.py --steps 3 --only RN-8 ViT-32 --out runs/scaling.csv
 
-The series is `clipedu.training.series.SERIES`. Rows go to `clipedu/assets/scaling.csv`, which
+The series is `SERIES` in lesson 09's series.py. Rows go to its `results/scaling.csv`, which
 lesson 09 reads, as each run ends; a run that has a row is not trained again, so the benchmark goes
 on where it was broken off. Beside it, scaling.json says machine, date, command and recipe.
 Each run has one thread, and as many run at a time as there are cores: small models leave a second
@@ -39,7 +39,8 @@ from clipedu.models import count_parameters
 from clipedu.pairs import all_captions
 from clipedu.tokenizer import Tokenizer
 from clipedu.training import train, validation_split
-from clipedu.training.series import (
+from clipedu_lessons.common.records import stored
+from clipedu_lessons.l09_scaling_laws.series import (
     SERIES,
     VOCAB_SIZE,
     series_model,
@@ -47,7 +48,7 @@ from clipedu.training.series import (
 )
 
 HELD_OUT = ("lucide", "font_awesome", "heroicons")
-OUT = Path(__file__).parents[1] / "clipedu" / "assets" / "scaling.csv"
+OUT = stored("scaling.csv")
 COLUMNS = (
     "model family seed parameters image_parameters image_multiply_adds text_multiply_adds "
     "batch_size learning_rate steps pairs flops seconds last_loss validation_error lucide_error "

@@ -2,13 +2,14 @@
 
     python benchmarks/tasks.py             # what `make tasks` runs; a minute or two on 2 cores
 
-Writes clipedu/assets/tasks.csv, how it was made to tasks.json, and the README between its markers.
+Writes lesson 05's results/tasks.csv, how it was made to tasks.json, and the README between its
+markers.
 Columns: value and its 95 % interval with the task's own prompts; p: could answers that know nothing
 of their pictures do as well (permutation test; with 24 tasks p < 0.002 counts); bare, context,
 ensemble, by_probability: the same pictures asked with the bare name, with the task's context, with
 all forms of training captions averaged as embeddings, and as probabilities; photo: with the paper's
 "a photo of a {}.". supervised: a linear probe on a tower that was trained with labels, measured
-on pictures that it did not learn from; taken from clipedu/assets/baseline.csv, so
+on pictures that it did not learn from; taken from lesson 10's results/baseline.csv, so
 `benchmarks/baseline.py` comes first; empty for a task that is not in it.
 """
 
@@ -34,21 +35,22 @@ from clipedu.evaluation import (
     Task,
     TaskUnavailable,
     chance_p,
-    compare_templates,
     embed_pictures,
     load_task,
-    template_embeddings,
-    zero_shot_by_probability,
 )
-from clipedu.evaluation.records import read_record
 from clipedu.evaluation.zeroshot import count, similarities, top_classes
 from clipedu.files import write_whole
 from clipedu.models import CLIP
 from clipedu.tokenizer import Tokenizer
 from clipedu.training import load_pretrained
+from clipedu_lessons.common.records import read_record, stored
+from clipedu_lessons.l06_prompts.ensembles import (
+    compare_templates,
+    template_embeddings,
+    zero_shot_by_probability,
+)
 
 ROOT = Path(__file__).resolve().parents[1]
-ASSETS = ROOT / "clipedu" / "assets"
 MARKERS = ("<!-- tasks: written by make tasks -->", "<!-- end of tasks -->")
 SIGNIFICANT = 0.002  # 0.05 shared among 24 tasks
 FIELDS = (
@@ -174,7 +176,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--checkpoint", default="laptop")
     parser.add_argument("--tasks", nargs="+", default=list(TASKS), metavar="NAME")
-    parser.add_argument("--out", type=Path, default=ASSETS / "tasks.csv")
+    parser.add_argument("--out", type=Path, default=stored("tasks.csv"))
     parser.add_argument("--readme", type=Path, default=ROOT / "README.md")
     args = parser.parse_args()
     model, tokenizer, _ = load_pretrained(args.checkpoint)

@@ -5,7 +5,7 @@
 
 The runs must be trained with `--validate`: any other run has learned the pictures that are asked
 here. The held-out families take no part. One row a form or set of forms in
-clipedu/assets/templates.csv, which lesson 06 reads.
+clipedu_lessons/l06_prompts/results/templates.csv, which lesson 06 reads.
 """
 
 from __future__ import annotations
@@ -16,12 +16,13 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-from testbed import ASSETS, describe, write
+from testbed import describe, write
 
 from clipedu.evaluation import TEMPLATE_SETS, embed_pictures, zero_shot
 from clipedu.training import load_model, validation_split
+from clipedu_lessons.common.records import stored
 
-TABLE = ASSETS / "templates.csv"
+TABLE = stored("templates.csv")
 CATEGORIES = ("objects", "system", "nature", "people", "map", "media", "design")
 
 

@@ -4,9 +4,10 @@
     python benchmarks/testbed.py --clip    # CLIP's points again, for a new shipped checkpoint; it
                                            # trains only a probe and what is fine-tuned: 2 minutes
 
-Every supervised model learns from a part of the reference family (clipedu/evaluation/things.py)
+Every supervised model learns from a part of the reference family (clipedu_lessons/common/things.py)
 and is measured on the part set aside, on other families, and on rendered shifts. One row a model in
-clipedu/assets/testbed.csv; a row that is there is not measured again. The CLIP is trained for 400
+lesson 11's results/testbed.csv; a row that is there is not measured again. The CLIP is trained
+for 400
 steps on the training families without the reference family, and kept in runs/testbed. Its points
 and the shipped checkpoint's (which has seen the reference pictures) are in testbed_clip.csv.
 """
@@ -28,23 +29,24 @@ from typing import Any
 import torch
 from tqdm import tqdm
 
-from clipedu.evaluation.adaptation import as_classifier, fine_tune, interpolate
 from clipedu.evaluation.logistic import LinearProbe, ProbeSolver
 from clipedu.evaluation.logistic_sklearn import fit_sklearn
 from clipedu.evaluation.probe import picture_features, search_lambda
-from clipedu.evaluation.shifts import SHIFTS, shifted
-from clipedu.evaluation.supervised import SupervisedRecipe, accuracy, train_supervised
-from clipedu.evaluation.tasks import Task
-from clipedu.evaluation.things import REFERENCE, things_task
+from clipedu.evaluation.tasks.task import Task
 from clipedu.files import write_whole
 from clipedu.models import count_parameters
 from clipedu.pairs import TRAINING_FAMILIES, training_pairs
 from clipedu.training import RECIPES, load_pretrained, train
+from clipedu_lessons.common.records import stored
+from clipedu_lessons.common.things import REFERENCE, things_task
+from clipedu_lessons.l11_robustness.adaptation import as_classifier, fine_tune, interpolate
+from clipedu_lessons.l11_robustness.shifts import SHIFTS, shifted
+from clipedu_lessons.l11_robustness.supervised import SupervisedRecipe, accuracy, train_supervised
 
 ROOT = Path(__file__).resolve().parents[1]
 ASSETS = ROOT / "clipedu" / "assets"
-TABLE = ASSETS / "testbed.csv"
-CLIP_TABLE = ASSETS / "testbed_clip.csv"
+TABLE = stored("testbed.csv")
+CLIP_TABLE = stored("testbed_clip.csv")
 #: OpenMoji is left out: the first word of an emoji's name is seldom the thing that it shows.
 NATURAL = ("lucide", "font_awesome", "heroicons", "phosphor", "material")
 CLIP_RUN = ROOT / "runs" / "testbed" / f"without_{REFERENCE}"
@@ -246,7 +248,7 @@ def main() -> None:
             args.table,
             command="python benchmarks/testbed.py",
             reference=REFERENCE,
-            recipe="clipedu.evaluation.supervised.SupervisedRecipe; a row gives its fields",
+            recipe="SupervisedRecipe of lesson 11's supervised.py; a row gives its fields",
         )
         clip_without_reference(args.clip_steps)
     if args.only is not None:

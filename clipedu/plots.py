@@ -12,9 +12,10 @@ Notable:
 from __future__ import annotations
 
 import base64
+import builtins
 import io
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
@@ -155,9 +156,8 @@ def show(fig: Figure, words: str) -> None:
     if len(words) < 15:
         raise ValueError(f"{words!r} does not describe a figure: say what it shows, in a sentence")
     _words[fig] = words
-    if _in_notebook():
-        from IPython.display import display
-
+    display = notebook_display()
+    if display is not None:
         bundle, metadata = figure_bundle(fig, words)
         display(bundle, metadata=metadata, raw=True)
     print(textwrap.fill(words, PRINTED))
@@ -195,10 +195,10 @@ def describe(fig: Figure) -> str | None:
     return _words.get(fig)
 
 
-def _in_notebook() -> bool:
-    """Does a kernel run this code, so that a displayed figure reaches somebody?"""
-    try:
-        from IPython import get_ipython
-    except ImportError:
-        return False
-    return getattr(get_ipython(), "kernel", None) is not None
+def notebook_display() -> Callable[..., None] | None:
+    """IPython's `display` where a kernel runs this code, so that a figure reaches somebody.
+
+    IPython makes itself known by two built-in names; so nothing need be imported to ask.
+    """
+    shell = getattr(builtins, "get_ipython", lambda: None)()
+    return getattr(builtins, "display", None) if hasattr(shell, "kernel") else None

@@ -55,17 +55,52 @@ def seeded() -> None:
         torch.manual_seed(0)
 
 
+@pytest.fixture(scope="session")
+def tokenizer() -> Any:
+    """A tokenizer of a few words. These three import what they need: most tests need none of it."""
+    from clipedu.tokenizer import Tokenizer
+
+    texts = ["an icon of a red ball", "an icon of a green tree", "a blue boat, outlined"] * 3
+    return Tokenizer.train(texts, 290)
+
+
+@pytest.fixture
+def model(tokenizer: Any) -> Any:
+    """An untrained CLIP that knows that tokenizer."""
+    from clipedu.models import build
+
+    return build("tiny", seed=0, vocab_size=tokenizer.vocab_size)
+
+
+@pytest.fixture
+def task() -> Any:
+    """Twelve random pictures of four classes, the last without any picture."""
+    import torch
+
+    from clipedu.evaluation import Task
+
+    generator = torch.Generator().manual_seed(1)
+    return Task(
+        name="noise",
+        pictures=torch.rand(12, 3, 32, 32, generator=generator),
+        labels=torch.arange(12) % 3,
+        class_names=["red ball", "green tree", "blue boat", "apple"],
+        templates=["{}", "a picture of a {}"],
+        source="a random generator",
+    )
+
+
 #: Files with long tests or fixtures begin first, or one of them would keep a worker busy alone when
 #: the others have nothing left to do. `make test` hands out whole files in this order.
 LONG = (
-    "classroom/test_hostile.py",
-    "classroom/test_grade.py",
-    "classroom/test_build.py",
-    "classroom/test_nbgrader.py",
-    "classroom/test_exercises.py",
-    "models/test_planner.py",
-    "training/test_distributed.py",
-    "training/test_trainer.py",
+    "clipedu_classroom/test_hostile.py",
+    "clipedu_classroom/test_grade.py",
+    "clipedu_classroom/test_build.py",
+    "clipedu_classroom/test_nbgrader.py",
+    "clipedu_classroom/test_exercises.py",
+    "clipedu_lessons/l08_scaling_up/test_planner.py",
+    "clipedu/training/test_distributed.py",
+    "clipedu/training/test_trainer.py",
     "course/test_notebooks.py",
 )
 

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from tqdm.auto import tqdm
 
 from clipedu.device import keep_freed_memory
-from clipedu.evaluation.tasks import check_pictures
+from clipedu.evaluation.tasks.task import check_pictures
 from clipedu.pairs import to_model
 
 if TYPE_CHECKING:

@@ -19,13 +19,13 @@ import torch.nn.functional as F
 from tqdm.auto import tqdm
 
 from clipedu.evaluation.embedding import AT_A_TIME, Preprocess, evaluating
-from clipedu.evaluation.intervals import clopper_pearson
 from clipedu.evaluation.lambda_search import LAMBDA_GRID as LAMBDA_GRID  # also found here
 from clipedu.evaluation.lambda_search import LambdaSearch as LambdaSearch
 from clipedu.evaluation.lambda_search import search_lambda as search_lambda
 from clipedu.evaluation.logistic import TOLERANCE, LinearProbe, ProbeSolver, check_features
 from clipedu.evaluation.logistic_sklearn import fit_sklearn
-from clipedu.evaluation.tasks import Task, check_pictures
+from clipedu.evaluation.statistics import clopper_pearson
+from clipedu.evaluation.tasks.task import Task, check_pictures
 from clipedu.pairs import to_model
 
 if TYPE_CHECKING:

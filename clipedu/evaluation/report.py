@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from tqdm.auto import tqdm
 
 from clipedu.evaluation.embedding import AT_A_TIME, Preprocess
-from clipedu.evaluation.tasks import TASKS, Task, TaskUnavailable, load_task
+from clipedu.evaluation.tasks.task import TASKS, Task, TaskUnavailable, load_task
 from clipedu.evaluation.zeroshot import ZeroShotResult, zero_shot
 from clipedu.pairs import to_model
 

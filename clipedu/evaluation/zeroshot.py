@@ -19,9 +19,9 @@ import torch
 
 from clipedu.evaluation.classifier import zero_shot_classifier
 from clipedu.evaluation.embedding import AT_A_TIME, Preprocess, embed_pictures
-from clipedu.evaluation.intervals import clopper_pearson, mean_per_class_interval
 from clipedu.evaluation.prompts import check_templates
-from clipedu.evaluation.tasks import Task
+from clipedu.evaluation.statistics import clopper_pearson, mean_per_class_interval
+from clipedu.evaluation.tasks.task import Task
 from clipedu.pairs import to_model
 
 if TYPE_CHECKING:

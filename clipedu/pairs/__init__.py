@@ -4,7 +4,6 @@ from clipedu.pairs.augment import NONE, Augmentation, augment, ink
 from clipedu.pairs.batches import PairSet, held_out_pairs, to_model, to_pictures, training_pairs
 from clipedu.pairs.captions import all_captions, caption, captions
 from clipedu.pairs.clean import clean_picture, is_blank
-from clipedu.pairs.duplicates import picture_ids, same_pictures
 from clipedu.pairs.icons import (
     FAMILIES,
     HELD_OUT_FAMILIES,
@@ -51,9 +50,7 @@ __all__ = [
     "load_icons",
     "open_pictures",
     "open_shards",
-    "picture_ids",
     "render_svg",
-    "same_pictures",
     "held_out_names",
     "set_aside",
     "shared_names",

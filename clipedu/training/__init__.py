@@ -10,7 +10,6 @@ from clipedu.training.checkpoint import (
     save_checkpoint,
     save_model,
 )
-from clipedu.training.curves import describe_training, training_curve
 from clipedu.training.distributed import RankLost, World, join_world
 from clipedu.training.execution import Execution, compile_advice
 from clipedu.training.optimizer import (
@@ -49,7 +48,6 @@ __all__ = [
     "cached_backward",
     "compare_with_paper",
     "compile_advice",
-    "describe_training",
     "get_recipe",
     "is_decayed",
     "join_world",
@@ -68,7 +66,6 @@ __all__ = [
     "save_model",
     "train",
     "train_step",
-    "training_curve",
     "training_flops",
     "update_average_",
     "validation_split",

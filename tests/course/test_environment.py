@@ -57,7 +57,9 @@ def differences(project: Project, environment: Environment) -> list[str]:
     if python != SpecifierSet(project["requires-python"]):
         wrong.append(f"python is {python}, pyproject says {project['requires-python']}")
     names = set()
-    for requirement in map(Requirement, project["dependencies"]):
+    for requirement in map(
+        Requirement, [*project["dependencies"], *project["optional-dependencies"]["course"]]
+    ):
         names.add(requirement.name)
         name = CONDA_NAMES.get(requirement.name, requirement.name)
         if requirement.name in BY_PIP:

@@ -1,0 +1,5 @@
+"""Words to numbers: byte-pair encoding, trained here or read from OpenAI's merges file."""
+
+from clipedu.tokenizer.tokenizer import Tokenizer
+
+__all__ = ["Tokenizer"]

@@ -1,0 +1,110 @@
+"""`check("03.1", my_loss)`: the question a student asks in a notebook.
+
+It never raises there: a wrong answer, an answer that crashes, and a bug in the check itself all
+come back as a `Report`. (Under nbgrader it raises unless passed, since nbgrader counts a cell that
+does not raise as right.) The inputs are drawn anew at every call, so an answer cannot be fitted to
+them.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import sys
+from typing import Any
+
+from clipedu_classroom import catalogue, specs, state
+from clipedu_classroom.examine import examine
+from clipedu_classroom.report import Report
+from clipedu_classroom.spec import Exercise
+from clipedu_classroom.subject import MISSING, LocalSubject, Subject, SubjectLost
+from clipedu_classroom.verdict import Verdict
+
+
+def check(exercise_id: str, *answers: Any, seed: int | None = None) -> Report:
+    """Check an answer and say what was found. Shows itself when it is the last line of a cell.
+
+    exercise_id: "03.1". answers: the object itself (function, class or value); several when the
+    exercise asks for several names; none at all looks the names up where the call stands. seed:
+    draws the same inputs again.
+    """
+    try:
+        exercise = specs.find(exercise_id)
+    except specs.UnknownExercise as error:
+        about = catalogue.entry(str(exercise_id))
+        if about.kind == "investigate":
+            return Report(
+                about.id,
+                "not attempted",
+                title=about.title,
+                diagnosis="an open question",
+                message="This is an open question: people judge it, not a check. How its points "
+                "are given stands in this lesson's notebook in solutions/.",
+            )
+        return Report(
+            str(exercise_id), "error", diagnosis="there is no such exercise", message=str(error)
+        )
+    except Exception as error:  # a spec that cannot be loaded
+        words = f"The check itself failed ({type(error).__name__}: {error}). This is our bug."
+        return Report(str(exercise_id), "error", diagnosis="the check failed", message=words)
+    if not answers:
+        around = sys._getframe(1).f_globals
+        answers = tuple(around.get(name, MISSING) for name in exercise.names)
+    report = report_on(exercise, LocalSubject(_one(exercise, answers)), seed=seed)
+    message = state.record_check(exercise.id, report.status, report.diagnosis)
+    if message:
+        print(message)
+    return report.raise_if_failed() if os.environ.get("NBGRADER_EXECUTION") else report
+
+
+def report_on(
+    exercise: Exercise,
+    subject: Subject,
+    *,
+    seed: int | None = None,
+    points: float | None = None,
+    title: str | None = None,
+) -> Report:
+    """Examine one answer and report. points and title: as in the notebook that is graded; by
+    default, as the course says.
+
+    Never raises, except SubjectLost when a remote answer times out or dies.
+    """
+    about = catalogue.entry(exercise.id) if points is None or title is None else None
+    points = about.points if points is None and about else float(points or 0)
+    title = about.title if title is None and about else title or ""
+    try:
+        verdict = examine(exercise, subject, secrets.randbits(31) if seed is None else seed)
+    except SubjectLost:
+        raise
+    except Exception as error:
+        words = (
+            f"The check itself failed ({type(error).__name__}: {error}). "
+            "This is a bug in the course, not in your answer."
+        )
+        return Report(
+            exercise.id, "error", title, 0, points, diagnosis="the check failed", message=words
+        )
+    return _report(exercise, verdict, title, points)
+
+
+def _report(exercise: Exercise, verdict: Verdict, title: str, points: float) -> Report:
+    return Report(
+        exercise=exercise.id,
+        status=verdict.status,
+        title=title,
+        points=points if verdict.status == "passed" else 0,
+        max_points=points,
+        stages=verdict.stages,
+        diagnosis=verdict.diagnosis,
+        message=verdict.message,
+    )
+
+
+def _one(exercise: Exercise, answers: tuple[Any, ...]) -> Any:
+    """One object: the answer, or the tuple of answers of an exercise with several names; MISSING
+    when one is.
+    """
+    if any(answer is MISSING for answer in answers):
+        return MISSING
+    return answers[0] if len(answers) == 1 else answers

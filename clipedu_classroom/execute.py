@@ -1,0 +1,259 @@
+"""Run a notebook from top to bottom in a fresh kernel and keep outputs that are worth storing.
+
+Notable:
+* Every cell has a time limit. nbclient has none by default: an endless cell would wait for ever.
+* No Output widget is mirrored (`comm_open_handlers = {}`): nbclient's mirror can wait for a reply
+  that never comes (jupyter/nbclient#312); without it the outputs are the ones that nbval sees.
+* The kernel is this very Python, whatever kernels the machine has, in the folder that nbval uses.
+* What differs from run to run or from machine to machine is taken out of the stored outputs.
+"""
+
+from __future__ import annotations
+
+import copy
+import os
+import re
+import site
+import subprocess
+import sys
+import sysconfig
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from nbformat import NotebookNode
+
+from clipedu_classroom.source import LESSONS, shown_path
+
+TIMEOUT = (
+    600  # seconds a cell may take; the longest one of the course trains for about three minutes
+)
+STARTUP_TIMEOUT = 60
+WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"  # holds a random model id
+
+_RATE = re.compile(r" *\[\d+:\d+(?::\d+)?<[^\]\n]*\]")  # tqdm's times and rate
+_REWRITTEN = re.compile(r"[^\n]*\r(?!\n)")  # what a carriage return wrote over
+_ADDRESS = re.compile(r"\b0x[0-9a-fA-F]{6,}\b")
+_KERNEL_FILE = re.compile(r"[^\s\"']*[\\/]ipykernel_\d+[\\/]\d+\.py")
+_TEMPORARY = re.compile(re.escape(tempfile.gettempdir()) + r"[\\/]tmp\w{6,}")
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+
+
+class NotebookError(RuntimeError):
+    """A cell failed, ran out of time or lost its kernel. `cell` counts from 1 over all cells."""
+
+    def __init__(self, message: str, cell: int) -> None:
+        super().__init__(message)
+        self.cell = cell
+
+
+def execute_notebook(
+    notebook: NotebookNode,
+    *,
+    timeout: float = TIMEOUT,
+    cwd: str | Path | None = None,
+    progress: bool = True,
+    watch: bool = False,
+    name: str = "notebook",
+) -> NotebookNode:
+    """A copy of `notebook` with fresh outputs; the argument stays as it is.
+
+    timeout: seconds for each cell. cwd: the kernel's folder, by default the current one; nbval
+    takes the notebook's own. progress: a bar that counts cells. watch: in place of the bar, show
+    the headings and the cells' own progress lines as they come. Raises NotebookError naming the
+    cell; FileNotFoundError when `cwd` is no folder; ValueError for a time limit of 0 or less.
+    """
+    if timeout <= 0:
+        raise ValueError(f"timeout is {timeout}; give each cell some seconds, as {TIMEOUT}.")
+    folder = Path.cwd() if cwd is None else Path(cwd)
+    if not folder.is_dir():
+        raise FileNotFoundError(
+            f"{folder} is no folder; a notebook must run somewhere that exists."
+        )
+    from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+
+    done = copy.deepcopy(notebook)
+    client = _client(done, timeout, folder, watch)
+    bar = _bar(done, name) if progress and not watch else None
+    # nothing of the caller's shell may show: a figure is drawn inline, and a solved notebook that
+    # is run here is nobody's progress
+    inline = "module://matplotlib_inline.backend_inline"
+    environment = {**os.environ, "CLIPEDU_STATE": "off", "MPLBACKEND": inline}
+    position = 0
+    try:
+        with client.setup_kernel(stderr=subprocess.DEVNULL, env=environment):
+            for position, cell in enumerate(done.cells):
+                if cell.cell_type == "code":
+                    cell.execution_count = None
+                    _run(client, cell, position)
+                elif watch:
+                    _say_headings(cell.source)
+                if bar is not None:
+                    bar.update()
+    except CellTimeoutError:
+        what = f"did not end within {timeout:g} seconds and was stopped"
+        raise NotebookError(_say(name, done, position, what), position + 1) from None
+    except DeadKernelError:
+        what = "ended the kernel (out of memory, or the process was killed)"
+        raise NotebookError(_say(name, done, position, what), position + 1) from None
+    except CellExecutionError as error:
+        what = f"raised {error.ename}: {_COLOUR.sub('', str(error.evalue))}"
+        raise NotebookError(_say(name, done, position, what), position + 1) from None
+    finally:
+        if bar is not None:
+            bar.close()
+    return tidy(done, folder)
+
+
+def tidy(notebook: NotebookNode, folder: Path | None = None) -> NotebookNode:
+    """Take out of `notebook` (changed in place, and returned) what another run would write
+    otherwise: timings, progress rates, memory addresses, widget ids, colours, this machine's
+    paths."""
+    notebook.metadata.pop("widgets", None)
+    for cell in notebook.cells:
+        cell.metadata.pop("execution", None)
+        if cell.cell_type != "code":
+            continue
+        kept = []
+        for output in _joined_streams(cell.outputs):
+            if output.output_type == "stream":
+                output.text = _plain_text(output.text, folder)
+                if output.name == "stderr":
+                    output.text = _RATE.sub("", output.text)
+                if not output.text.strip():
+                    continue
+            elif output.output_type == "error":
+                output.evalue = _plain_text(output.evalue, folder)
+                lines = [_COLOUR.sub("", line) for line in output.traceback]
+                # frames inside libraries differ between versions and machines, and help no reader
+                own = [line for line in lines if not line.startswith("File ")]
+                output.traceback = [_plain_text(line, folder) for line in own]
+            else:
+                output.data.pop(WIDGET_VIEW, None)
+                for kind, value in output.data.items():
+                    if kind.startswith("text/") and isinstance(value, str):
+                        output.data[kind] = _plain_text(value, folder)
+                if not output.data:
+                    continue
+            kept.append(output)
+        cell.outputs = kept
+    return notebook
+
+
+def _joined_streams(outputs: list[NotebookNode]) -> list[NotebookNode]:
+    """The pieces in which a cell's text arrived (their number is chance) put together, in the order
+    in which the cell made its outputs: text printed after a figure stays beneath it. Warnings and
+    progress bars (stderr) are one text, where the first of them stood: a bar writes over itself."""
+    joined: list[NotebookNode] = []
+    errors: NotebookNode | None = None
+    printed: NotebookNode | None = None  # what the next piece of stdout continues
+    for output in outputs:
+        if output.output_type != "stream":
+            printed = None
+        elif output.name == "stderr":
+            if errors is not None:
+                errors.text += output.text
+                continue
+            errors = output
+        elif printed is not None:
+            printed.text += output.text
+            continue
+        else:
+            printed = output
+        joined.append(output)
+    return joined
+
+
+def machine_paths(folder: Path | None = None) -> list[tuple[str, str]]:
+    """(path of this machine, what to write in its place), longest first."""
+    places = {str(Path.home()): "~", str(Path(__file__).resolve().parents[1]): "course"}
+    if sys.prefix != sys.base_prefix:  # a prefix like /usr would match far too much
+        places[sys.prefix] = "python"
+    places[sysconfig.get_path("stdlib")] = "python"
+    places |= dict.fromkeys(site.getsitepackages(), "site-packages")
+    if folder is not None:
+        places[str(folder.resolve())] = folder.resolve().name
+        if (folder.resolve().parent / LESSONS).is_dir():
+            places[str(folder.resolve().parent)] = "course"
+    places.pop(str(Path("/")), None)  # a home of "/" would match everywhere
+    return sorted(places.items(), key=lambda item: -len(item[0]))
+
+
+def _plain_text(text: str, folder: Path | None) -> str:
+    text = _REWRITTEN.sub("", text)
+    text = _KERNEL_FILE.sub("<cell>", text)
+    text = _TEMPORARY.sub("<temporary folder>", text)
+    for path, name in machine_paths(folder):
+        text = re.sub(re.escape(path) + r"(?![\w.-])", name, text)
+    return _ADDRESS.sub("0x...", text)
+
+
+def _run(client: Any, cell: NotebookNode, position: int) -> None:
+    """Run one cell. After a failure the kernel is killed, not asked to go: an endless cell would
+    not hear it."""
+    try:
+        client.execute_cell(cell, position)
+    except BaseException:
+        client.shutdown_kernel = "immediate"
+        raise
+
+
+def _say_headings(text: str) -> None:
+    """Where a watched notebook has got to."""
+    for line in re.findall(r"^#{1,3} .*", text, re.MULTILINE):
+        print(line.replace("#", " ").rstrip(), file=sys.stderr, flush=True)
+
+
+def _client(notebook: NotebookNode, timeout: float, folder: Path, watch: bool = False) -> Any:
+    """nbclient, told what it must not do."""
+    from ipykernel.kernelspec import RESOURCES, get_kernel_dict
+    from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
+    from jupyter_client.manager import AsyncKernelManager
+    from nbclient import NotebookClient
+
+    class ThisPython(KernelSpecManager):
+        """Knows one kernel: the Python that runs the builder, as nbval's --nbval-current-env."""
+
+        def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
+            return KernelSpec(resource_dir=RESOURCES, **get_kernel_dict())
+
+    class Watched(NotebookClient):
+        """Shows what cells write to stderr, which is where progress lines go."""
+
+        def output(self, outs: Any, msg: Any, *rest: Any, **named: Any) -> Any:
+            if msg["msg_type"] == "stream" and msg["content"]["name"] == "stderr":
+                sys.stderr.write(msg["content"]["text"])
+                sys.stderr.flush()
+            return super().output(outs, msg, *rest, **named)
+
+    client = (Watched if watch else NotebookClient)(
+        notebook,
+        km=AsyncKernelManager(kernel_name="python3", kernel_spec_manager=ThisPython()),
+        timeout=timeout,
+        startup_timeout=STARTUP_TIMEOUT,
+        allow_errors=False,
+        record_timing=False,
+        store_widget_state=False,
+        coalesce_streams=False,  # it puts all that a cell prints above its first figure; see tidy
+        resources={"metadata": {"path": str(folder)}},
+    )
+    client.comm_open_handlers = {}
+    client.owns_km = True  # so that the kernel is stopped with the client
+    return client
+
+
+def _bar(notebook: NotebookNode, name: str) -> Any:
+    from tqdm import tqdm
+
+    return tqdm(total=len(notebook.cells), desc=name, unit="cell", leave=False)
+
+
+def _say(name: str, notebook: NotebookNode, position: int, what: str) -> str:
+    return f"{shown_path(Path(name))}: {cell_label(notebook, position)} {what}"
+
+
+def cell_label(notebook: NotebookNode, position: int) -> str:
+    """How a message names a cell: its number from 1 and its first line."""
+    lines = notebook.cells[position].source.strip().splitlines()
+    first = lines[0][:60] if lines else ""
+    return f"cell {position + 1} ({first!r})"

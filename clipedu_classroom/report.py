@@ -1,0 +1,160 @@
+"""The result of one check, with four faces.
+
+The same object is read by a person with a screen reader (`repr`: plain lines, no symbols that carry
+meaning alone), by a browser (`_repr_html_`: a card with role="status"), by a test
+(`raise_if_failed`) and by a grade book (`to_dict`). Every text is stable: no times, no
+addresses, and a pass or an empty answer always reads the same, so a stored notebook output stays
+comparable; a wrong answer may be shown with one of the inputs drawn for it. A report never holds a
+reference value: what it says can be shown to anybody.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from dataclasses import dataclass
+from typing import Any
+
+from clipedu_classroom.prose import prose_html
+
+STATUSES = ("passed", "failed", "not attempted", "timeout", "crashed", "error")
+_COLOURS = {
+    "passed": "#1a7f37",
+    "failed": "#b35900",
+    "not attempted": "#57606a",
+    "timeout": "#b35900",
+    "crashed": "#b35900",
+    "error": "#8250df",
+}
+_MARKS = {"passed": "✓", "failed": "✗", "not attempted": "○"}
+
+
+class CheckFailed(AssertionError):
+    """Raised by `Report.raise_if_failed`; carries the report as `.report`."""
+
+    def __init__(self, report: Report) -> None:
+        super().__init__(str(report))
+        self.report = report
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One thing that was looked at. `outcome` is "passed" or "failed"."""
+
+    name: str
+    outcome: str
+
+    @property
+    def passed(self) -> bool:
+        return self.outcome == "passed"
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a check found out about one answer.
+
+    `status` is one of STATUSES. "timeout" and "crashed" occur in grading only; "error" means that
+    the check itself broke, which is not the student's fault. `diagnosis` is the short name of what
+    is wrong, so that "this is what you get when <diagnosis>" is a sentence for a known
+    misconception; empty when passed. `message` says what was seen, what was expected and what to
+    look at.
+    """
+
+    exercise: str
+    status: str
+    title: str = ""
+    points: float = 0.0
+    max_points: float = 1.0
+    stages: tuple[Stage, ...] = ()
+    diagnosis: str = ""
+    message: str = ""
+
+    def __post_init__(self) -> None:
+        if self.status not in STATUSES:
+            raise ValueError(f"status is {self.status!r}; expected one of {', '.join(STATUSES)}.")
+        if self.points and self.status != "passed":
+            raise ValueError(
+                f"{self.points:g} points with status {self.status!r}; only a pass earns points."
+            )
+
+    @property
+    def passed(self) -> bool:
+        return self.status == "passed"
+
+    @property
+    def headline(self) -> str:
+        name = f"Exercise {self.exercise}" + (f" ({self.title})" if self.title else "")
+        unit = "point" if self.max_points == 1 else "points"
+        return f"{name}: {self.status}, {self.points:g} of {self.max_points:g} {unit}."
+
+    @property
+    def looked_at(self) -> str:
+        """One sentence: the stages in order, and the one that failed; "" for a value, of which
+        nothing else is asked.
+        """
+        if [stage.name for stage in self.stages] == ["value"]:
+            return ""
+        good = [stage.name for stage in self.stages if stage.passed]
+        bad = [stage.name for stage in self.stages if not stage.passed]
+        parts = []
+        if good:
+            parts.append(
+                "Right so far: " + ", ".join(good) + "."
+                if bad
+                else "Checked: " + ", ".join(good) + "."
+            )
+        if bad:
+            parts.append("Not yet: " + ", ".join(bad) + ".")
+        return " ".join(parts)
+
+    def lines(self) -> list[str]:
+        """The report as plain lines, the same in every face."""
+        return [line for line in (self.headline, self.message, self.looked_at) if line]
+
+    def __repr__(self) -> str:
+        wrapped = []
+        for line in self.lines():
+            for part in line.splitlines():
+                wrapped.extend(textwrap.wrap(part, width=96, break_on_hyphens=False) or [""])
+        return "\n".join(wrapped)
+
+    __str__ = __repr__
+
+    def _repr_html_(self) -> str:
+        """A card. The words carry the meaning; the colour and the mark only repeat it."""
+        colour, mark = _COLOURS[self.status], _MARKS.get(self.status, "!")
+        first, *rest = self.lines()
+        body = "".join(
+            f'<p style="margin:0.4em 0 0 0;white-space:pre-wrap">{prose_html(line)}</p>'
+            for line in rest
+        )
+        return (
+            f'<div role="status" style="border-left:4px solid {colour};padding:0.5em 0.8em;'
+            f'margin:0.3em 0;max-width:52em"><strong><span aria-hidden="true">{mark} </span>'
+            f"{prose_html(first)}</strong>{body}</div>"
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-able; the inverse of `from_dict`."""
+        return {
+            "exercise": self.exercise,
+            "title": self.title,
+            "status": self.status,
+            "points": self.points,
+            "max_points": self.max_points,
+            "diagnosis": self.diagnosis,
+            "message": self.message,
+            "stages": [{"name": stage.name, "outcome": stage.outcome} for stage in self.stages],
+        }
+
+    @classmethod
+    def from_dict(cls, entry: dict[str, Any]) -> Report:
+        stages = tuple(Stage(stage["name"], stage["outcome"]) for stage in entry.get("stages", ()))
+        return cls(**{**entry, "stages": stages})
+
+    def raise_if_failed(self) -> Report:
+        """For tests. Raises CheckFailed unless passed (an exercise not attempted has not passed);
+        returns itself.
+        """
+        if not self.passed:
+            raise CheckFailed(self)
+        return self

@@ -1,0 +1,68 @@
+"""Where an answer lives. The checks talk to a `Subject` and do not know whether the answer sits in
+this notebook or in a sandboxed process at the other end of a pipe."""
+
+from __future__ import annotations
+
+import inspect
+import textwrap
+from typing import Any, Protocol
+
+from clipedu_classroom.calling import Outcome, Trial, run, snapshot
+from clipedu_classroom.describing import Description, describe
+
+MISSING: Any = type("Missing", (), {"__repr__": lambda self: "<missing>"})()
+
+
+class Subject(Protocol):
+    """An answer that can be looked at and called. Methods may raise SubjectLost."""
+
+    def describe(self) -> Description: ...
+
+    def run(self, trial: Trial) -> Outcome: ...
+
+    def value(self) -> Any:
+        """The answer itself, as plain data (for predicted values)."""
+        ...
+
+    def code(self) -> str:
+        """The source of the answer; "" where it is not known."""
+        ...
+
+
+class SubjectLost(Exception):
+    """The answer cannot be asked any more. `reason` is "timeout" or "crashed"."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class LocalSubject:
+    """An object of this process: the student's in a notebook, or a wrong variant in a test. Its
+    `source` is looked up when it is not given; "" says that it shall not be read.
+    """
+
+    def __init__(self, answer: Any, source: str | None = None) -> None:
+        self.answer, self.source = answer, source
+
+    def describe(self) -> Description:
+        if self.answer is MISSING:
+            return Description("missing")
+        try:
+            return describe(self.answer)
+        except Exception:  # an object may answer no question at all
+            return Description("value", type(self.answer).__name__)
+
+    def run(self, trial: Trial) -> Outcome:
+        return run(self.answer, trial)
+
+    def value(self) -> Any:
+        return snapshot(self.answer)
+
+    def code(self) -> str:
+        if self.source is not None:
+            return self.source
+        try:
+            return textwrap.dedent(inspect.getsource(self.answer))
+        except Exception:  # built in, typed at a prompt, or made by exec
+            return ""

@@ -1,0 +1,1 @@
+"""The lessons: text, exercises, checks, and what belongs to one lesson alone."""

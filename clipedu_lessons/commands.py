@@ -1,0 +1,8 @@
+"""The verbs that lessons add to `clipedu`, found by the entry point `clipedu.commands`."""
+
+COMMANDS = {
+    "plan": (
+        "plan a run: memory, compute, communication, days",
+        "clipedu_lessons.l08_scaling_up.plan_command:add_plan_parser",
+    ),
+}

@@ -1,0 +1,11 @@
+"""What is right in lesson 02, pictures to vectors: an exercise or two a file, in the order of the
+lesson."""
+
+from __future__ import annotations
+
+from clipedu_lessons.l02_pictures_to_vectors.checks.blur import BLUR
+from clipedu_lessons.l02_pictures_to_vectors.checks.patches import PATCHIFY, SHAPES_OF
+from clipedu_lessons.l02_pictures_to_vectors.checks.pool import POOL
+from clipedu_lessons.l02_pictures_to_vectors.checks.sizes import PARAMETERS
+
+EXERCISES = [SHAPES_OF, PATCHIFY, PARAMETERS, BLUR, POOL]

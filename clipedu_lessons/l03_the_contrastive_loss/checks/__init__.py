@@ -1,0 +1,15 @@
+"""What is right in lesson 03, the contrastive loss: an exercise or two in each file.
+
+The references spell each formula out, apart from the library.
+"""
+
+from __future__ import annotations
+
+from clipedu_lessons.l03_the_contrastive_loss.checks.clamp import CLAMP
+from clipedu_lessons.l03_the_contrastive_loss.checks.floor import FLOOR
+from clipedu_lessons.l03_the_contrastive_loss.checks.gradient import GRADIENT
+from clipedu_lessons.l03_the_contrastive_loss.checks.loss import LOSS
+from clipedu_lessons.l03_the_contrastive_loss.checks.rows import NORMALISE, READ
+from clipedu_lessons.l03_the_contrastive_loss.checks.siglip import SIGLIP
+
+EXERCISES = [READ, NORMALISE, LOSS, CLAMP, FLOOR, SIGLIP, GRADIENT]

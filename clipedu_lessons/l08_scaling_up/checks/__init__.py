@@ -1,0 +1,13 @@
+"""What is right in lesson 08, scaling up: counting, and code for pieces that make a whole.
+
+The references spell each formula out, apart from the library.
+"""
+
+from __future__ import annotations
+
+from clipedu_lessons.l08_scaling_up.checks.chunks import CHUNKS
+from clipedu_lessons.l08_scaling_up.checks.counting import COUNT, FACTORS
+from clipedu_lessons.l08_scaling_up.checks.pieces import PIECES
+from clipedu_lessons.l08_scaling_up.checks.rank import RANK
+
+EXERCISES = [COUNT, FACTORS, PIECES, RANK, CHUNKS]

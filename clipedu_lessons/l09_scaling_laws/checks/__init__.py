@@ -1,0 +1,9 @@
+"""What is right in lesson 09, scaling laws. The references spell each formula out."""
+
+from __future__ import annotations
+
+from clipedu_lessons.l09_scaling_laws.checks.count import BLOCK, PAPER
+from clipedu_lessons.l09_scaling_laws.checks.fit import FIT
+from clipedu_lessons.l09_scaling_laws.checks.largest import LARGEST
+
+EXERCISES = [PAPER, BLOCK, FIT, LARGEST]

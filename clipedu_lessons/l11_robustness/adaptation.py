@@ -1,0 +1,129 @@
+"""Adapting CLIP to one kind of pictures, what that costs elsewhere, and WiSE-FT, which costs less.
+
+A zero-shot CLIP is a classifier like any other: an image tower and a matrix, which happens to have
+been written by the text tower. So it can be trained on with labels, and its weights can be mixed
+with what they were before: Wortsman et al. (arXiv 2109.01903) call that weight-space ensembling.
+
+Batch norms keep the means and variances of pre-training while a tower is fine-tuned: otherwise a
+mixture of two models would need statistics that neither of them has.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+from tqdm import tqdm
+
+from clipedu.device import pick_device
+from clipedu.evaluation.classifier import zero_shot_classifier
+from clipedu.evaluation.tasks.task import Task
+from clipedu.pairs import augment, to_model
+from clipedu_lessons.l11_robustness.supervised import AUGMENTATIONS
+
+if TYPE_CHECKING:
+    from clipedu.models import CLIP
+    from clipedu.tokenizer import Tokenizer
+
+
+class PictureClassifier(nn.Module):
+    """An image tower and one unit vector a class: (B, 3, R, R) as the model sees it -> (B, C)."""
+
+    def __init__(self, visual: nn.Module, weights: torch.Tensor, scale: float) -> None:
+        super().__init__()
+        self.visual = visual
+        self.weights = nn.Parameter(weights.clone())
+        self.scale = scale
+
+    def forward(self, pictures: torch.Tensor) -> torch.Tensor:
+        embedded = F.normalize(self.visual(pictures).float(), dim=-1)  # (B, E)
+        return self.scale * embedded @ F.normalize(self.weights, dim=-1).T  # (B, C)
+
+
+def as_classifier(model: CLIP, tokenizer: Tokenizer, task: Task) -> PictureClassifier:
+    """The zero-shot CLIP as a module that can be trained: a copy of its image tower, and the
+    weights that its text tower writes for the task's class names."""
+    weights = zero_shot_classifier(model, tokenizer, task.class_names, task.templates)
+    visual = copy.deepcopy(model.visual).eval()
+    for parameter in visual.parameters():
+        parameter.requires_grad_(True)
+    return PictureClassifier(visual, weights, float(model.logit_scale.detach().exp())).eval()
+
+
+def fine_tune(
+    classifier: PictureClassifier,
+    task: Task,
+    *,
+    epochs: int = 5,
+    learning_rate: float = 5e-4,
+    batch_size: int = 64,
+    augmentation: str = "affine",
+    seed: int = 0,
+    progress: bool = True,
+) -> PictureClassifier:
+    """A copy of the classifier, trained on the task's labels: tower and weights together.
+
+    AdamW with a cosine to 0. The classifier given stays as it is.
+    """
+    tuned = copy.deepcopy(classifier)
+    if len(task) < 2 or len(task.class_names) != len(tuned.weights):
+        raise ValueError(
+            f"The classifier knows {len(tuned.weights)} classes; the task has "
+            f"{len(task.class_names)} and {len(task)} picture(s). Make it with as_classifier()."
+        )
+    size = min(batch_size, len(task))
+    steps = epochs * (len(task) // size)
+    optimizer = torch.optim.AdamW(tuned.parameters(), lr=learning_rate, weight_decay=0.05)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, max(1, steps))
+    generator, ink = torch.Generator().manual_seed(seed), 1 - task.pictures
+    dtype = pick_device("cpu").dtype
+    tuned.eval()  # batch norms: as in pre-training; there is no dropout that would need train()
+    order = torch.randperm(len(task), generator=generator)
+    for step in tqdm(range(steps), "fine-tuning", delay=2, disable=not progress, leave=False):
+        at = step % (len(task) // size)
+        if at == 0 and step:
+            order = torch.randperm(len(task), generator=generator)
+        rows = order[at * size : (at + 1) * size]
+        seen = augment(ink[rows], generator, AUGMENTATIONS[augmentation])
+        with torch.autocast("cpu", dtype, enabled=dtype != torch.float32):
+            scores = tuned(to_model(seen))
+        loss = F.cross_entropy(scores.float(), task.labels[rows])
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        optimizer.step()
+        schedule.step()
+    return tuned.eval()
+
+
+def interpolate(before: nn.Module, after: nn.Module, alpha: float) -> nn.Module:
+    """WiSE-FT: a new module whose every weight is (1 - alpha) * before + alpha * after.
+
+    alpha 0 is the module before fine-tuning, 1 the one after. Whole numbers in the state (counters)
+    come from `before`. Raises ValueError for alpha outside 0..1 or two modules of other shapes.
+    """
+    if not 0 <= alpha <= 1:
+        raise ValueError(f"alpha is a share from 0 (before) to 1 (after); got {alpha}.")
+    first, second = before.state_dict(), after.state_dict()
+    if {k: v.shape for k, v in first.items()} != {k: v.shape for k, v in second.items()}:
+        raise ValueError("The two modules don't have the same weights: no mixture exists.")
+    mixed = copy.deepcopy(before)
+    mixed.load_state_dict(
+        {
+            key: torch.lerp(value, second[key].to(value), alpha)
+            if value.is_floating_point()
+            else value
+            for key, value in first.items()
+        }
+    )
+    return mixed
+
+
+def wise_ft(
+    before: nn.Module, after: nn.Module, alphas: Iterable[float] = (0, 0.25, 0.5, 0.75, 1)
+) -> dict[float, nn.Module]:
+    """The mixtures for a grid of alphas. Raises what `interpolate` raises."""
+    return {float(alpha): interpolate(before, after, float(alpha)) for alpha in alphas}

@@ -1,0 +1,12 @@
+"""What is right in lesson 11, robustness: logits and lines, own classes, mixtures of weights."""
+
+from __future__ import annotations
+
+from clipedu_lessons.l11_robustness.checks.fit import FIT
+from clipedu_lessons.l11_robustness.checks.line import EFFECTIVE, EXPECT
+from clipedu_lessons.l11_robustness.checks.mixture import MIX
+from clipedu_lessons.l11_robustness.checks.own import OWN
+
+EXERCISES = [EXPECT, EFFECTIVE, FIT, OWN, MIX]
+
+LIBRARY_NEEDED = ("clipedu.evaluation",)  # the last exercise reads the testbed

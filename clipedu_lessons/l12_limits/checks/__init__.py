@@ -1,0 +1,12 @@
+"""What is right in lesson 12, limits: two-choice tests, one name more, clean accuracy."""
+
+from __future__ import annotations
+
+from clipedu_lessons.l12_limits.checks.choices import BAG, CHOICE
+from clipedu_lessons.l12_limits.checks.clean import CLEAN
+from clipedu_lessons.l12_limits.checks.counts import TAKES
+
+EXERCISES = [BAG, CHOICE, TAKES, CLEAN]
+
+# the last exercise asks the shipped model
+LIBRARY_NEEDED = ("clipedu.evaluation", "clipedu.training", "clipedu.pairs")

@@ -1,0 +1,81 @@
+"""Captions: seeded, made of the icon's own words, with the context that prompts will need."""
+
+import numpy as np
+
+from clipedu.pairs import Icon, all_captions, caption, captions, load_icons
+from clipedu.pairs.captions import FORMS, style_word
+from clipedu_lessons.common.duplicates import picture_ids, same_pictures
+
+RICH = Icon(
+    "phosphor",
+    "bold",
+    "Acorn",
+    "a.svg",
+    aliases=("Oak nut",),
+    tags=("food",),
+    categories=("nature",),
+)
+BARE = Icon("mdi", "plain", "acorn", "a.svg")
+
+
+def many(icon, n=4000):
+    rng = np.random.default_rng(0)
+    return [caption(icon, rng) for _ in range(n)]
+
+
+def test_forms_sum_to_one():
+    assert abs(sum(rate for rate, _ in FORMS) - 1) < 1e-9
+
+
+def test_every_form_occurs_at_its_rate():
+    words = many(RICH)
+    assert {w.replace("oak nut", "acorn") for w in words} == {
+        "acorn",
+        "an icon of acorn",
+        "acorn, bold",
+        "a bold icon of acorn",
+        "acorn, food",
+        "acorn, a kind of nature",
+    }
+    assert abs(np.mean(["nature" in w for w in words]) - 0.07) < 0.02
+    assert abs(np.mean(["oak nut" in w for w in words]) - 0.15) < 0.02
+
+
+def test_an_icon_without_words_falls_back_to_its_name():
+    assert set(many(BARE)) == {"acorn", "an icon of acorn"}
+    assert style_word(BARE) == ""
+
+
+def test_emoji_are_called_emoji():
+    words = set(many(Icon("openmoji", "colour", "rose", "r.svg")))
+    assert "an emoji of rose" in words and "a colour emoji of rose" in words
+    assert not any("icon" in w for w in words)
+
+
+def test_captions_are_seeded_lower_case_and_never_empty():
+    icons = load_icons()[::97]
+    one = captions(icons, np.random.default_rng(5))
+    assert one == captions(icons, np.random.default_rng(5))
+    assert one != captions(icons, np.random.default_rng(6))
+    assert all(w and w == w.lower() and "{" not in w and "  " not in w for w in one)
+
+
+def test_the_tokenizer_can_be_trained_on_every_word_that_captions_use():
+    icons = load_icons(["phosphor"])[:200]
+    known = {word for text in all_captions(icons) for word in text.replace(",", " ").split()}
+    rng = np.random.default_rng(0)
+    used = {
+        word
+        for _ in range(20)
+        for text in captions(icons, rng)
+        for word in text.replace(",", " ").split()
+    }
+    assert used <= known
+
+
+def test_same_pictures_are_found():
+    rgba = np.random.default_rng(0).integers(0, 256, (6, 4, 4, 4), np.uint8)
+    rgba[4] = rgba[1]
+    rgba[5] = rgba[1]
+    assert same_pictures(rgba) == [[1, 4, 5]]
+    assert picture_ids(rgba).tolist() == [0, 1, 2, 3, 1, 1]

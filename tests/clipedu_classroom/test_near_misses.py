@@ -1,0 +1,238 @@
+"""Answers to the course's exercises that are nearly right are caught and named, and right ones of
+another make pass.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from clipedu_classroom import specs, wire
+from clipedu_classroom.checks import report_on
+from clipedu_classroom.compare import difference
+from clipedu_classroom.report import Report
+from clipedu_classroom.spec import FunctionExercise
+from clipedu_classroom.subject import LocalSubject
+
+
+def judge(exercise_id: str, answer: Any, seed: int = 0) -> Report:
+    exercise = specs.find(exercise_id)
+    return report_on(exercise, LocalSubject(answer), seed=seed, points=1, title="")
+
+
+def reference(exercise_id: str) -> Any:
+    exercise = specs.find(exercise_id)
+    assert isinstance(exercise, FunctionExercise)
+    return exercise.reference
+
+
+# Nearly right
+
+
+def loop_without_break(name: str, styles: list[str]) -> str:
+    text = " ".join(re.split(r"[-_]+", name.removesuffix(".svg").lower()))
+    for style in styles:
+        text = text.removesuffix(" " + style)
+    return text
+
+
+def every_extension(name: str, styles: list[str]) -> str:
+    words = re.split(r"[-_]+", name.replace(".svg", "").lower())
+    return " ".join(words[:-1] if len(words) > 1 and words[-1] in styles else words)
+
+
+def pattern_of_any_letter(name: str, styles: list[str]) -> str:
+    words = re.split(r"[-_]+", re.sub(".svg$", "", name).lower())
+    return " ".join(words[:-1] if len(words) > 1 and words[-1] in styles else words)
+
+
+def only_commas(captions: list[str], query: str) -> list[int]:
+    cut = [text.lower().replace(",", "").split() for text in captions]
+    wanted = set(query.lower().replace(",", "").split())
+    rows = [i for i, words in enumerate(cut) if wanted and wanted <= set(words)]
+    return sorted(rows, key=lambda i: len(cut[i]))
+
+
+def words_by_split(captions: list[str], query: str) -> list[int]:
+    wanted = set(re.findall(r"\w+", query.lower()))
+    rows = [i for i, text in enumerate(captions) if wanted <= set(re.findall(r"\w+", text.lower()))]
+    return sorted(rows, key=lambda i: len(captions[i].split())) if wanted else []
+
+
+def comma_finds_all(captions: list[str], query: str) -> list[int]:
+    if not query.strip():
+        return []
+    wanted = set(re.findall(r"\w+", query.lower()))
+    cut = [re.findall(r"\w+", text.lower()) for text in captions]
+    return sorted(
+        (i for i, words in enumerate(cut) if wanted <= set(words)), key=lambda i: len(cut[i])
+    )
+
+
+def letters_only(captions: list[str], query: str) -> list[int]:
+    wanted = set(re.findall("[a-z]+", query.lower()))
+    cut = [re.findall("[a-z]+", text.lower()) for text in captions]
+    rows = [i for i, words in enumerate(cut) if wanted and wanted <= set(words)]
+    return sorted(rows, key=lambda i: len(cut[i]))
+
+
+def protected_cosines(pictures: Tensor, names: Tensor) -> tuple[Tensor, Tensor]:
+    units = [x / (x.norm(dim=1, keepdim=True) + 1e-8) for x in (pictures, names)]
+    cosines = units[0] @ units[1].T
+    return cosines, cosines.argmax(1)
+
+
+def counted_tokens(x: Tensor, tokens: Tensor, eot: int) -> Tensor:
+    where = ((tokens != 0) & (tokens != eot)).sum(1)
+    return x[torch.arange(len(x)), where.clamp(max=x.shape[1] - 1)]
+
+
+def always_the_peak(step: int, steps: int, peak: float, warmup: int) -> float:
+    if warmup == 0:
+        return peak
+    return float(reference("04.2")(step, steps, peak, warmup))
+
+
+def last_part_equal(shapes: dict[str, tuple[int, ...]]) -> tuple[list[str], list[str]]:
+    ends = ("positional_embedding", "class_embedding")
+    decayed = [n for n, s in shapes.items() if len(s) >= 2 and n.split(".")[-1] not in ends]
+    return decayed, [name for name in shapes if name not in decayed]
+
+
+def filled_with(fill: Any) -> Any:
+    def weights(encode: Any, names: list[str], templates: list[str], most: int) -> Tensor:
+        flat = [fill(template, name) for name in names for template in templates]
+        parts = [encode(flat[i : i + most]) for i in range(0, len(flat), most)]
+        unit = torch.nn.functional.normalize(torch.cat(parts), dim=1)
+        mean = unit.reshape(len(names), len(templates), -1).mean(1)
+        return torch.nn.functional.normalize(mean, dim=1)
+
+    return weights
+
+
+def predicted_classes(predictions: Tensor, labels: Tensor) -> float:
+    shares = [
+        (predictions[labels == c] == c).double().mean()
+        for c in predictions.unique()
+        if (labels == c).any()
+    ]
+    return torch.stack(shares).mean().item() if shares else 0.0
+
+
+def edge_above(confidence: Tensor, right: Tensor, bins: int) -> Tensor:
+    place = (confidence * bins).long().clamp(max=bins - 1)
+    total = confidence.new_zeros(())
+    for k in range(bins):
+        inside = place == k
+        if inside.any():
+            gap = (right[inside].mean() - confidence[inside].mean()).abs()
+            total = total + inside.to(confidence.dtype).mean() * gap
+    return total
+
+
+def mixed_where(decimal: Any) -> Any:
+    return lambda before, after, alpha: {
+        name: (1 - alpha) * t + alpha * after[name] if decimal(name, t) else t
+        for name, t in before.items()
+    }
+
+
+NEARLY = [
+    ("00.2", loop_without_break, "the styles are tried in turn"),
+    ("00.2", every_extension, "every .svg goes"),
+    ("00.2", pattern_of_any_letter, "stands for any character"),
+    ("00.3", only_commas, "only commas are taken off"),
+    ("00.3", words_by_split, "signs between spaces are counted"),
+    ("00.3", comma_finds_all, "a query of signs only"),
+    ("00.3", letters_only, "only letters make words"),
+    ("00.4", protected_cosines, "a small number is added"),
+    ("01.5", counted_tokens, "neither 0 nor EOT are counted"),
+    ("03.2", lambda x: x / (x.norm(dim=1, keepdim=True) + 1e-8), "a small number is added"),
+    ("04.2", always_the_peak, "stays at its peak"),
+    ("04.3", last_part_equal, "behind the last full stop"),
+    ("05.2", filled_with(lambda form, name: form.format(name)), "format is given one name"),
+    ("05.2", filled_with(lambda form, name: form.replace("{}", name, 1)), "only the first place"),
+    ("05.3", predicted_classes, "never predicted drop out"),
+    ("10.4", edge_above, "goes to the bin above"),
+    ("11.5", mixed_where(lambda name, t: "num_batches" not in name), "told by their name"),
+    ("11.5", mixed_where(lambda name, t: t.dtype == torch.float32), "only float32 counts"),
+    ("11.5", mixed_where(lambda name, t: False), "the network before is returned unchanged"),
+]
+
+
+@pytest.mark.parametrize(
+    ("exercise_id", "answer", "words"), NEARLY, ids=[f"{i}: {words}" for i, _, words in NEARLY]
+)
+def test_nearly_right_is_caught_and_named(exercise_id: str, answer: Any, words: str) -> None:
+    for seed in range(4):
+        report = judge(exercise_id, answer, seed)
+        assert report.status == "failed"
+        assert words in report.diagnosis, report
+
+
+# Right, and of another make
+
+
+def polyfit(reference: Tensor, shifted: Tensor) -> np.ndarray:
+    return np.polyfit(torch.logit(reference).numpy(), torch.logit(shifted).numpy(), 1)
+
+
+def places_as_array(captions: list[str], query: str) -> np.ndarray:
+    return np.array(reference("00.3")(captions, query), dtype=int)
+
+
+def flips_as_array(before: Tensor, after: Tensor, labels: Tensor) -> np.ndarray:
+    was, now = (before == labels).numpy(), (after == labels).numpy()
+    moved = (before != after).numpy() & ~was & ~now
+    return np.array([(~was & now).sum(), (was & ~now).sum(), moved.sum()])
+
+
+def law_as_array(compute: list[float], error: list[float], times: float) -> np.ndarray:
+    return np.array(reference("09.3")(compute, error, times))
+
+
+def opinions_as_array(pictures: Tensor, texts: Tensor, scale: float) -> np.ndarray:
+    logits = scale * torch.einsum("ne,tce->tnc", pictures, texts)
+    return logits.softmax(-1).mean(0).numpy()
+
+
+@pytest.mark.parametrize(
+    ("exercise_id", "answer"),
+    [
+        ("00.3", places_as_array),
+        ("06.3", opinions_as_array),
+        ("06.3", lambda *given: opinions_as_array(*given).tolist()),
+        ("06.4", flips_as_array),
+        ("09.3", law_as_array),
+        ("11.3", polyfit),
+        ("11.2", lambda a, b, x, y: (y - torch.sigmoid(a * torch.logit(x) + b)).numpy()),
+        ("11.5", mixed_where(lambda name, t: t.is_floating_point())),
+    ],
+)
+def test_right_of_another_make_passes(exercise_id: str, answer: Any) -> None:
+    for seed in range(3):
+        report = judge(exercise_id, answer, seed)
+        assert report.passed, report
+
+
+def test_no_gradient_is_asked_of_what_only_measures() -> None:
+    for exercise_id in ("04.6", "06.3", "11.2"):
+        right = reference(exercise_id)
+        assert judge(exercise_id, lambda *given, f=right: f(*given).detach()).passed
+
+
+def test_an_array_stands_for_a_tuple_of_its_length_only() -> None:
+    assert difference(np.array([1.0, 2.0]), (1.0, 2.0), 1e-6) == ""
+    assert difference(np.array([1.0, 2.0, 3.0]), (1.0, 2.0), 1e-6) == "shape"
+    assert difference(np.array(1.0), [1.0], 1e-6) == "type"
+
+
+def test_an_array_without_axes_keeps_its_shape_on_the_wire() -> None:
+    for array in (np.array(2.5), np.arange(6.0).reshape(2, 3).T):
+        back = wire.decode(wire.encode(array))
+        assert back.shape == array.shape and np.array_equal(back, array)

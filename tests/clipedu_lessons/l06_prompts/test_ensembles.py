@@ -1,0 +1,178 @@
+"""Ensembles, selection, flips and the tests that say whether a gain is one."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+
+from clipedu.evaluation import (
+    chance_p,
+    embed_pictures,
+    mean_per_class_interval,
+    sign_test,
+    zero_shot,
+    zero_shot_classifier,
+)
+from clipedu_lessons.l05_zero_shot.confusions import (
+    confusion_figure,
+    confusion_matrix,
+    confusion_words,
+)
+from clipedu_lessons.l06_prompts.ensembles import (
+    compare_templates,
+    forward_selection,
+    template_embeddings,
+    zero_shot_by_probability,
+)
+from clipedu_lessons.l06_prompts.flips import flips, flips_figure, flips_words
+
+FORMS = ["{}", "an icon of {}", "a boat of {}", "{}, outlined"]
+
+
+def test_template_embeddings_average_to_the_classifier(model, tokenizer, task) -> None:
+    each = template_embeddings(model, tokenizer, task.class_names, FORMS)
+    assert each.shape == (4, 4, 32)
+    assert torch.allclose(each.norm(dim=-1), torch.ones(4, 4), atol=1e-5)
+    expected = zero_shot_classifier(model, tokenizer, task.class_names, FORMS)
+    assert torch.allclose(F.normalize(each.mean(0), dim=-1), expected, atol=1e-5)
+    alone = zero_shot_classifier(model, tokenizer, task.class_names, [FORMS[2]])
+    assert torch.allclose(each[2], alone, atol=1e-5)  # T first, then C
+
+
+def test_probabilities_are_averaged(model, tokenizer, task) -> None:
+    result = zero_shot_by_probability(model, tokenizer, task, templates=FORMS)
+    pictures = embed_pictures(model, task.pictures)
+    scale = model.logit_scale.exp()
+    total = 0
+    for form in FORMS:  # the slow way
+        rows = zero_shot_classifier(model, tokenizer, task.class_names, [form])
+        total = total + (scale * pictures @ rows.T).softmax(-1)
+    assert torch.equal(result.predictions[:, 0], total.argmax(-1))
+    assert result.templates == FORMS
+    one = zero_shot_by_probability(model, tokenizer, task, templates=["{}"])
+    same = zero_shot(model, tokenizer, task, templates=["{}"])
+    assert torch.equal(one.predictions, same.predictions)  # with one template there is no choice
+
+
+def test_forward_selection_is_greedy(model, tokenizer, task) -> None:
+    chosen = forward_selection(model, tokenizer, [task], FORMS, most=3)
+    alone = {form: zero_shot(model, tokenizer, task, templates=[form]).value for form in FORMS}
+    assert chosen[0].value == pytest.approx(max(alone.values()))
+    assert chosen[0].template == max(FORMS, key=lambda form: (alone[form], -FORMS.index(form)))
+    values = [step.value for step in chosen]
+    assert values == sorted(set(values)) and len(chosen) <= 3  # each step helps, or it ends
+    kept = [step.template for step in chosen]
+    final = zero_shot(model, tokenizer, task, templates=kept).value
+    assert final == pytest.approx(values[-1])
+    with pytest.raises(ValueError, match="at least one task"):
+        forward_selection(model, tokenizer, [], FORMS)
+    with pytest.raises(ValueError, match="no {}"):
+        forward_selection(model, tokenizer, [task], ["an icon"])
+    with pytest.raises(ValueError, match="1 or more"):
+        forward_selection(model, tokenizer, [task], FORMS, most=0)
+
+
+def test_flips_are_all_the_changes(model, tokenizer, task) -> None:
+    before = zero_shot(model, tokenizer, task, templates=["{}"]).predictions[:, 0]
+    after = zero_shot(model, tokenizer, task, templates=[FORMS[2]]).predictions[:, 0]
+    found = flips(model, tokenizer, task, ["{}"], [FORMS[2]])
+    assert {flip.row for flip in found.changed} == set(
+        torch.nonzero(before != after).flatten().tolist()
+    )
+    for flip in found.changed:
+        assert flip.before == task.class_names[before[flip.row]]
+        assert flip.after == task.class_names[after[flip.row]]
+        right = (flip.before == flip.label, flip.after == flip.label)
+        assert flip.kind == {(0, 1): "fixed", (1, 0): "broken", (0, 0): "other"}[right]
+        (old_a, old_b), (new_a, new_b) = flip.scores[flip.before], flip.scores[flip.after]
+        assert old_a >= new_a and new_b >= old_b  # the winner scored higher, both times
+        assert flip.before in flip.why and flip.after in flip.why
+    assert flips(model, tokenizer, task, ["{}"], ["{}"]).changed == []
+    assert f"of {len(task)} answers" in str(found)
+    if found.changed:
+        figure = flips_figure(task, found.changed[:3], title="x")
+        assert len(figure.axes) == min(3, len(found.changed))
+        assert found.changed[0].label in flips_words(found.changed[:1])
+    with pytest.raises(ValueError, match="No picture flipped"):
+        flips_figure(task, [])
+
+
+def test_compare_templates(model, tokenizer, task) -> None:
+    results = compare_templates(model, tokenizer, task, {"bare": "name", "many": FORMS})
+    assert results["bare"].top1 == zero_shot(model, tokenizer, task, templates=["{}"]).top1
+    assert results["many"].templates == FORMS
+
+
+# -------------------- how sure
+def test_sign_test_is_a_coin() -> None:
+    from scipy.stats import binomtest
+
+    for better, worse in ((0, 0), (1, 0), (5, 0), (12, 9), (9, 12), (40, 11)):
+        expected = binomtest(better, better + worse).pvalue if better + worse else 1.0
+        assert sign_test(better, worse) == pytest.approx(expected)
+    with pytest.raises(ValueError, match="0 or more"):
+        sign_test(-1, 2)
+
+
+def test_chance_p_is_not_fooled_by_the_commonest_class() -> None:
+    labels = torch.tensor([0] * 90 + [1] * 10)
+    constant = torch.zeros(100, dtype=torch.int64)  # 90 % right, knows nothing
+    assert chance_p(labels, constant, 2, shuffles=200) == 1
+    assert chance_p(labels, labels, 2, shuffles=200) < 0.01
+    assert chance_p(labels, labels, 2, shuffles=200, per_class=True) < 0.01
+    noise = torch.randint(2, (100,), generator=torch.Generator().manual_seed(0))
+    assert chance_p(labels, noise, 2, shuffles=200) > 0.05
+    with pytest.raises(ValueError, match="both"):
+        chance_p(labels, constant[:5], 2)
+
+
+def test_mean_per_class_interval() -> None:
+    labels = torch.arange(200) % 4
+    right = torch.rand(200, generator=torch.Generator().manual_seed(1)) < 0.7
+    low, high = mean_per_class_interval(labels, right, 4)
+    assert low < float(right.double().mean()) < high and 0.08 < high - low < 0.2
+    assert mean_per_class_interval(labels, right, 4) == (low, high)  # seeded
+    assert mean_per_class_interval(labels, torch.ones(200, dtype=torch.bool), 9) == (1, 1)
+    with pytest.raises(ValueError, match="at least one"):
+        mean_per_class_interval(labels[:0], right[:0], 4)
+
+
+def test_value_interval_belongs_to_the_metric(model, tokenizer, task) -> None:
+    result = zero_shot(model, tokenizer, task)
+    assert result.value_interval == result.interval
+    per_class = dataclasses.replace(result, metric="mean_per_class")
+    low, high = per_class.value_interval
+    assert low <= per_class.value <= high and (low, high) != result.interval
+
+
+def test_confusions(model, tokenizer, task) -> None:
+    result = zero_shot(model, tokenizer, task)
+    matrix = confusion_matrix(result)
+    for i in range(3):
+        row = result.predictions[result.labels == i, 0]
+        assert torch.allclose(matrix[i], torch.bincount(row, minlength=4).double() / len(row))
+    assert matrix[3].isnan().all()  # nobody drew an apple
+    assert float(matrix.diag()[:3].mean()) == pytest.approx(result.mean_per_class)
+    assert confusion_figure(result).axes[0].get_ylabel() == "the right class"
+    names = [f"class {i}" for i in range(30)]
+    many = dataclasses.replace(
+        result,
+        class_names=names,
+        labels=torch.arange(12),
+        predictions=torch.arange(12)[:, None].repeat(1, 5) + 1,
+        per_class=torch.zeros(30),
+    )
+    assert len(confusion_figure(many, most=5).axes[0].patches) == 5
+    assert "class 0 for class 1 (1)" in confusion_words(many)
+    perfect = dataclasses.replace(many, predictions=torch.arange(12)[:, None])
+    assert "right" in confusion_words(perfect)
+
+
+def test_ten_thousand_classes(model, tokenizer) -> None:
+    names = [f"thing {i}" for i in range(10_000)]
+    weights = zero_shot_classifier(model, tokenizer, names, ["{}"], use_cache=False)
+    assert weights.shape == (10_000, 32) and np.isfinite(weights.numpy()).all()

@@ -1,0 +1,63 @@
+"""Drawings as strokes: what they become, and which are refused."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from clipedu.pairs import is_blank
+from clipedu_lessons.l05_zero_shot.strokes import MOST_POINTS, SAMPLES, draw_strokes, strokes_to_svg
+
+
+def test_a_line_stands_where_it_was_drawn() -> None:
+    picture = draw_strokes([[[0, 12], [24, 12]]], 32, pen=3)  # three of 24 units: four of 32 pixels
+    dark = picture[0] < 0.5
+    assert dark[14:18].all() and not dark[:13].any() and not dark[19:].any()
+
+
+def test_x_runs_to_the_right_and_y_down() -> None:
+    picture = draw_strokes([[[20, 4]]], 48, pen=4)  # one point is a dot
+    y, x = (torch.nonzero(picture[0] < 0.5).float().mean(0) / 2).tolist()
+    assert (x, y) == pytest.approx((20, 4), abs=0.3)
+
+
+def test_a_thicker_pen_leaves_more_ink() -> None:
+    ink = [
+        (1 - draw_strokes(SAMPLES["star"], 64, pen)).mean().item() for pen in (0.5, 1.0, 2.0, 4.0)
+    ]
+    assert ink == sorted(ink) and ink[-1] > 2 * ink[0]
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_samples_fit_on_the_sheet_and_are_not_blank(name: str) -> None:
+    points = [point for stroke in SAMPLES[name] for point in stroke]
+    assert all(0 <= number <= 24 for point in points for number in point)
+    picture = draw_strokes(SAMPLES[name])
+    assert picture.shape == (3, 32, 32) and not is_blank(picture)
+
+
+@pytest.mark.parametrize("strokes", [[], [[]], [[], []]])
+def test_nothing_drawn_is_white(strokes: list[list[list[float]]]) -> None:
+    assert (draw_strokes(strokes) == 1).all()
+
+
+@pytest.mark.parametrize(
+    ("strokes", "pen", "words"),
+    [
+        ([[[1, 2, 3]]], 2, "two numbers"),
+        ([[[1, math.nan]]], 2, "two numbers"),
+        ([[[1, math.inf]]], 2, "two numbers"),
+        ([[[1, 2]]], 0, "pen"),
+        ([[[1, 2]]], 99, "pen"),
+        ([[[1, 2]] * (MOST_POINTS + 1)], 2, "20,000 points"),
+    ],
+)
+def test_what_is_refused(strokes: list, pen: float, words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        strokes_to_svg(strokes, pen)
+
+
+def test_points_outside_the_sheet_are_cut_off() -> None:
+    assert (draw_strokes([[[-50, -50], [-40, -40]]]) == 1).all()
