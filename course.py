@@ -1,18 +1,14 @@
 #!/usr/bin/env python3
 """Set the course up and run it: python course.py course, test, lab ... (`make` has the same words).
 
-Only the standard library, so it works before anything is installed, on Linux, macOS and Windows.
-Set-up makes .venv beside this file, installs PyTorch in the build that fits this machine, then the
-rest, tries it, and writes a stamp last: a second run sees the stamp and takes no time, a run after
-an interruption does what is left.
+It needs only the standard library, so it works before anything is installed. Set-up makes .venv,
+installs PyTorch in the build that fits this machine, then the rest, tries it, and writes a stamp
+last: a second run sees the stamp and takes no time, and an interrupted one is continued.
 """
 
 from __future__ import annotations
 
-import argparse
-import contextlib
 import hashlib
-import json
 import os
 import platform
 import re
@@ -22,131 +18,89 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
-from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parent
 VENV = Path(os.environ.get("CLIPEDU_VENV") or ROOT / ".venv")
 BIN = VENV / ("Scripts" if os.name == "nt" else "bin")
 PYTHON = BIN / ("python.exe" if os.name == "nt" else "python")
-# Bytecode is written when a module is first imported (`environment` sees to it that it may be);
-# doing it for all takes a third of the time.
-PIP_INSTALL = (PYTHON, "-m", "pip", "install", "--no-compile", "--disable-pip-version-check")
-STAMP = VENV / "clipedu-setup.json"
-LOG = VENV / "clipedu-setup.log"
+STAMP, LOG = VENV / "clipedu-setup.stamp", VENV / "clipedu-setup.log"
 CONSTRAINTS = ROOT / "constraints-ci.txt"
 OLDEST, NEWEST = (3, 11), (3, 14)
 CI = os.environ.get("CI", "").lower() in ("1", "true", "yes")
-# OpenAI's code is an oracle in tests; what it depends on would replace torch, so it comes alone.
-OPENAI_CODE = "clip-anytorch>=2.6,<3"
+TORCH_VERSION = (PYTHON, "-c", "import importlib.metadata as m; print(m.version('torch'))")
+PEERS = ("clip-anytorch>=2.6,<3", "open_clip_torch>=3.2,<4")  # tests compare with them alone
 MAIN_LESSONS = ("00", "01", "02", "03", "04")  # what `course` runs when no lesson is named
-NOTEBOOK_FOLDERS = ("notebooks", "exercises", "solutions")
-TRAINS_FOR_MINUTES = "04"  # the lesson that `test` starts first, beside the rest
-LONGEST_FIRST = ("03", "10", "09", "12", "11", "08")  # then these, before the other notebooks
-# Lax: every cell runs, those tagged nbval-check-output are compared. A lesson may train for minutes
-# in one cell, so its limit is long; pytest's own, for one cell too, must be longer.
-NBVAL = (
-    "--nbval-lax",
-    "--nbval-current-env",
-    "--nbval-cell-timeout=1200",
-    "--nbval-kernel-startup-timeout=120",
-    "--nbval-sanitize-with=tests/nbval_sanitize.cfg",
-    "--timeout=1500",
-)
 
 
 class SetupError(Exception):
-    """Set-up cannot go on; the message says what to do."""
+    """Set-up cannot continue; the message says what to do."""
 
 
-# -------------------- talking and running
-def say(text: str) -> None:
-    print(text, flush=True)
+# -------------------- running programs
+say = partial(print, flush=True)
 
 
 def ask(*command: str | Path) -> str | None:
     """The output of a short command, or None when it fails or does not exist."""
     try:
-        words = [str(word) for word in command]
-        done = subprocess.run(words, capture_output=True, text=True, timeout=120)
+        done = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=120)
     except (OSError, subprocess.TimeoutExpired):
         return None
     return done.stdout.strip() if done.returncode == 0 else None
 
 
-def environment() -> dict[str, str]:
-    """This process's environment with .venv first, as if it had been activated.
-
-    Containers often forbid bytecode. Without it every process compiles torch anew, which takes
-    longer than most tests and most exercises; so it is allowed here, in .venv and the course.
-    """
-    env = dict(
-        os.environ, VIRTUAL_ENV=str(VENV), PATH=f"{BIN}{os.pathsep}{os.environ.get('PATH', '')}"
-    )
+def run(*command: str | Path, log: Path | None = None, **env: str) -> int:
+    """The exit code of a command that runs as if .venv were activated; its output goes to `log`."""
+    path = f"{BIN}{os.pathsep}{os.environ.get('PATH', '')}"
+    env = {**os.environ, "VIRTUAL_ENV": str(VENV), "PATH": path, **env}
     env.pop("PYTHONHOME", None)
+    # Containers often forbid bytecode, and then every process spends seconds on compiling torch.
     env.pop("PYTHONDONTWRITEBYTECODE", None)
-    return env
+    words = list(map(str, command))
+    if log is None:
+        return wait_for(subprocess.Popen(words, cwd=ROOT, env=env))
+    with log.open("a", encoding="utf-8") as out:
+        print("\n$", " ".join(words).replace(str(PYTHON), "python"), file=out, flush=True)
+        return wait_for(subprocess.Popen(words, cwd=ROOT, env=env, stdout=out, stderr=out))
 
 
-def wait_for(job: subprocess.Popen[bytes]) -> int:
-    """The exit code. Ctrl-C reaches the job too, which gets time to save its work; the third kills.
-
-    Raises KeyboardInterrupt afterwards, unless the job took the interruption well (exit code 0).
-    """
-    for interruptions in range(3):
+def wait_for(process: subprocess.Popen[bytes]) -> int:
+    """The exit code. Ctrl-C reaches the process too, so it can save its work; the third kills."""
+    interruptions = 0
+    while process.poll() is None:
         try:
-            code = job.wait()
+            process.wait()
         except KeyboardInterrupt:
-            continue
-        if interruptions and code != 0:
-            raise KeyboardInterrupt
-        return code
-    job.kill()
-    raise KeyboardInterrupt
+            interruptions += 1
+            if interruptions == 3:
+                process.kill()
+    if interruptions and process.returncode != 0:
+        raise KeyboardInterrupt
+    return process.returncode
 
 
-def run(*command: str | Path, **extra_env: str) -> int:
-    """Run with this terminal; returns the exit code."""
-    words = [str(word) for word in command]
-    return wait_for(subprocess.Popen(words, cwd=ROOT, env={**environment(), **extra_env}))
+def end_of_log(lines: int) -> str:
+    text = LOG.read_text("utf-8", "replace") if LOG.exists() else ""
+    return "\n      ".join(text.splitlines()[-lines:])
 
 
-def run_quietly(*command: str | Path, **extra_env: str) -> bool:
-    """Run with the output in the log, a sign of life every 15 seconds; True when it succeeded."""
-    words = [str(word) for word in command]
-    start, over = time.monotonic(), threading.Event()
-
-    def signs_of_life() -> None:
-        while not over.wait(15):
-            say(f"      ... {time.monotonic() - start:.0f} s")
-
-    with LOG.open("a", encoding="utf-8") as log:
-        log.write(f"\n$ {' '.join(words)}\n")
-        log.flush()
-        env = {**environment(), **extra_env}
-        job = subprocess.Popen(words, cwd=ROOT, env=env, stdout=log, stderr=log)
-        threading.Thread(target=signs_of_life, daemon=True).start()
-        try:
-            return wait_for(job) == 0
-        finally:
-            over.set()
-
-
-def end_of_log(lines: int = 15) -> str:
-    try:
-        return "\n".join(
-            "      " + line for line in LOG.read_text("utf-8", "replace").splitlines()[-lines:]
-        )
-    except OSError:
-        return ""
-
-
-def step(what: str, job: Callable[[], str | None]) -> None:
-    """Say what is done, do it, say how long it took."""
+def step(what: str, job: Callable[[], str]) -> None:
+    """Say what is done, do it, say how long it took; meanwhile, where the log has got to."""
     say(f"  * {what}")
-    start = time.monotonic()
-    note = job()
-    say(f"      {note + ', ' if note else ''}{time.monotonic() - start:.1f} s")
+    began, over = time.monotonic(), threading.Event()
+
+    def show_signs_of_life() -> None:
+        while not over.wait(10):
+            say(f"      ... {time.monotonic() - began:.0f} s  {end_of_log(1)[:120]}")
+
+    threading.Thread(target=show_signs_of_life, daemon=True).start()
+    try:
+        note = job()
+    finally:
+        over.set()
+    say(f"      {note}, {time.monotonic() - began:.1f} s")
 
 
 # -------------------- set-up
@@ -154,584 +108,186 @@ def check_machine(version: tuple[int, ...], system: str, machine: str) -> None:
     """Raise SetupError where the course cannot run: a Python out of range, or an Intel Mac."""
     if not OLDEST <= version[:2] <= NEWEST:
         raise SetupError(
-            f"this is Python {version[0]}.{version[1]}; the course needs "
-            f"{OLDEST[0]}.{OLDEST[1]} to {NEWEST[0]}.{NEWEST[1]}. Install one of these and start "
-            "this script with it, for example: python3.12 course.py course"
+            f"this is Python {version[0]}.{version[1]}; the course needs 3.{OLDEST[1]} to "
+            f"3.{NEWEST[1]}. Install one of these, then: python3.12 course.py course"
         )
-    if system == "Darwin" and machine == "x86_64":
-        raise SetupError(
-            "PyTorch makes no build for Intel Macs any more. Use a Mac with Apple silicon (if this "
-            "is one, use its arm64 Python), or a Linux or Windows machine"
-        )
+    if (system, machine) == ("Darwin", "x86_64"):
+        raise SetupError("PyTorch has no build for Intel Macs; on Apple silicon use arm64 Python")
 
 
 def better_python() -> str | None:
-    """Another interpreter on PATH that is in range, newest first."""
-    for minor in range(NEWEST[1], OLDEST[1] - 1, -1):
-        found = shutil.which(f"python3.{minor}")
-        if found and ask(found, "-c", "import venv, ensurepip") is not None:
-            return found
-    return None
+    """Another interpreter on PATH that is in range and can make a .venv, newest first."""
+    names = [f"python3.{minor}" for minor in range(NEWEST[1], OLDEST[1] - 1, -1)]
+    found = filter(None, map(shutil.which, names))
+    return next((path for path in found if ask(path, "-c", "import venv, ensurepip") == ""), None)
 
 
-def fingerprint() -> str:
-    """Changes when what has to be installed changes."""
-    digest = hashlib.sha256()
-    for file in (ROOT / "pyproject.toml", CONSTRAINTS):
-        digest.update(file.read_bytes())
-    return digest.hexdigest()
-
-
-def read_stamp() -> dict[str, object]:
-    try:
-        stamp = json.loads(STAMP.read_text("utf-8"))
-        return stamp if isinstance(stamp, dict) else {}
-    except (OSError, ValueError):
-        return {}
-
-
-def stamped_extras() -> set[str]:
-    extras = read_stamp().get("extras", [])
-    return set(extras) if isinstance(extras, list) else set()
-
-
-def is_set_up(extras: set[str]) -> bool:
-    return (
-        PYTHON.exists()
-        and read_stamp().get("fingerprint") == fingerprint()
-        and extras <= stamped_extras()
-    )
-
-
-def make_venv() -> str:
-    works = (
-        ask(PYTHON, "-c", "import sys; print('%d.%d' % sys.version_info[:2])")
-        if PYTHON.exists()
-        else None
-    )
-    if works:
-        check_machine(tuple(int(n) for n in works.split(".")), "", "")
-        if ask(PYTHON, "-m", "pip", "--version") is None and ask(PYTHON, "-m", "ensurepip") is None:
-            raise SetupError(f"{VENV} has no pip. Delete that folder and run this again")
-        return f"kept, Python {works}"
+def make_venv(fresh: bool) -> str:
+    if not fresh and (ask(PYTHON, "-m", "pip", "--version") or ask(PYTHON, "-m", "ensurepip")):
+        return "kept"
     if VENV.exists() and any(VENV.iterdir()) and not (VENV / "pyvenv.cfg").exists():
-        raise SetupError(
-            f"{VENV} exists and is no virtual environment. Move it away, or set CLIPEDU_VENV to "
-            "another folder"
-        )
+        raise SetupError(f"{VENV} is no virtual environment. Move it away, or set CLIPEDU_VENV")
     if subprocess.call([sys.executable, "-m", "venv", "--clear", str(VENV)]) != 0:
-        raise SetupError(
-            "Python could not make a virtual environment. On Debian and Ubuntu: "
-            "apt install python3-venv. Then run this again"
-        )
+        raise SetupError("no virtual environment. On Debian and Ubuntu: apt install python3-venv")
     return f"Python {platform.python_version()}"
 
 
-def find_uv() -> str | None:
-    """uv from PATH or from .venv; it installs about five times faster than pip."""
-    return shutil.which("uv", path=f"{BIN}{os.pathsep}{os.environ.get('PATH', '')}")
+def pip(*what: str) -> bool:
+    # Modules are compiled when they are first imported; compiling all takes a third of the time.
+    options = ("--no-compile", "--disable-pip-version-check")
+    return run(PYTHON, "-m", "pip", "install", *options, *what, log=LOG) == 0
 
 
-def get_uv() -> str | None:
-    """uv, fetched into .venv when it is nowhere; None when it can't be had."""
-    if find_uv() is None:
-        run_quietly(*PIP_INSTALL, "uv>=0.8,<1")
-    return find_uv()
-
-
-def pips_settings() -> dict[str, str]:
-    """pip's indexes, folders, constraints and certificates, in the variables that uv reads.
-
-    uv does not read pip's configuration, and behind a mirror it would ask the wrong server. Like
-    pip it takes the best release of all indexes. What is set for uv itself stays.
-    """
-    names = {
-        "index-url": ("UV_INDEX_URL", " "),
-        "extra-index-url": ("UV_EXTRA_INDEX_URL", " "),
-        "find-links": ("UV_FIND_LINKS", ","),
-        "constraint": ("UV_CONSTRAINT", " "),
-        "cert": ("SSL_CERT_FILE", " "),
-    }
-    found = {"UV_INDEX_STRATEGY": "unsafe-best-match"}
-    for line in (ask(PYTHON, "-m", "pip", "config", "list") or "").splitlines():
-        key, _, value = line.partition("=")
-        name, between = names.get(key.rpartition(".")[2], ("", ""))
-        if name:  # the first line has the last word, as with pip
-            found.setdefault(name, between.join(value.strip("'\"").replace("\\n", " ").split()))
-    return {name: value for name, value in found.items() if name not in os.environ}
-
-
-def pinned_torch() -> str:
-    """The release that CI tests, from constraints-ci.txt."""
-    found = re.search(r"^torch==(\S+)$", CONSTRAINTS.read_text("utf-8"), re.M)
-    if not found:
-        raise SetupError(f"{CONSTRAINTS.name} names no torch==VERSION line")
-    return found.group(1)
-
-
-def installed_torch() -> str | None:
-    return ask(PYTHON, "-c", "import importlib.metadata as m; print(m.version('torch'))")
-
-
-def pip_offers_cpu_build(release: str) -> bool:
-    """Does pip, as it is configured on this machine, see a CPU build of this release?
-
-    Asks for names only: a dry run fetches the whole file from an index that serves no metadata.
-    """
-    seen = ask(PYTHON, "-m", "pip", "index", "versions", "torch") or ""
-    return f"{release}+cpu" in re.split(r"[\s,()]+", seen)
-
-
-def torch_sources(system: str, gpu: bool, pip_has_cpu: bool, wish: str) -> list[str]:
-    """Where to take torch from, best first; "cpu" and "auto" are uv's names of PyTorch's indexes.
-
-    On macOS the default build is the right one, on Windows without a GPU too. On Linux the default
-    is built for CUDA, about 3 GB, so without a GPU it is the last resort.
-    wish (CLIPEDU_TORCH) overrides: cpu, auto or pip.
-    """
-    if wish in ("cpu", "auto"):
-        return [wish, "pip"]
-    if wish == "pip" or system == "Darwin":
-        return ["pip"]
-    if gpu:
-        return ["auto", "pip"]
-    if system == "Windows" or pip_has_cpu:
-        return ["pip"]
-    return ["cpu", "pip"]
+def uv(*what: str) -> bool:
+    """Five times as fast as pip, but it has to be told what pip's configuration says."""
+    names = r"\.(index-url|extra-index-url|find-links|constraint)=['\"](.*)['\"]"
+    listed = re.findall(names, ask(PYTHON, "-m", "pip", "config", "list") or "")
+    settings = dict(reversed(listed)).items()  # of two lines the first counts, as with pip
+    options = [f"--{name}={word}" for name, words in settings for word in re.split(r" |\\n", words)]
+    command = ("-m", "uv", "pip", "install", "--index-strategy=unsafe-best-match", *options)
+    return pip("uv>=0.8,<1") and run(PYTHON, *command, *what, log=LOG) == 0
 
 
 def install_torch() -> str:
-    release, have = pinned_torch(), installed_torch()
+    """The build for this machine: for CUDA where there is an NVIDIA GPU, else for the CPU.
+
+    pip's default is the CPU build on macOS and Windows. On Linux it is made for CUDA, about 3 GB,
+    unless pip's configuration offers another. uv knows PyTorch's own indexes, as "cpu" and "auto".
+    """
+    release = re.findall(r"^torch==(\S+)", CONSTRAINTS.read_text("utf-8"), re.M)[0]
+    have, source = ask(*TORCH_VERSION), os.environ.get("CLIPEDU_TORCH", "")
     if have and (not CI or have.split("+")[0] == release):
         return f"kept, {have}"
+    if source not in ("", "cpu", "auto", "pip"):
+        raise SetupError(f"CLIPEDU_TORCH={source} is not known: set it to cpu, auto or pip")
     gpu = ask("nvidia-smi", "-L") is not None
-    wish = os.environ.get("CLIPEDU_TORCH", "")
-    if wish not in ("", "cpu", "auto", "pip"):
-        raise SetupError(
-            f"CLIPEDU_TORCH={wish} is not known: set it to cpu, auto or pip, or unset it"
-        )
-    system = platform.system()
-    ask_pip = system == "Linux" and not gpu and not wish
-    sources = torch_sources(system, gpu, ask_pip and pip_offers_cpu_build(release), wish)
-    for source in sources:
-        if source == "pip" and sources[0] == "cpu":
-            say("      PyTorch's CPU build could not be fetched, so pip takes the default one: on")
-            say("      Linux about 3 GB, with CUDA libraries that this machine does not need.")
-            say("      It works all the same. Ctrl-C stops here.")
-        if fetch_torch(source, f"torch=={release}"):
-            break
-    have = installed_torch()
-    if not have:
-        raise SetupError(
-            "PyTorch was not installed; the lines above say why. With a network and 4 GB of free "
-            "disk, run this again; behind a proxy, set HTTPS_PROXY first"
-        )
-    return f"{have}, {'an' if gpu else 'no'} NVIDIA GPU is here"
-
-
-def fetch_torch(source: str, release: str) -> bool:
-    """Not quiet: this is the large download, and both tools draw a bar."""
-    if source == "pip":
-        return run(*PIP_INSTALL, release) == 0
-    uv = get_uv()
-    if uv is None:
-        return False
-    return run(uv, "pip", "install", "--python", PYTHON, f"--torch-backend={source}", release) == 0
+    if not source:
+        seen = re.split(r"[\s,()]+", ask(PYTHON, "-m", "pip", "index", "versions", "torch") or "")
+        pip_is_right = platform.system() != "Linux" or f"{release}+cpu" in seen
+        source = "auto" if gpu else "pip" if pip_is_right else "cpu"
+    if source == "pip" or not uv(f"--torch-backend={source}", f"torch=={release}"):
+        if source == "cpu":
+            say(
+                "      no CPU build was found: pip takes the one for CUDA, about 3 GB; it works too"
+            )
+        if not pip(f"torch=={release}"):
+            raise SetupError("PyTorch was not installed. It needs a network and 4 GB of free disk")
+    return f"{ask(*TORCH_VERSION)}, {'an' if gpu else 'no'} NVIDIA GPU was found"
 
 
 def install_rest(extras: set[str]) -> str:
-    """Everything else, with torch held at what is installed."""
-    held = VENV / "clipedu-held.txt"
-    held.write_text(f"torch=={installed_torch()}\n", "utf-8")
-    constraints = ["-c", str(held), *(["-c", str(CONSTRAINTS)] if CI else [])]
-    project = ["-e", f".[{','.join(sorted(extras))}]" if extras else "."]
-    tool = install(*project, *constraints)
+    """Everything else, with torch held at what is installed; in CI, exactly the pinned releases."""
+    wanted = [["-e", f".[{','.join(sorted(extras))}]", f"torch=={ask(*TORCH_VERSION)}"]]
     if "test" in extras:
-        install("--no-deps", OPENAI_CODE, *constraints)
-    return f"with {tool}"
-
-
-def install(*what: str) -> str:
-    """Install with uv where it is and works, else with pip; the name of the tool that did it."""
-    uv = get_uv()
-    if uv and run_quietly(uv, "pip", "install", "--python", PYTHON, *what, **pips_settings()):
-        return "uv"
-    if run_quietly(*PIP_INSTALL, *what):
-        return "pip"
-    raise SetupError(f"installing failed; the end of {LOG} says why:\n{end_of_log()}")
-
-
-def smoke_test() -> str:
-    code = (
-        "import clipedu, ipykernel, IPython, ipywidgets, jupyterlab, jupytext, matplotlib\n"
-        "import anywidget, nbclient, numpy, regex, resvg_py, safetensors, sklearn, torch, tqdm\n"
-        "assert float((torch.ones(8, 8) @ torch.ones(8, 8)).sum()) == 512"
-    )
-    if not run_quietly(PYTHON, "-c", code):
-        raise SetupError(
-            f"what was installed does not work:\n{end_of_log(6)}\n"
-            "      Start from nothing: python course.py setup --fresh"
-        )
-    return "imports and a multiplication work"
+        wanted.append(["--no-deps", *PEERS])
+    for what in wanted:
+        what += ["-c", str(CONSTRAINTS)] if CI else []
+        if not uv(*what) and not pip(*what):
+            raise SetupError("installing failed")
+    code = "import clipedu_lessons, jupyterlab, resvg_py, torch; assert torch.ones(9).sum() == 9"
+    if run(PYTHON, "-c", code, log=LOG) != 0:
+        raise SetupError("what was installed does not work. Try: python course.py setup --fresh")
+    return "they can be imported"
 
 
 def setup(extras: Sequence[str] = (), fresh: bool = False) -> None:
     """Make .venv hold what pyproject.toml asks for, with these extras; quick when it does."""
+    requirements = (ROOT / "pyproject.toml").read_bytes() + CONSTRAINTS.read_bytes()
+    fingerprint = hashlib.sha256(requirements).hexdigest()
+    stamp = STAMP.read_text("utf-8").split() if STAMP.exists() else []
     wanted = {"course", *extras}
-    if not fresh and is_set_up(wanted):
+    if not fresh and PYTHON.exists() and stamp[:1] == [fingerprint] and wanted <= set(stamp):
         return
-    check_machine(tuple(sys.version_info[:3]), platform.system(), platform.machine())
-    start = time.monotonic()
-    wanted |= stamped_extras()
-    say(f"Setting up in {VENV}" + (f" with {', '.join(sorted(wanted))}" if wanted else ""))
-    STAMP.unlink(missing_ok=True)
-    if fresh and (VENV / "pyvenv.cfg").exists():
-        if Path(sys.prefix).resolve() == VENV.resolve():
-            raise SetupError("this Python lives in .venv: deactivate it first (type: deactivate)")
-        shutil.rmtree(VENV)
-    step("virtual environment", make_venv)
-    LOG.write_text("", "utf-8")
-    step("PyTorch", install_torch)
-    step("the other packages and clipedu", lambda: install_rest(wanted))
-    step("trying it", smoke_test)
-    partial = STAMP.with_suffix(".partial")
-    partial.write_text(
-        json.dumps({"fingerprint": fingerprint(), "extras": sorted(wanted)}), "utf-8"
-    )
-    os.replace(partial, STAMP)
-    say(f"Set up in {time.monotonic() - start:.0f} s.\n")
+    check_machine(sys.version_info[:2], platform.system(), platform.machine())
+    began = time.monotonic()
+    wanted |= {"test", "grading", "browser"} & set(stamp)
+    say(f"Setting up in {VENV} with {', '.join(sorted(wanted))}")
+    if fresh and Path(sys.prefix).resolve() == VENV.resolve():
+        raise SetupError("this Python lives in .venv: deactivate it first (type: deactivate)")
+    for file in (STAMP, LOG):
+        file.unlink(missing_ok=True)
+    try:
+        step("virtual environment", lambda: make_venv(fresh))
+        step("PyTorch", install_torch)
+        step("the other packages and clipedu", lambda: install_rest(wanted))
+    except SetupError as problem:
+        log = f". The log is {LOG}; it ends:\n      {end_of_log(15)}" if LOG.exists() else ""
+        raise SetupError(f"{problem}{log}") from None
+    STAMP.write_text("\n".join([fingerprint, *sorted(wanted)]), "utf-8")
+    say(f"Set up in {time.monotonic() - began:.0f} s.\n")
 
 
 # -------------------- verbs
-def clipedu(*arguments: str | Path) -> int:
-    return run(PYTHON, "-m", "clipedu", *arguments)
+def python(*words: str, extras: Sequence[str] = (), **env: str) -> int:
+    setup(extras)
+    return run(PYTHON, *words, log=None, **env)
 
 
-def notebooks_in(folder: str) -> list[Path]:
-    return sorted((ROOT / folder).glob("*.ipynb"))
-
-
-def summaries(folder: Path) -> list[str]:
-    """What the cells that a lesson tags `summary` printed, in the notebooks below folder."""
-    texts = []
-    for path in sorted(folder.rglob("*.ipynb")):
-        for cell in json.loads(path.read_text("utf-8"))["cells"]:
-            if "summary" not in cell.get("metadata", {}).get("tags", []):
-                continue
-            for output in cell.get("outputs", []):
-                text = output.get("text") or output.get("data", {}).get("text/plain", "")
-                texts.append("".join(text).rstrip())
-    return texts
-
-
-def do_setup(options: argparse.Namespace) -> int:
-    setup(["test", "grading"] if options.test else [], fresh=options.fresh)
+def do_setup(*words: str) -> int:
+    if not {"--fresh", "--test"}.issuperset(words):
+        raise SetupError("setup takes --fresh (start from nothing) and --test (for the tests)")
+    setup(FOR_TESTS if "--test" in words else [], fresh="--fresh" in words)
     say("Ready. Next: python course.py course")
     return 0
 
 
-def do_course(options: argparse.Namespace) -> int:
-    setup()
-    start, out = time.monotonic(), ROOT / "runs" / "course"
-    lessons = [] if options.lessons == ["all"] else options.lessons or list(MAIN_LESSONS)
-    say(f"Running {'lesson ' + ', '.join(lessons) if lessons else 'every lesson'}.")
-    shutil.rmtree(out, ignore_errors=True)  # an older run's tables are not this one's
-    code = clipedu("build", *lessons, "--execute", "--only", "lessons", "--out", out)
-    if code != 0:
+def do_course(*words: str) -> int:
+    lessons = () if words == ("all",) else words or MAIN_LESSONS
+    code = python("-m", "clipedu", "build", "--only", "lessons", "--out", "runs/course", *lessons)
+    if code == 0:
+        say("Next: make lab (or: python course.py lab) opens the lessons in JupyterLab.")
+    else:
         say("The run stopped; the lines above say where. `make doctor` looks at this machine.")
-        return code
-    for text in summaries(out):
-        say(f"\n{text}")
-    say(f"\nDone in {time.monotonic() - start:.0f} s; what was run is in {out.relative_to(ROOT)}.")
-    say("Next: make lab (or: python course.py lab) opens the lessons in JupyterLab.")
-    return 0
+    return code
 
 
-def do_lab(options: argparse.Namespace) -> int:
-    setup()
-    lessons = notebooks_in("notebooks")
-    page = f"/lab/tree/notebooks/{lessons[0].name}" if lessons else "/lab"
-    say("JupyterLab opens in the browser; Ctrl-C twice ends it.")
-    where = [f"--ServerApp.root_dir={ROOT}", f"--LabApp.default_url={page}"]
-    return run(PYTHON, "-m", "jupyterlab", *where, *options.rest)
-
-
-class Step(NamedTuple):
-    """A part of `test`: a command, and what is added to its environment."""
-
-    name: str
-    command: list[str | Path]
-    extra_env: dict[str, str]
-
-
-class Ran(NamedTuple):
-    """How a step went. `computing`: its CPU seconds; None where they are not known."""
-
-    name: str
-    code: int
-    took: float
-    computing: float | None = None
-
-
-class Job:
-    """A step that was started. What it says goes to the terminal, or to a file.
-
-    `yields`: leave the processor to others that want it, where the system knows such a thing.
-    """
-
-    def __init__(self, step: Step, log: Path | None = None, yields: bool = False) -> None:
-        self.step, self.log, self.ran = step, log, Ran(step.name, 1, 0.0)
-        self.began = time.monotonic()
-        words, env = [str(word) for word in step.command], {**environment(), **step.extra_env}
-        if log is None:
-            self.process = subprocess.Popen(words, cwd=ROOT, env=env)
-        else:
-            log.parent.mkdir(parents=True, exist_ok=True)
-            with log.open("wb") as out:
-                self.process = subprocess.Popen(words, cwd=ROOT, env=env, stdout=out, stderr=out)
-        if yields and hasattr(os, "setpriority"):
-            nice = os.getpriority(os.PRIO_PROCESS, 0) + 5
-            with contextlib.suppress(OSError):  # it may be forbidden, and is not needed
-                os.setpriority(os.PRIO_PROCESS, self.process.pid, nice)
-        self.waiting = threading.Thread(target=self._wait, daemon=True)
-        self.waiting.start()
-
-    def _wait(self) -> None:
-        computing = None
-        if hasattr(os, "wait4"):
-            _, status, usage = os.wait4(self.process.pid, 0)
-            self.process.returncode = os.waitstatus_to_exitcode(status)
-            computing = usage.ru_utime + usage.ru_stime
-        code = self.process.wait()
-        self.ran = Ran(self.step.name, code, time.monotonic() - self.began, computing)
-
-    def wait(self) -> Ran:
-        """Until it has ended. Raises KeyboardInterrupt, which the job has met too."""
-        self.waiting.join()
-        return self.ran
-
-    def end(self) -> None:
-        """After an interruption: give it time to end; another interruption kills it."""
-        try:
-            self.waiting.join(timeout=60)
-        except KeyboardInterrupt:
-            pass
-        if self.waiting.is_alive():
-            self.process.kill()
-
-
-def lesson_of(notebook: Path) -> str:
-    """The number of a lesson's notebook; "" for its exercises and solutions, which are short."""
-    return notebook.name[:2] if notebook.parent.name == "notebooks" else ""
-
-
-def steps_of_test(cores: int) -> tuple[list[Step], list[Step]]:
-    """What `test` runs: beside the rest, from the start; and one after the other.
-
-    A notebook is run whole by one process. One that trains for minutes would end long after all
-    others, so it starts first and has a core of its own.
-    """
-    workers = min(4, cores)
-    parallel = ["-n", str(workers), "--dist", "loadfile", "--no-loadscope-reorder"]
-    parallel, one_thread = (parallel, {"OMP_NUM_THREADS": "1"}) if workers > 1 else ([], {})
-    # One worker more for tests: some wait for something, such as a program that hangs. Notebooks
-    # compute all the time, and would only be in each other's way.
-    more = ["-n", str(workers + 1), *parallel[2:]] if parallel else []
-    pytest: list[str | Path] = [PYTHON, "-m", "pytest", "-q", "--durations=10"]
-    steps = [
-        Step("lint", [PYTHON, "-m", "ruff", "check"], {}),
-        Step("types", [PYTHON, "-m", "mypy"], {}),
-        # nbval costs seconds to import and is for the notebooks only.
-        Step("unit tests", [*pytest, "-p", "no:nbval", *more, "tests"], one_thread),
-    ]
-    files = []
-    for folder in NOTEBOOK_FOLDERS:
-        found = [path.relative_to(ROOT) for path in notebooks_in(folder)]
-        if not found:
-            say(f"{folder}/ holds no notebooks: nothing to run there.")
-        files += found
-    if not files:
-        return [], steps
-    steps.append(Step("freshness", [PYTHON, "-m", "clipedu", "build", "--check"], {}))
-    long = [path for path in files if lesson_of(path) == TRAINS_FOR_MINUTES and parallel]
-    threads = {"OMP_NUM_THREADS": str(cores // 2)}
-    beside = [Step(f"lesson {lesson_of(path)}", [*pytest, *NBVAL, path], threads) for path in long]
-    # The longest start first, so that none ends alone.
-    files.sort(key=lambda path: (LONGEST_FIRST + (lesson_of(path),)).index(lesson_of(path)))
-    rest = [path for path in files if path not in long]
-    if rest:
-        steps.append(Step("notebooks", [*pytest, *NBVAL, *parallel, *rest], one_thread))
-    return beside, steps
-
-
-def do_test(options: argparse.Namespace) -> int:
-    start = time.monotonic()
-    setup(["test", "grading"])
-    went = [Ran("set-up", 0, time.monotonic() - start)]
-    beside, steps = steps_of_test(os.cpu_count() or 1)
-    jobs, logs = [], ROOT / "runs" / "test"
-    try:
-        for step in beside:
-            say(f"\n== {step.name}, beside the rest: {words_of(step)}")
-            jobs.append(Job(step, logs / f"{step.name.replace(' ', '_')}.txt"))
-            say(f"   what it says is in {jobs[-1].log}, and below when it has ended")
-        for step in steps:
-            say(f"\n== {step.name}: {words_of(step)}")
-            jobs.append(Job(step, yields=bool(beside)))
-            went.append(jobs[-1].wait())
-        for job in jobs[: len(beside)]:
-            say(f"\n== {job.step.name}")
-            went.append(job.wait())
-            say(job.log.read_text("utf-8", "replace").rstrip() if job.log else "")
-    except KeyboardInterrupt:
-        for job in jobs:
-            job.end()
-        raise
-    say("\n== make test: where the time went           computing")
-    for name, code, took, computing in went:
-        cpu = "" if computing is None else f"{computing:12.1f} s"
-        say(f"  {'ok    ' if code == 0 else 'FAILED'}  {name:20} {took:6.1f} s {cpu}".rstrip())
-    failed = [ran.name for ran in went if ran.code != 0]
-    verdict = f"FAILED: {', '.join(failed)}" if failed else "all green"
-    say(f"  {verdict}, {time.monotonic() - start:.0f} s")
-    return 1 if failed else 0
-
-
-def words_of(step: Step) -> str:
-    return " ".join(str(part) for part in step.command[2:])
-
-
-def do_test_browser(options: argparse.Namespace) -> int:
-    """Apart from `test`: it needs a Chromium, which most machines hold under another name."""
-    setup(["test", "browser"])
-    tests = ["-p", "no:nbval", "-q", "--durations=5", "tests/browser", *options.rest]
-    return run(PYTHON, "-m", "pytest", *tests, CLIPEDU_BROWSER_TESTS="1")
-
-
-def do_lint(options: argparse.Namespace) -> int:
-    setup(["test", "grading"])
-    return max(run(PYTHON, "-m", "ruff", "check"), run(PYTHON, "-m", "mypy"))
-
-
-def do_checkpoints(options: argparse.Namespace) -> int:
-    setup()
-    return run(PYTHON, ROOT / "benchmarks" / "checkpoint.py", *options.rest)
-
-
-def do_tasks(options: argparse.Namespace) -> int:
-    setup()
-    return run(PYTHON, ROOT / "benchmarks" / "tasks.py", *options.rest)
-
-
-def do_clipedu(*arguments: str) -> Callable[[argparse.Namespace], int]:
-    def verb(options: argparse.Namespace) -> int:
-        setup()
-        return clipedu(*arguments, *options.rest)
-
-    return verb
-
-
-def do_run(options: argparse.Namespace) -> int:
-    """Run a command of .venv, for hooks: `python course.py run ruff check`."""
-    if not options.rest:
-        raise SetupError("name the command, for example: python course.py run clipedu doctor")
-    setup(["test", "grading"])
-    program = shutil.which(options.rest[0], path=str(BIN))
-    if program is None:
-        raise SetupError(f"{options.rest[0]} is not installed in {VENV}")
-    return run(program, *options.rest[1:])
-
-
-def do_clean(options: argparse.Namespace) -> int:
+def do_clean(*words: str) -> int:
     """Remove what runs leave behind; .venv and the picture cache stay."""
-    left = "runs build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis __pycache__".split()
-    doomed = [ROOT / name for name in left]
-    for top in ("clipedu", "clipedu_classroom", "clipedu_lessons", "tests", "benchmarks"):
-        doomed += (ROOT / top).rglob("__pycache__")
-    for folder in NOTEBOOK_FOLDERS:
-        doomed += (ROOT / folder).rglob(".ipynb_checkpoints")
-    for path in filter(Path.exists, doomed):
+    left = ("runs", "build", "dist", ".*_cache", ".hypothesis", "**/__pycache__", "*/.ipynb_*")
+    for path in [path for name in left for path in ROOT.glob(name) if VENV not in path.parents]:
         say(f"  removing {path.relative_to(ROOT)}")
-        shutil.rmtree(path)
+        shutil.rmtree(path, ignore_errors=True)  # what lay in another one has gone with it
     return 0
 
 
-VERBS: dict[str, tuple[str, Callable[[argparse.Namespace], int]]] = {
-    "course": (
-        "set up, then watch a CLIP being trained and tried; name lessons (course 00 03) or all",
-        do_course,
-    ),
-    "test": ("set up, then lint, types, unit tests and the notebooks", do_test),
-    "test-browser": (
-        "set up, then use the lessons' widgets in a real JupyterLab (needs Chromium)",
-        do_test_browser,
-    ),
-    "lab": ("set up, then open JupyterLab on the first lesson", do_lab),
-    "setup": (
-        "only set up; --fresh starts from nothing, --test adds what the tests need",
-        do_setup,
-    ),
-    "checkpoints": ("train the shipped checkpoint again", do_checkpoints),
-    "tasks": ("ask the shipped checkpoint every zero-shot task, write the table again", do_tasks),
-    "build": (
-        "make notebooks/, exercises/ and solutions/ from clipedu_lessons/ and execute them",
-        do_clipedu("build", "--execute"),
-    ),
-    "check": ("fail when a notebook is not what its lesson says", do_clipedu("build", "--check")),
-    "lint": ("ruff and mypy", do_lint),
-    "doctor": ("look at this machine and say what is wrong", do_clipedu("doctor")),
+FOR_TESTS = ["test", "grading"]
+FIRST_PAGE = "--LabApp.default_url=/lab/tree/notebooks/00_pictures_and_words.ipynb"
+BUILD = partial(python, "-m", "clipedu", "build")
+TESTS = partial(python, "tests/run.py", extras=FOR_TESTS)
+BROWSER = partial(python, "-m", "pytest", "tests/browser", "-qp", "no:nbval", "--durations=5")
+BROWSER_TESTS = partial(BROWSER, extras=["test", "browser"], CLIPEDU_BROWSER_TESTS="1")
+VERBS: dict[str, tuple[str, Callable[..., int]]] = {
+    "course": (f"run lessons {' '.join(MAIN_LESSONS)}; or those named, or all", do_course),
+    "lab": ("open JupyterLab on the first lesson", partial(python, "-m", "jupyterlab", FIRST_PAGE)),
+    "test": ("lint, types, unit tests, freshness, notebooks; or those named", TESTS),
+    "test-browser": ("use the lessons' widgets in JupyterLab (needs Chromium)", BROWSER_TESTS),
+    "lint": ("ruff and mypy", partial(TESTS, "lint", "types")),
+    "build": ("make and execute all notebooks", partial(BUILD, "--execute")),
+    "check": ("fail when a notebook is not what its lesson says", partial(BUILD, "--check")),
+    "checkpoints": ("train the shipped model again", partial(python, "benchmarks/checkpoint.py")),
+    "tasks": ("measure it on every task", partial(python, "benchmarks/tasks.py")),
+    "setup": ("only set up; --fresh starts from nothing, --test adds the tests' needs", do_setup),
+    "doctor": ("say what is wrong with this machine", partial(python, "-m", "clipedu", "doctor")),
+    "run": ("run a module: run ruff check", partial(python, "-m", extras=FOR_TESTS)),
     "clean": ("remove what runs left behind", do_clean),
-    "run": ("run a command of .venv: run ruff check", do_run),
 }
-
-PASS_ON = (
-    "test-browser",
-    "lab",
-    "checkpoints",
-    "tasks",
-    "build",
-    "check",
-    "doctor",
-    "run",
-)  # what follows is another's
-
-
-def parse(argv: Sequence[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="course.py", description="Set the course up and run it.")
-    verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
-    for name, (words, _) in VERBS.items():
-        verb = verbs.add_parser(name, help=words, description=words)
-        if name == "course":
-            verb.add_argument(
-                "lessons",
-                nargs="*",
-                metavar="NN",
-                help=f"lessons to run, or all (default: {' '.join(MAIN_LESSONS)})",
-            )
-        elif name == "setup":
-            verb.add_argument("--fresh", action="store_true", help="delete .venv first")
-            verb.add_argument(
-                "--test", action="store_true", help="with what the tests and the grader need"
-            )
-        elif name in PASS_ON:
-            verb.add_argument("rest", nargs="*", metavar="...", help="passed on as it stands")
-    # argparse would take options that are meant for another program for its own.
-    if argv and argv[0] in PASS_ON and list(argv[1:2]) not in (["-h"], ["--help"]):
-        return argparse.Namespace(verb=argv[0], rest=list(argv[1:]))
-    return parser.parse_args(argv)
 
 
 def main(argv: Sequence[str]) -> int:
-    options = parse(argv)
-    if not OLDEST <= sys.version_info[:2] <= NEWEST:
+    verb, *words = argv or ["--help"]
+    if verb not in VERBS or words[:1] in (["-h"], ["--help"]):
+        say("usage: python course.py VERB ...   (every verb sets up first where that is needed)\n")
+        for name, (summary, _) in VERBS.items():
+            say(f"  {name:14}{summary}")
+        return 0 if verb in {"-h", "--help", *VERBS} else 2
+    if not OLDEST <= sys.version_info[:2] <= NEWEST and "CLIPEDU_REEXEC" not in os.environ:
         other = better_python()
-        if other and not os.environ.get("CLIPEDU_REEXEC"):
+        if other:
             say(f"This is Python {platform.python_version()}; going on with {other}.")
-            return subprocess.call(
-                [other, str(ROOT / "course.py"), *argv], env=dict(os.environ, CLIPEDU_REEXEC="1")
-            )
+            env = {**os.environ, "CLIPEDU_REEXEC": "1"}
+            return subprocess.call([other, str(ROOT / "course.py"), *argv], env=env)
     try:
-        return VERBS[options.verb][1](options)
+        return VERBS[verb][1](*words)
     except SetupError as problem:
         print(f"\nStopped: {problem}", file=sys.stderr)
         return 1

@@ -1,13 +1,12 @@
-"""course.py: what is refused, where torch comes from, and when set-up counts as done."""
+"""course.py: what is refused, what is installed from where, and when set-up counts as done."""
 
 from __future__ import annotations
 
-import argparse
 import ast
 import importlib.util
-import json
 import re
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -16,6 +15,9 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
+STEPS = ("make_venv", "install_torch", "install_rest")
+DEFAULT_ONLY = "torch (2.15.0)\nAvailable versions: 2.15.0, 2.13.0, 12.13.0+cpu"
+WITH_CPU = "torch (2.15.0)\nAvailable versions: 2.15.0, 2.13.0+cpu, 2.13.0"
 
 
 @pytest.fixture
@@ -46,108 +48,171 @@ def test_only_the_standard_library_and_old_pythons_can_read_it() -> None:
 @pytest.mark.parametrize(
     "version, system, machine, words",
     [
-        ((3, 10, 4), "Linux", "x86_64", "this is Python 3.10; the course needs 3.11 to 3.14"),
-        ((3, 15, 0), "Linux", "x86_64", "python3.12 course.py course"),
-        ((3, 12, 1), "Darwin", "x86_64", "Intel Macs"),
+        ((3, 10), "Linux", "x86_64", "this is Python 3.10; the course needs 3.11 to 3.14"),
+        ((3, 15), "Linux", "x86_64", "python3.12 course.py course"),
+        ((3, 12), "Darwin", "x86_64", "Intel Macs"),
+        ((3, 11), "Linux", "aarch64", None),
+        ((3, 14), "Darwin", "arm64", None),
+        ((3, 11), "Windows", "AMD64", None),
     ],
 )
 def test_machines_that_cannot_run_it_are_told(
-    course: ModuleType, version: tuple[int, ...], system: str, machine: str, words: str
+    course: ModuleType, version: tuple[int, ...], system: str, machine: str, words: str | None
 ) -> None:
-    with pytest.raises(course.SetupError, match=re.escape(words)):
+    if words is None:
         course.check_machine(version, system, machine)
+    else:
+        with pytest.raises(course.SetupError, match=re.escape(words)):
+            course.check_machine(version, system, machine)
 
 
-@pytest.mark.parametrize("version", [(3, 11, 0), (3, 14, 2)])
+class Machine:
+    """A pretended machine: what short questions are answered, and which commands fail.
+
+    `ran` collects the words of each command after .venv's `python -m`.
+    """
+
+    def __init__(self, course: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.course, self.ran = course, list[list[str]]()
+        self.torch: str | None = None
+        self.pip_sees, self.pip_config, self.has_gpu = DEFAULT_ONLY, "", False
+        self.fails: Callable[[list[str]], bool] = lambda words: False
+        monkeypatch.setattr(course, "ask", self.answer)
+        monkeypatch.setattr(course, "run", self.run)
+        monkeypatch.setattr(course.platform, "system", lambda: "Linux")
+        course.CONSTRAINTS = course.VENV.parent / "constraints.txt"
+        course.CONSTRAINTS.write_text("numpy==2.4.6\ntorch==2.13.0\ntorchvision==1.0\n")
+
+    def answer(self, *command: Any) -> str | None:
+        if command[0] == "nvidia-smi":
+            return "GPU 0" if self.has_gpu else None
+        if command == self.course.TORCH_VERSION:
+            return self.torch
+        return self.pip_sees if "index" in command else self.pip_config
+
+    def run(self, *command: Any, log: Path | None = None, **env: str) -> int:
+        assert log == self.course.LOG, "what set-up runs is logged"
+        words = [str(word) for word in command[2:]]
+        self.ran.append(words)
+        if self.fails(words):
+            return 1
+        if "torch==2.13.0" in words:
+            self.torch = "2.13.0+cpu"
+        return 0
+
+    def torch_tools(self) -> list[str]:
+        """What installed torch, in the order in which it was tried: "pip", "uv cpu"."""
+        tried = [" ".join(words) for words in self.ran if "torch==2.13.0" in words]
+        return [re.sub(r" .*?(--torch-backend=(\w+) .*|$)", r" \2", t).strip() for t in tried]
+
+
+@pytest.fixture
+def machine(course: ModuleType, monkeypatch: pytest.MonkeyPatch) -> Machine:
+    return Machine(course, monkeypatch)
+
+
 @pytest.mark.parametrize(
-    "system, machine", [("Linux", "aarch64"), ("Darwin", "arm64"), ("Windows", "AMD64")]
-)
-def test_machines_that_can(
-    course: ModuleType, version: tuple[int, ...], system: str, machine: str
-) -> None:
-    course.check_machine(version, system, machine)
-
-
-@pytest.mark.parametrize(
-    "system, gpu, pip_has_cpu, wish, sources",
+    "system, gpu, pip_sees, wish, tools",
     [
-        ("Linux", False, False, "", ["cpu", "pip"]),  # never the CUDA build first
-        ("Linux", False, True, "", ["pip"]),  # pip's own configuration knows better
-        ("Linux", True, False, "", ["auto", "pip"]),
-        ("Windows", True, False, "", ["auto", "pip"]),
-        ("Windows", False, False, "", ["pip"]),
-        ("Darwin", False, False, "", ["pip"]),
-        ("Linux", True, False, "cpu", ["cpu", "pip"]),
-        ("Linux", False, False, "pip", ["pip"]),
+        ("Linux", False, DEFAULT_ONLY, "", ["uv cpu", "pip"]),  # never the CUDA build first
+        ("Linux", False, "", "", ["uv cpu", "pip"]),
+        ("Linux", False, WITH_CPU, "", ["pip"]),  # pip's own configuration knows better
+        ("Linux", False, "Available versions: 2.13.0+cpu", "", ["pip"]),
+        ("Linux", True, WITH_CPU, "", ["uv auto", "pip"]),
+        ("Windows", True, DEFAULT_ONLY, "", ["uv auto", "pip"]),
+        ("Windows", False, DEFAULT_ONLY, "", ["pip"]),
+        ("Darwin", False, DEFAULT_ONLY, "", ["pip"]),
+        ("Linux", True, DEFAULT_ONLY, "cpu", ["uv cpu", "pip"]),
+        ("Linux", False, DEFAULT_ONLY, "pip", ["pip"]),
+        ("Linux", False, WITH_CPU, "auto", ["uv auto", "pip"]),
     ],
 )
 def test_where_torch_comes_from(
-    course: ModuleType, system: str, gpu: bool, pip_has_cpu: bool, wish: str, sources: list[str]
+    course: ModuleType,
+    machine: Machine,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    system: str,
+    gpu: bool,
+    pip_sees: str,
+    wish: str,
+    tools: list[str],
 ) -> None:
-    assert course.torch_sources(system, gpu, pip_has_cpu, wish) == sources
+    """`tools` are the ones that are tried when uv fails; when it does not, the first is enough."""
+    monkeypatch.setattr(course.platform, "system", lambda: system)
+    monkeypatch.setenv("CLIPEDU_TORCH", wish)
+    machine.has_gpu, machine.pip_sees = gpu, pip_sees
+    for uv_fails, expected in ((True, tools), (False, tools[:1])):
+        machine.torch = None
+        machine.ran.clear()
+        machine.fails = lambda words, fails=uv_fails: fails and words[0] == "uv"
+        note = course.install_torch()
+        assert machine.torch_tools() == expected
+        assert note == f"2.13.0+cpu, {'an' if gpu else 'no'} NVIDIA GPU was found"
+        announced = "about 3 GB" in capsys.readouterr().out
+        assert announced == (expected == ["uv cpu", "pip"]), "the large download is announced"
 
 
-@pytest.mark.parametrize(
-    "answer, expected",
-    [
-        ("torch (2.15.0)\nAvailable versions: 2.15.0, 2.13.0+cpu, 2.13.0", True),
-        ("torch (2.13.0+cpu)", True),
-        ("torch (2.15.0)\nAvailable versions: 2.15.0, 2.13.0", False),
-        ("torch (2.15.0)\nAvailable versions: 12.13.0+cpu", False),
-        (None, False),
-    ],
-)
-def test_pip_is_asked_for_a_cpu_build(
-    course: ModuleType, monkeypatch: pytest.MonkeyPatch, answer: str | None, expected: bool
+def test_torch_that_is_there_stays_except_another_release_in_ci(
+    course: ModuleType, machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(course, "ask", lambda *command: answer)
-    assert course.pip_offers_cpu_build("2.13.0") is expected
+    machine.torch = "2.9.1"
+    assert course.install_torch() == "kept, 2.9.1" and not machine.ran
+    monkeypatch.setattr(course, "CI", True)
+    machine.fails = lambda words: True
+    with pytest.raises(course.SetupError, match="PyTorch was not installed. It needs a network"):
+        course.install_torch()
+    monkeypatch.setenv("CLIPEDU_TORCH", "tpu")
+    with pytest.raises(course.SetupError, match="CLIPEDU_TORCH=tpu is not known"):
+        course.install_torch()
+    machine.torch = "2.13.0+cpu"
+    assert course.install_torch() == "kept, 2.13.0+cpu"
 
 
-def test_uv_looks_where_pip_looks(course: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
-    said = """:env:.find-links='/a'
+def test_uv_looks_where_pip_looks(course: ModuleType, machine: Machine) -> None:
+    machine.pip_config = """:env:.find-links='/a'
 global.find-links='/never'
 global.extra-index-url='https://one.example/simple\\nfile:///two'
 install.constraint='/c.txt'
 global.timeout='60'
 global.index-url='https://mirror.example/simple?a=b'"""
-    asked: list[tuple[Any, ...]] = []
-    monkeypatch.setattr(course, "ask", lambda *command: asked.append(command) or said)
-    for name in ("UV_INDEX_URL", "UV_EXTRA_INDEX_URL", "UV_FIND_LINKS", "UV_INDEX_STRATEGY"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("UV_CONSTRAINT", "/mine.txt")
-    assert course.pips_settings() == {
-        "UV_INDEX_STRATEGY": "unsafe-best-match",
-        "UV_FIND_LINKS": "/a",
-        "UV_EXTRA_INDEX_URL": "https://one.example/simple file:///two",
-        "UV_INDEX_URL": "https://mirror.example/simple?a=b",
-    }
-    assert asked[0][1:] == ("-m", "pip", "config", "list")
-    monkeypatch.setattr(course, "ask", lambda *command: None)
-    assert course.pips_settings() == {"UV_INDEX_STRATEGY": "unsafe-best-match"}
+    assert course.uv("numpy")
+    fetched, used = machine.ran
+    assert fetched[-1] == "uv>=0.8,<1" and used[:3] == ["uv", "pip", "install"]
+    settings = """--find-links=/a --extra-index-url=https://one.example/simple
+        --extra-index-url=file:///two --index-url=https://mirror.example/simple?a=b
+        --constraint=/c.txt --index-strategy=unsafe-best-match"""
+    assert set(used[3:]) == {*settings.split(), "numpy"}
+    machine.pip_config = ""
+    assert course.uv("numpy") and machine.ran[-1][3:] == [settings.split()[-1], "numpy"]
 
 
-def test_without_uv_pip_installs(course: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
-    ran: list[list[str]] = []
-    works = {"uv": True, "pip": True}
-
-    def quietly(*command: Any, **env: str) -> bool:
-        ran.append([str(word) for word in command])
-        return works["pip"] if "-m" in ran[-1] and "uv>=0.8,<1" not in ran[-1] else works["uv"]
-
-    monkeypatch.setattr(course, "run_quietly", quietly)
-    monkeypatch.setattr(course, "find_uv", lambda: "/bin/uv" if ran else None)
-    monkeypatch.setattr(course, "ask", lambda *command: None)
-    assert course.install("-e", ".") == "uv" and len(ran) == 2  # fetched, then used
-    works["uv"] = False
-    assert course.install("-e", ".") == "pip"
-    works["pip"] = False
+@pytest.mark.parametrize("broken", ["uv", "uv>=0.8,<1"])
+def test_without_uv_pip_installs(course: ModuleType, machine: Machine, broken: str) -> None:
+    machine.torch = "2.13.0+cpu"
+    machine.fails = lambda words: broken in words
+    course.install_rest({"course"})
+    last, smoke_test = machine.ran[-2:]
+    assert last[:2] == ["pip", "install"] and last[-3:] == ["-e", ".[course]", "torch==2.13.0+cpu"]
+    machine.fails = lambda words: "-e" in words
     with pytest.raises(course.SetupError, match="installing failed"):
-        course.install("-e", ".")
+        course.install_rest({"course"})
+    machine.fails = lambda words: words == smoke_test
+    with pytest.raises(course.SetupError, match="does not work. Try: .* setup --fresh"):
+        course.install_rest({"course"})
 
 
-def test_the_pin_is_read_from_the_constraints(course: ModuleType) -> None:
-    assert re.fullmatch(r"\d+\.\d+\.\d+", course.pinned_torch())
+@pytest.mark.parametrize("ci", [False, True])
+def test_tests_get_openais_code_alone_and_ci_the_pinned_releases(
+    course: ModuleType, machine: Machine, monkeypatch: pytest.MonkeyPatch, ci: bool
+) -> None:
+    monkeypatch.setattr(course, "CI", ci)
+    course.install_rest({"course", "test"})
+    course_itself, openai = [words for words in machine.ran if words[0] == "uv"]
+    assert ".[course,test]" in course_itself and "--no-deps" not in course_itself
+    assert "--no-deps" in openai and set(course.PEERS) <= set(openai)
+    for words in (course_itself, openai):
+        assert (words[-2:] == ["-c", str(course.CONSTRAINTS)]) == ci
 
 
 def pretend(course: ModuleType, monkeypatch: pytest.MonkeyPatch, **broken: BaseException) -> list:
@@ -157,16 +222,16 @@ def pretend(course: ModuleType, monkeypatch: pytest.MonkeyPatch, **broken: BaseE
     def fake(name: str) -> Callable[..., str]:
         def job(*arguments: Any) -> str:
             ran.append((name, *arguments))
+            course.BIN.mkdir(parents=True, exist_ok=True)
+            course.LOG.write_text("one\ntwo\n")
             if name in broken:
                 raise broken[name]
-            if name == "make_venv":
-                course.BIN.mkdir(parents=True, exist_ok=True)
-                course.PYTHON.touch()
+            course.PYTHON.touch()
             return ""
 
         return job
 
-    for name in ("make_venv", "install_torch", "install_rest", "smoke_test"):
+    for name in STEPS:
         monkeypatch.setattr(course, name, fake(name))
     return ran
 
@@ -176,38 +241,36 @@ def test_a_second_set_up_does_nothing_and_more_extras_do(
 ) -> None:
     ran = pretend(course, monkeypatch)
     course.setup()
-    assert [name for name, *_ in ran] == [
-        "make_venv",
-        "install_torch",
-        "install_rest",
-        "smoke_test",
-    ]
+    assert tuple(name for name, *_ in ran) == STEPS
     capsys.readouterr()
     course.setup()
-    assert len(ran) == 4 and capsys.readouterr().out == ""
+    assert len(ran) == 3 and capsys.readouterr().out == ""
     course.setup(["test"])
-    assert ran[6] == ("install_rest", {"course", "test"}) and len(ran) == 8
+    assert ran[5] == ("install_rest", {"course", "test"}) and len(ran) == 6
     course.setup()  # fewer are asked for than are there
-    assert len(ran) == 8
+    assert len(ran) == 6
+    course.setup(fresh=True)
+    assert ran[6] == ("make_venv", True) and ran[8] == ("install_rest", {"course", "test"})
 
 
 @pytest.mark.parametrize("change", ["requirements", "stamp", "python"])
 def test_a_change_sets_up_again_and_keeps_the_extras(
-    course: ModuleType, monkeypatch: pytest.MonkeyPatch, change: str
+    course: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, change: str
 ) -> None:
     ran = pretend(course, monkeypatch)
     course.setup(["test"])
     if change == "requirements":
-        monkeypatch.setattr(course, "fingerprint", lambda: "another")
+        course.CONSTRAINTS = tmp_path / "other.txt"
+        course.CONSTRAINTS.write_text("torch==3.0.0\n")
     elif change == "stamp":
-        course.STAMP.write_text("{ half a sta")
+        course.STAMP.write_text("half a sta")
     else:
         course.PYTHON.unlink()
-    course.setup(["test"])
-    assert len(ran) == 8 and ran[6] == ("install_rest", {"course", "test"})
+    course.setup(["test"] if change == "stamp" else [])
+    assert len(ran) == 6 and ran[5] == ("install_rest", {"course", "test"})
 
 
-@pytest.mark.parametrize("where", ["make_venv", "install_torch", "install_rest", "smoke_test"])
+@pytest.mark.parametrize("where", STEPS)
 def test_an_interrupted_set_up_is_not_taken_for_done(
     course: ModuleType,
     monkeypatch: pytest.MonkeyPatch,
@@ -219,77 +282,87 @@ def test_an_interrupted_set_up_is_not_taken_for_done(
     assert "Run the same command again" in capsys.readouterr().err
     assert not course.STAMP.exists()
     ran = pretend(course, monkeypatch)
-    assert course.main(["setup"]) == 0 and len(ran) == 4 and course.STAMP.exists()
+    assert course.main(["setup"]) == 0 and len(ran) == 3 and course.STAMP.exists()
 
 
-def test_a_failure_is_one_message_and_1(
+def test_a_failure_is_one_message_with_the_log_and_1(
     course: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     pretend(course, monkeypatch, install_torch=course.SetupError("no network: try again"))
     assert course.main(["course"]) == 1
-    assert capsys.readouterr().err.strip() == "Stopped: no network: try again"
+    said = capsys.readouterr().err.split()
+    ends = f"Stopped: no network: try again. The log is {course.LOG}; it ends: one two"
+    assert said == ends.split()
+    assert course.main(["setup", "--frehs"]) == 1
+    assert "setup takes --fresh" in capsys.readouterr().err
 
 
-def test_a_folder_of_someone_else_is_left_alone(course: ModuleType) -> None:
+def test_a_long_step_shows_where_the_log_has_got_to(
+    course: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    course.VENV.mkdir()
+    course.LOG.write_text("Collecting torch\nDownloading torch (190 MB)\n")
+    enough = threading.Event()
+    ticks = [False, False, True]
+
+    class Event(threading.Event):
+        """Ten seconds pass at once, twice."""
+
+        def wait(self, timeout: float | None = None) -> bool:
+            if timeout != 10:  # one of the thread's own
+                return super().wait(timeout)
+            if len(ticks) == 1:
+                enough.set()
+            return ticks.pop(0)
+
+    monkeypatch.setattr(course.threading, "Event", Event)
+    course.step("PyTorch", lambda: f"2.13.0, {enough.wait(60)}")
+    said = capsys.readouterr().out
+    beat = r"      \.\.\. \d+ s  Downloading torch \(190 MB\)\n"
+    assert re.fullmatch(rf"  \* PyTorch\n({beat}){{2}}      2\.13\.0, True, \d+\.\d s\n", said)
+
+
+def test_a_command_is_logged_with_its_output(
+    course: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Bytecode is allowed: pip does not compile here, so every process would compile torch."""
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    course.VENV.mkdir()
+    course.LOG.write_text("before\n")
+    code = "import os; print(os.environ['WORD'], 'PYTHONDONTWRITEBYTECODE' in os.environ, "
+    code += "os.environ['PATH'].split(os.pathsep)[0]); raise SystemExit(3)"
+    assert course.run(sys.executable, "-c", code, log=course.LOG, WORD="hello") == 3
+    lines = course.LOG.read_text("utf-8").splitlines()
+    assert lines[0] == "before" and lines[2].startswith(f"$ {sys.executable} -c import os")
+    assert lines[-1] == course.end_of_log(1) == f"hello False {course.BIN}"
+
+
+@pytest.mark.parametrize("fresh", [False, True])
+def test_a_folder_of_someone_else_is_left_alone(
+    course: ModuleType, monkeypatch: pytest.MonkeyPatch, fresh: bool
+) -> None:
     course.VENV.mkdir()
     (course.VENV / "thesis.txt").write_text("precious")
     with pytest.raises(course.SetupError, match="no virtual environment. Move it away"):
-        course.make_venv()
+        course.make_venv(fresh)
     assert (course.VENV / "thesis.txt").read_text() == "precious"
+    monkeypatch.setattr(course.sys, "prefix", str(course.VENV))
+    with pytest.raises(course.SetupError, match="deactivate it first"):
+        course.setup(fresh=True)
 
 
+@pytest.mark.parametrize("fresh, works", [(False, False), (True, True), (False, True)])
 def test_a_half_made_environment_is_made_again(
-    course: ModuleType, monkeypatch: pytest.MonkeyPatch
+    course: ModuleType, monkeypatch: pytest.MonkeyPatch, fresh: bool, works: bool
 ) -> None:
     course.VENV.mkdir()
     (course.VENV / "pyvenv.cfg").write_text("home = gone")
     calls: list[list[str]] = []
+    monkeypatch.setattr(course, "ask", lambda *command: "pip 23" if works else None)
     monkeypatch.setattr(course.subprocess, "call", lambda command: calls.append(command) or 0)
-    course.make_venv()
-    assert calls == [[sys.executable, "-m", "venv", "--clear", str(course.VENV)]]
-
-
-def test_torch_that_is_there_stays_except_another_release_in_ci(
-    course: ModuleType, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    fetched: list[str] = []
-    monkeypatch.setattr(course, "installed_torch", lambda: fetched[-1] if fetched else "2.9.1")
-    monkeypatch.setattr(course, "pip_offers_cpu_build", lambda release: True)
-    monkeypatch.setattr(course, "ask", lambda *command: None)  # no nvidia-smi
-    monkeypatch.setattr(course.platform, "system", lambda: "Linux")
-    monkeypatch.setattr(
-        course,
-        "fetch_torch",
-        lambda source, release: fetched.append(release.split("==")[1]) or True,
-    )
-    assert course.install_torch() == "kept, 2.9.1" and not fetched
-    monkeypatch.setattr(course, "CI", True)
-    course.install_torch()
-    assert fetched == [course.pinned_torch()]
-
-
-def test_the_large_download_is_announced(
-    course: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    tried: list[str] = []
-    monkeypatch.setattr(course, "installed_torch", lambda: "2.13.0" if "pip" in tried else None)
-    monkeypatch.setattr(course, "pip_offers_cpu_build", lambda release: False)
-    monkeypatch.setattr(course, "ask", lambda *command: None)
-    monkeypatch.setattr(course.platform, "system", lambda: "Linux")
-
-    def fetch(source: str, release: str) -> bool:
-        if source == "pip":
-            assert "about 3 GB" in capsys.readouterr().out
-        tried.append(source)
-        return source == "pip"
-
-    monkeypatch.setattr(course, "fetch_torch", fetch)
-    assert course.install_torch() == "2.13.0, no NVIDIA GPU is here"
-    assert tried == ["cpu", "pip"]
-    monkeypatch.setenv("CLIPEDU_TORCH", "tpu")
-    tried.clear()
-    with pytest.raises(course.SetupError, match="CLIPEDU_TORCH=tpu is not known"):
-        course.install_torch()
+    kept = course.make_venv(fresh) == "kept"
+    assert kept == (works and not fresh)
+    assert calls == ([] if kept else [[sys.executable, "-m", "venv", "--clear", str(course.VENV)]])
 
 
 def test_another_python_is_looked_for(
@@ -311,173 +384,79 @@ def test_another_python_is_looked_for(
     assert "going on with python99" in capsys.readouterr().out
 
 
-class Job:
+class Process:
     """A process that answers to Ctrl-C after `deaf` of them."""
 
     def __init__(self, deaf: int, code: int) -> None:
         self.deaf, self.code, self.killed = deaf, code, False
+        self.returncode: int | None = None
 
-    def wait(self) -> int:
-        if self.deaf:
+    def poll(self) -> int | None:
+        return self.returncode
+
+    def wait(self) -> None:
+        if self.deaf and not self.killed:
             self.deaf -= 1
             raise KeyboardInterrupt
-        return self.code
+        self.returncode = -9 if self.killed else self.code
 
     def kill(self) -> None:
         self.killed = True
 
 
-def test_ctrl_c_gives_a_job_time_to_save(course: ModuleType) -> None:
-    assert course.wait_for(Job(0, 3)) == 3
-    assert course.wait_for(Job(2, 0)) == 0  # JupyterLab asked, then ended well
-    job = Job(1, 130)
-    with pytest.raises(KeyboardInterrupt):
-        course.wait_for(job)
-    assert not job.killed
-    job = Job(3, 0)
-    with pytest.raises(KeyboardInterrupt):
-        course.wait_for(job)
-    assert job.killed
+def test_ctrl_c_gives_a_process_time_to_save(course: ModuleType) -> None:
+    assert course.wait_for(Process(0, 3)) == 3
+    assert course.wait_for(Process(2, 0)) == 0  # JupyterLab asked, then ended well
+    for deaf in (1, 3):
+        process = Process(deaf, 130)
+        with pytest.raises(KeyboardInterrupt):
+            course.wait_for(process)
+        assert process.killed == (deaf == 3)
 
 
-def write_notebook(path: Path, tags: list[str], text: str) -> None:
-    output = {"output_type": "stream", "name": "stdout", "text": [text]}
-    cell = {"cell_type": "code", "metadata": {"tags": tags}, "outputs": [output], "source": []}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps({"cells": [cell], "metadata": {}, "nbformat": 4}))
-
-
-def test_course_runs_the_lesson_and_prints_its_summary(
-    course: ModuleType,
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
+def test_verbs_set_up_what_they_need_and_pass_their_words_on(
+    course: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    calls: list[tuple[Any, ...]] = []
+    extras, calls, code = list[set[str]](), list[list[str]](), 0
 
-    def build(*arguments: Any) -> int:
-        calls.append(arguments)
-        out = arguments[-1]
-        write_notebook(out / "notebooks" / "04_train_a_clip.ipynb", ["summary"], "lucide 61 %\n")
-        write_notebook(out / "notebooks" / "05_zero_shot.ipynb", [], "chatter\n")
-        return 0
+    def run(*command: Any, **env: Any) -> int:
+        calls.append([str(word) for word in command[1:]])
+        return code
 
+    monkeypatch.setattr(course, "setup", lambda wanted=(), fresh=False: extras.append(set(wanted)))
+    monkeypatch.setattr(course, "run", run)
+    for verb in course.VERBS.keys() - {"course", "setup", "clean"}:
+        assert course.main([verb, "--fix", "and", "--more"]) == 0
+        assert calls[-1][-3:] == ["--fix", "and", "--more"]
+        assert ("test" in extras[-1]) == (verb in ("test", "lint", "run", "test-browser"))
+        assert (ROOT / calls[-1][0]).is_file() or calls[-1][0] == "-m"
+    assert course.main(["setup", "--test"]) == 0 and extras[-1] == {"test", "grading"}
+    course.main(["run", "ruff", "check"])
+    assert calls[-1] == ["-m", "ruff", "check"]
+    course.main(["lab"])
+    assert (ROOT / calls[-1][-1].partition("/lab/tree/")[2]).is_file()
+
+    build = ["-m", "clipedu", "build", "--only", "lessons", "--out", "runs/course"]
+    named = {"": ["00", "01", "02", "03", "04"], "all": [], "05 07": ["05", "07"]}
+    capsys.readouterr()
+    for words, lessons in named.items():
+        assert course.main(["course", *words.split()]) == 0 and calls[-1] == [*build, *lessons]
+        assert "Next: make lab" in capsys.readouterr().out
+    code = 1
+    assert course.main(["course"]) == 1 and "The run stopped" in capsys.readouterr().out
+
+
+def test_clean_removes_what_runs_left_and_nothing_else(
+    course: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setattr(course, "ROOT", tmp_path)
-    monkeypatch.setattr(course, "setup", lambda *a, **k: None)
-    monkeypatch.setattr(course, "clipedu", build)
-    write_notebook(tmp_path / "runs" / "course" / "old.ipynb", ["summary"], "last year's\n")
-    assert course.main(["course"]) == 0
-    said = capsys.readouterr().out
-    assert "lucide 61 %" in said and "chatter" not in said and "last year" not in said
-    assert "Next: make lab" in said
-    lessons = course.MAIN_LESSONS
-    assert calls[0][:-1] == ("build", *lessons, "--execute", "--only", "lessons", "--out")
-    assert course.main(["course", "all"]) == 0 and calls[1][1] == "--execute"
-    monkeypatch.setattr(course, "clipedu", lambda *arguments: 1)
-    assert course.main(["course", "00"]) == 1
-    assert "The run stopped" in capsys.readouterr().out
-
-
-@pytest.fixture
-def steps(course: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[Any]:
-    """Let `test` only write down what it would start; a step whose words hold `broken` fails."""
-    started: list[Any] = []
-
-    class Job:
-        broken = ""
-
-        def __init__(self, step: Any, log: Path | None = None, yields: bool = False) -> None:
-            self.step, self.log, self.yields = step, log, yields
-            self.words = course.words_of(step)
-            if log is not None:
-                log.parent.mkdir(parents=True)
-                log.write_text("all cells passed")
-            started.append(self)
-
-        def wait(self) -> Any:
-            broken = bool(self.broken) and self.broken in self.words
-            return course.Ran(self.step.name, int(broken), 61.0, 83.5)
-
-    monkeypatch.setattr(course, "ROOT", tmp_path)
-    monkeypatch.setattr(course, "setup", lambda *a, **k: None)
-    monkeypatch.setattr(course, "Job", Job)
-    return started
-
-
-def test_test_runs_every_step_and_fails_when_one_does(
-    course: ModuleType,
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
-    steps: list[Any],
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    assert course.main(["test"]) == 0
-    assert [job.words.split()[0] for job in steps] == ["ruff", "mypy", "pytest"]
-    said = capsys.readouterr().out
-    for folder in course.NOTEBOOK_FOLDERS:
-        assert f"{folder}/ holds no notebooks" in said
-    write_notebook(tmp_path / "notebooks" / "05_zero_shot.ipynb", [], "")
-    monkeypatch.setattr(course.Job, "broken", "mypy")
-    steps.clear()
-    assert course.main(["test"]) == 1
-    assert len(steps) == 5 and steps[3].words == "clipedu build --check"
-    assert "--nbval-lax" in steps[4].words and steps[4].words.endswith("05_zero_shot.ipynb")
-    said = capsys.readouterr().out
-    assert "FAILED: types" in said and "solutions/ holds no notebooks" in said
-
-
-@pytest.mark.parametrize("broken", ["", "notebooks/04"])
-def test_the_lesson_that_trains_runs_beside_the_rest(
-    course: ModuleType,
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
-    steps: list[Any],
-    capsys: pytest.CaptureFixture[str],
-    broken: str,
-) -> None:
-    """Every notebook is run once, whole, by nbval; the table at the end counts every step."""
-    names = ("00_a", "03_b", "04_train_a_clip")
-    files = [f"{folder}/{name}.ipynb" for folder in course.NOTEBOOK_FOLDERS for name in names]
-    for file in files:
-        write_notebook(tmp_path / file, [], "")
-    monkeypatch.setattr(course.os, "cpu_count", lambda: 2)
-    monkeypatch.setattr(course.Job, "broken", broken)
-    assert course.main(["test"]) == int(bool(broken))
-    first, *others = steps
-    assert first.words.endswith(" notebooks/04_train_a_clip.ipynb") and not first.yields
-    assert first.step.extra_env == {"OMP_NUM_THREADS": "1"} and all(job.yields for job in others)
-    run = [word for job in steps for word in job.words.split() if word.endswith(".ipynb")]
-    assert sorted(run) == sorted(files) and run[1] == "notebooks/03_b.ipynb"  # the longest first
-    assert all("--nbval-lax" in job.words for job in (first, others[-1]))
-    said = capsys.readouterr().out
-    assert "all cells passed" in said
-    table = said[said.index("where the time went") :]
-    for name in ("set-up", "lint", "types", "unit tests", "freshness", "notebooks", "lesson 04"):
-        assert re.search(rf"(ok|FAILED)\s+{name}\s+\d+\.\d s", table), name
-    assert ("FAILED: lesson 04" if broken else "all green") in table
-
-    steps.clear()
-    monkeypatch.setattr(course.os, "cpu_count", lambda: 1)  # nothing gains by running beside
-    course.main(["test"])
-    assert not any(job.yields or job.log for job in steps)
-    assert sum(word in files for word in steps[-1].words.split()) == len(files)
-
-
-def test_a_job_tells_how_it_went(course: ModuleType, tmp_path: Path) -> None:
-    code = "import os; print(os.environ['WORD']); sum(range(10**6)); raise SystemExit(3)"
-    step = course.Step("try", [sys.executable, "-c", code], {"WORD": "hello"})
-    log = tmp_path / "logs" / "try.txt"
-    ran = course.Job(step, log, yields=True).wait()
-    assert (ran.name, ran.code) == ("try", 3) and ran.took > 0
-    assert ran.computing > 0 or not hasattr(course.os, "wait4")
-    assert log.read_text().strip() == "hello"
-
-
-def test_commands_may_keep_bytecode(course: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
-    """pip does not compile here, so where it is forbidden every process compiles torch again."""
-    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
-    assert "PYTHONDONTWRITEBYTECODE" not in course.environment()
-    assert "--no-compile" in course.PIP_INSTALL
+    left = ["runs/a/__pycache__", ".mypy_cache", "clipedu/pairs/__pycache__", "__pycache__"]
+    kept = ["venv/lib/__pycache__", "clipedu/pairs", "docs/runs"]
+    for name in [*left, *kept]:
+        (tmp_path / name).mkdir(parents=True, exist_ok=True)
+    assert course.main(["clean"]) == 0
+    assert not any((tmp_path / name).exists() for name in [*left, "runs"])
+    assert all((tmp_path / name).exists() for name in kept)
 
 
 def test_make_and_ci_only_alias_the_script(course: ModuleType) -> None:
@@ -490,23 +469,11 @@ def test_make_and_ci_only_alias_the_script(course: ModuleType) -> None:
     assert ci.read_text("utf-8").splitlines()[-2:] == ["make test", "make test-browser"]
 
 
-def test_help_names_the_lessons_that_course_runs(
-    course: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("words, code", [("", 0), ("--help", 0), ("lab --help", 0), ("lap", 2)])
+def test_help_lists_every_verb_and_the_lessons_that_course_runs(
+    course: ModuleType, capsys: pytest.CaptureFixture[str], words: str, code: int
 ) -> None:
-    assert course.MAIN_LESSONS == ("00", "01", "02", "03", "04")
-    for lessons, words in ((course.MAIN_LESSONS, "00 01 02 03 04"), (("07", "08"), "07 08")):
-        monkeypatch.setattr(course, "MAIN_LESSONS", lessons)
-        with pytest.raises(SystemExit):
-            course.parse(["course", "--help"])
-        assert f"(default: {words})" in " ".join(capsys.readouterr().out.split())
-
-
-def test_every_verb_parses(course: ModuleType) -> None:
-    for verb in course.VERBS:
-        assert isinstance(course.parse([verb]), argparse.Namespace)
-    assert course.parse(["run", "ruff", "check", "--fix"]).rest == ["ruff", "check", "--fix"]
-    assert course.parse(["lab", "--no-browser"]).rest == ["--no-browser"]
-    assert course.parse(["setup", "--fresh"]).fresh
-    with pytest.raises(SystemExit) as stop:
-        course.parse(["lab", "--help"])
-    assert stop.value.code == 0
+    assert course.main(words.split()) == code
+    said = capsys.readouterr().out
+    assert all(f"\n  {verb} " in said for verb in course.VERBS)
+    assert "run lessons 00 01 02 03 04" in said
