@@ -10,47 +10,46 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from clipedu_classroom import specs
-from clipedu_classroom.spec import Exercise
-
 
 @dataclass(frozen=True)
 class Question:
-    """One exercise of the notebook. `exercise` is None for an open question: a person grades it."""
+    """One exercise of the notebook. `names` is what its answer defines; an open question, which a
+    person grades, has none."""
 
     id: str
     title: str
     points: float
     cell_id: str
     stub: str
-    exercise: Exercise | None
+    names: tuple[str, ...] = ()
+    rubric: str = ""
 
     @property
     def by_hand(self) -> bool:
-        return self.exercise is None
+        return not self.names
 
 
 @dataclass(frozen=True)
-class Step:
-    """A cell to run, in the notebook's order: the course's own (`question` is None), or the place
-    of an answer.
-    """
+class Part:
+    """A cell of the pristine notebook. `role` is statement, solution, check or answer (of
+    `exercise`), setup (code to run), shown (code between an answer and its check) or text."""
 
     cell_id: str
+    kind: str
+    role: str
+    exercise: str
     source: str
-    question: str | None
 
 
 @dataclass(frozen=True)
 class Assignment:
-    """`own_ids`: every cell id of the pristine notebook."""
+    """`parts`: every cell of the pristine notebook, in its order."""
 
     lesson: str
     name: str
     path: Path
     questions: tuple[Question, ...]
-    steps: tuple[Step, ...]
-    own_ids: frozenset[str]
+    parts: tuple[Part, ...]
     library: tuple[str, ...]
 
     @property
@@ -65,22 +64,31 @@ class Assignment:
 
 def read_assignment(path: str | Path) -> Assignment:
     """Read `exercises/NN_name.ipynb`. Raises FileNotFoundError, or ValueError when it is no
-    exercise notebook of this course.
-    """
+    exercise notebook of this course."""
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(
             f"There is no exercise notebook {path}. Run `clipedu build` to make it."
         )
+    from clipedu_classroom import specs  # loads torch, which a reader of submissions never needs
+
     try:
-        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
-        parts = [_Part(cell) for cell in cells]
+        cells = json.loads(path.read_text(encoding="utf-8-sig"))["cells"]
+        parts = _parts(cells)
+        points = {
+            part.exercise: float(cell.get("metadata", {}).get("nbgrader", {}).get("points", 0))
+            for part, cell in zip(parts, cells, strict=True)
+            if part.role in ("check", "answer")
+        }
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(
             f"{path} is not a notebook ({error}). Run `clipedu build` to make it again."
         ) from None
-    points = {part.exercise: part.points for part in parts if part.role in ("check", "answer")}
-    titles = {part.exercise: part.title for part in parts if part.role == "statement"}
+    titles = {
+        part.exercise: heading[1].strip()
+        for part in parts
+        if (heading := re.search(r"^#+\s*Exercise [\d.]+: (.+)$", part.source, re.MULTILINE))
+    }
     questions = [
         _question(path, part, points, titles)
         for part in parts
@@ -98,24 +106,22 @@ def read_assignment(path: str | Path) -> Assignment:
         name=path.stem,
         path=path,
         questions=tuple(questions),
-        steps=tuple(_steps(parts)),
-        own_ids=frozenset(part.cell_id for part in parts if part.cell_id),
+        parts=tuple(parts),
         library=tuple(getattr(module, "LIBRARY_NEEDED", ())),
     )
 
 
 def text_of(cell: dict[str, Any]) -> str:
-    """A cell's source; "" when it has none that is text."""
+    """A cell's source, lines ended by a newline alone; "" when it has none that is text."""
     source = cell.get("source", "")
     if isinstance(source, list):
         source = "".join(line for line in source if isinstance(line, str))
-    return source if isinstance(source, str) else ""
+    return re.sub(r"\r\n?", "\n", source) if isinstance(source, str) else ""
 
 
 def id_of(cell: dict[str, Any]) -> str:
     """The id that the builder gave: nbgrader's, which survives editors that renew cell ids, else
-    the cell's own.
-    """
+    the cell's own."""
     metadata = cell.get("metadata")
     marks = metadata.get("nbgrader") if isinstance(metadata, dict) else None
     found = marks.get("grade_id") if isinstance(marks, dict) else None
@@ -123,27 +129,29 @@ def id_of(cell: dict[str, Any]) -> str:
     return found if isinstance(found, str) else ""
 
 
-class _Part:
-    """A cell of the pristine notebook and its part in an exercise, by its id ("03-1-solution")."""
+def _parts(cells: list[dict[str, Any]]) -> list[Part]:
+    """What stands between an answer and its check only shows the answer to the student."""
+    parts: list[Part] = []
+    showing = False
+    for cell in cells:
+        cell_id, kind, source = id_of(cell), cell["cell_type"], text_of(cell)
+        match = re.fullmatch(r"(\d\d)-(\d{1,2})-(statement|solution|check|answer)", cell_id)
+        if match:
+            showing = match[3] == "solution" or (showing and match[3] != "check")
+            parts.append(Part(cell_id, kind, match[3], f"{match[1]}.{match[2]}", source))
+        else:
+            role = "text" if kind != "code" else "shown" if showing else "setup"
+            parts.append(Part(cell_id, kind, role, "", source))
+    return parts
 
-    def __init__(self, cell: dict[str, Any]) -> None:
-        self.cell_id, self.source, self.kind = id_of(cell), text_of(cell), cell["cell_type"]
-        match = re.fullmatch(r"(\d\d)-(\d{1,2})-(statement|solution|check|answer)", self.cell_id)
-        self.role = match[3] if match else "ordinary"
-        self.exercise = f"{match[1]}.{match[2]}" if match else ""
-        marks = cell.get("metadata", {}).get("nbgrader", {})
-        self.points = float(marks.get("points", 0))
-        heading = re.search(r"^#+\s*Exercise [\d.]+: (.+)$", self.source, re.MULTILINE)
-        self.title = heading[1].strip() if heading else ""
 
+def _question(path: Path, part: Part, points: dict[str, float], titles: dict[str, str]) -> Question:
+    from clipedu_classroom import catalogue, specs
 
-def _question(
-    path: Path, part: _Part, points: dict[str, float], titles: dict[str, str]
-) -> Question:
-    exercise: Exercise | None = None
+    names: tuple[str, ...] = ()
     if part.role == "solution":
         try:
-            exercise = specs.find(part.exercise)
+            names = specs.find(part.exercise).names
         except specs.UnknownExercise as error:
             raise ValueError(f"{path} asks for exercise {part.exercise}: {error}") from None
     if part.exercise not in points:
@@ -156,21 +164,6 @@ def _question(
         points[part.exercise],
         part.cell_id,
         part.source,
-        exercise,
+        names,
+        "" if names else catalogue.entry(part.exercise).rubric,
     )
-
-
-def _steps(parts: list[_Part]) -> list[Step]:
-    """The course's ordinary code cells and the places of answers. What stands between an answer and
-    its check only shows the answer to the student, so it is left out."""
-    steps: list[Step] = []
-    showing = False
-    for part in parts:
-        if part.role == "solution":
-            steps.append(Step(part.cell_id, part.source, part.exercise))
-            showing = True
-        elif part.role == "check":
-            showing = False
-        elif part.role == "ordinary" and part.kind == "code" and not showing:
-            steps.append(Step(part.cell_id or "setup", part.source, None))
-    return steps

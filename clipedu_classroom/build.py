@@ -1,14 +1,9 @@
 """Make the course's notebooks from `clipedu_lessons/`, run them, or say whether they are fresh.
 
-How a lesson and its exercises are written: `clipedu_lessons/README.md`. In short: `lesson.py` and
-`exercises.py` are jupytext py:percent files; an exercise is a run of cells: a description (tagged
-"exercise": one `EXERCISE = dict(id="03.1", ...)`), a statement, a solution cell with its marks
-`### BEGIN SOLUTION` and `### END SOLUTION`, a check cell `check("03.1", name)`, and wrong variants
-(tagged "wrong", titled with what is wrong).
-
 `build` refreshes text and keeps the outputs of unchanged cells; with `execute` it also runs them;
 with `check` it changes nothing and reports. A notebook is written whole or not at all, and two
-builds of the same text write the same bytes.
+builds of the same text write the same bytes. `clipedu_lessons/README.md` says how a lesson is
+written.
 """
 
 from __future__ import annotations
@@ -16,16 +11,21 @@ from __future__ import annotations
 import copy
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+import nbformat
 from nbformat import NotebookNode
 
 from clipedu.files import write_whole
-from clipedu_classroom.build_report import BuildReport, NotebookReport
 from clipedu_classroom.execute import TIMEOUT, NotebookError, execute_notebook
-from clipedu_classroom.exercise_reader import parse_exercise_file, parse_exercises
-from clipedu_classroom.exercise_source import ExerciseSource, WrongVariant
+from clipedu_classroom.exercise_reader import (
+    ExerciseSource,
+    WrongVariant,
+    parse_exercise_file,
+    parse_exercises,
+)
 from clipedu_classroom.freshness import (
     Finding,
     carry_outputs,
@@ -39,10 +39,92 @@ from clipedu_classroom.source import (
     FOLDER_NAME,
     LESSONS,
     LessonError,
+    Problem,
     course_root,
     parse_lesson,
     shown_path,
 )
+
+
+@dataclass(frozen=True)
+class NotebookReport:
+    """What was done with one notebook: "unchanged", "written", "executed", "fresh", "stale" or
+    "failed"; `bytes` is 0 for a file that does not exist."""
+
+    path: Path
+    status: str
+    seconds: float = 0.0
+    bytes: int = 0
+
+
+@dataclass
+class BuildReport:
+    """All notebooks of one call and everything that is wrong; `ok` when nothing is."""
+
+    notebooks: list[NotebookReport] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)  # about notebooks
+    problems: list[Problem] = field(default_factory=list)  # about the text
+    failures: list[str] = field(default_factory=list)  # notebooks that did not run
+
+    @property
+    def ok(self) -> bool:
+        errors = [problem for problem in self.problems if problem.level == "error"]
+        return not (self.findings or self.failures or errors)
+
+    def __str__(self) -> str:
+        rows = [
+            f"{report.status:>9}  {shown_path(report.path)}  "
+            f"({report.bytes / 1000:.0f} kB, {report.seconds:.1f} s)"
+            for report in self.notebooks
+        ]
+        return "\n".join([*rows, *map(str, [*self.problems, *self.findings]), *self.failures])
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-able: ok, notebooks, findings, problems, failures."""
+        return {
+            "ok": self.ok,
+            "notebooks": [
+                {
+                    "path": shown_path(report.path),
+                    "status": report.status,
+                    "seconds": round(report.seconds, 3),
+                    "bytes": report.bytes,
+                }
+                for report in self.notebooks
+            ],
+            "findings": [
+                {
+                    "path": shown_path(finding.path),
+                    "cell": finding.cell,
+                    "message": finding.message,
+                    "mend": finding.mend,
+                }
+                for finding in self.findings
+            ],
+            "problems": [
+                {
+                    "path": shown_path(problem.path),
+                    "line": problem.line,
+                    "rule": problem.rule,
+                    "level": problem.level,
+                    "message": problem.message,
+                }
+                for problem in self.problems
+            ],
+            "failures": list(self.failures),
+        }
+
+
+def summaries(report: BuildReport) -> list[str]:
+    """What the cells that a lesson tags `summary` printed in the notebooks that were executed."""
+    texts = []
+    for path in [made.path for made in report.notebooks if made.status == "executed"]:
+        for cell in nbformat.read(path, as_version=4).cells:
+            if "summary" in cell.metadata.get("tags", []):
+                for output in cell.outputs:
+                    texts.append(output.get("text") or output.get("data", {}).get("text/plain", ""))
+    return [text.rstrip() for text in texts]
+
 
 __all__ = [
     "BuildReport",
@@ -198,7 +280,6 @@ def _make(
                 timeout=timeout,
                 cwd=folder,
                 progress=progress,
-                watch=progress and out is not None,
                 name=f"{target.tree}/{path.name}",
             )
         except NotebookError as error:

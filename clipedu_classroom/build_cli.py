@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from typing import Any
 
 EXAMPLES = """examples:
@@ -38,7 +37,10 @@ def run_build(args: argparse.Namespace) -> tuple[int, dict[str, Any]]:
 
     Raises what `build` raises.
     """
-    from clipedu_classroom.build import build  # slow to import: jupyter's libraries
+    from clipedu_classroom.build import (
+        build,  # slow to import: jupyter's libraries
+        summaries,
+    )
     from clipedu_classroom.execute import TIMEOUT
 
     report = build(
@@ -48,9 +50,10 @@ def run_build(args: argparse.Namespace) -> tuple[int, dict[str, Any]]:
         out=args.out,
         only=args.only,
         timeout=TIMEOUT if args.timeout is None else args.timeout,
-        progress=sys.stderr.isatty(),
     )
     print(report)
+    for text in summaries(report) if args.out else []:
+        print(f"\n{text}")
     if not report.notebooks and report.ok:
         print("there are no lessons to build")
     elif args.check:

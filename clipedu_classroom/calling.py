@@ -1,12 +1,8 @@
-"""Call an answer once and write down all that can be seen from outside.
+"""Call an answer once and write down all that can be seen from outside; `checks` judges it.
 
-One function for the student's object in a notebook, for the reference, for a known wrong answer,
-and (in another process) for a submission being graded: `run`. It returns an `Outcome`: the value,
-the inputs as they are after the call, the gradients, or what was raised. It judges nothing;
-`checks` does.
-
-This file is also loaded inside the grading sandbox, where the rest of clipedu does not exist: it
-imports torch and numpy only.
+One function, `run`, for the student's object in a notebook, for the reference, for a known wrong
+answer and, in the grading sandbox, for a submission. The rest of clipedu does not exist there, so
+this file imports torch and numpy only.
 """
 
 from __future__ import annotations
@@ -25,6 +21,65 @@ import torch
 from torch import Tensor, nn
 
 
+@dataclass(frozen=True)
+class Description:
+    """What kind of object the answer is. `most` is None when any number of positional arguments is
+    accepted."""
+
+    kind: str  # "missing", "empty", "function", "class", "module class" or "value"
+    type_name: str = ""
+    least: int = 0
+    most: int | None = None
+
+
+def describe(answer: Any) -> Description:
+    """Look at an answer without calling it."""
+    name = type(answer).__name__
+    if answer is None or answer is Ellipsis:
+        return Description("empty", name)
+    if inspect.isclass(answer):
+        kind = "module class" if issubclass(answer, nn.Module) else "class"
+        return Description(kind, answer.__name__, *_positional(answer))
+    if callable(answer) and not isinstance(answer, Tensor):
+        kind = "empty" if _has_empty_body(answer) else "function"
+        return Description(kind, getattr(answer, "__name__", name), *_positional(answer))
+    return Description("value", name)
+
+
+def _positional(answer: Callable[..., Any]) -> tuple[int, int | None]:
+    """How many positional arguments are accepted at least and at most."""
+    try:
+        parameters = inspect.signature(answer).parameters.values()
+    except (TypeError, ValueError):
+        return 0, None
+    places = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    least = sum(p.default is p.empty for p in places)
+    least += (
+        sum(p.kind is p.KEYWORD_ONLY and p.default is p.empty for p in parameters) * 100
+    )  # cannot be called by place
+    anything = any(p.kind is p.VAR_POSITIONAL for p in parameters)
+    return least, None if anything else len(places)
+
+
+def _has_empty_body(answer: Any) -> bool:
+    """True for a body of only `pass`, `...` or a docstring."""
+    code = getattr(answer, "__code__", None)
+    empty = {_nothing.__code__.co_code, _documented_nothing.__code__.co_code}
+    return (
+        code is not None
+        and code.co_code in empty
+        and set(code.co_consts) <= {None, getattr(answer, "__doc__", None)}
+    )
+
+
+def _nothing() -> None:
+    pass
+
+
+def _documented_nothing() -> None:
+    """A body of only a docstring."""
+
+
 class StateMismatch(Exception):
     """The module's parameters are not those that the exercise names."""
 
@@ -36,8 +91,7 @@ class FrozenParameter(Exception):
 @dataclass(frozen=True)
 class Trial:
     """One call to make. For an nn.Module: `init` goes to the constructor, `state` into the
-    parameters, `inputs` to forward. Without `autograd` the call cannot ask for a gradient.
-    """
+    parameters, `inputs` to forward. Without `autograd` the call cannot ask for a gradient."""
 
     inputs: dict[str, Any]
     grad: tuple[str, ...] = ()
@@ -50,8 +104,7 @@ class Trial:
 @dataclass(frozen=True)
 class Failure:
     """What was raised: the exception's class name, its words, and the student's line that raised it
-    (may be empty).
-    """
+    (may be empty)."""
 
     kind: str
     message: str = ""
@@ -129,8 +182,7 @@ def failure(error: BaseException) -> Failure:
 
 def fresh(value: Any) -> Any:
     """A deep copy that shares no memory; Parameters stay Parameters, functions stay the same
-    function.
-    """
+    function."""
     if isinstance(value, nn.Parameter):
         return nn.Parameter(value.detach().clone(), requires_grad=value.requires_grad)
     if isinstance(value, Tensor):
@@ -144,8 +196,7 @@ def fresh(value: Any) -> Any:
 
 def snapshot(value: Any) -> Any:
     """Like `fresh`, for what came back: detached, named tuples and other sequences kept as tuples
-    or lists.
-    """
+    or lists."""
     if isinstance(value, Tensor):
         return value.detach().clone()
     if isinstance(value, np.ndarray):
@@ -177,8 +228,7 @@ def tensors(value: Any) -> Iterator[Tensor]:
 
 def scalar(value: Any) -> Tensor | None:
     """One number to differentiate: the entries weighted unequally (a plain sum of a softmax would
-    be constant).
-    """
+    be constant)."""
     total: Tensor | None = None
     for item in tensors(value):
         if not item.is_floating_point() or not item.requires_grad:
@@ -209,8 +259,7 @@ def _target(answer: Callable[..., Any], trial: Trial) -> Callable[..., Any]:
 
 def _load(module: nn.Module, state: dict[str, Tensor]) -> None:
     """Copy `state` into the parameters; names and shapes must agree. Buffers are the student's own
-    business.
-    """
+    business."""
     own = dict(module.named_parameters())
     missing, extra = sorted(set(state) - set(own)), sorted(set(own) - set(state))
     if missing or extra:

@@ -1,28 +1,26 @@
-"""What the course says about each exercise: title, points, hints, solution. Read from the lessons,
-which every clone has.
+"""What the course says about each exercise: title, points, hints, solution.
 
 A notebook's check must not wait for a notebook parser, so this reads `exercises.py` as plain
-Python: the `dict(...)` of each description and, for the solution, the cell with the solution marks
-(`clipedu_lessons/README.md`). Without a course folder checks still work;
-titles, hints and solutions are then not known.
+Python. Without a course folder checks still work; titles, hints and solutions are then not known.
 """
 
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from clipedu_classroom.source import LESSONS, course_root, marker_lines
+from clipedu_classroom.source import LESSONS, course_root, plain_cells
 from clipedu_classroom.stubs import BEGIN, END, StubError, make_stub
 
 
 @dataclass(frozen=True)
 class Entry:
     """One exercise as the author described it. `solution` and `stub` are the code of its solution
-    cell, or "".
+    cell, `rubric` says how an open question's points are given; each may be "".
     """
 
     id: str
@@ -33,12 +31,12 @@ class Entry:
     hints: tuple[str, ...] = ()
     solution: str = ""
     stub: str = ""
+    rubric: str = ""
 
 
 def entries(root: Path | None = None) -> dict[str, Entry]:
     """Every exercise of the course by id, in the order of the course. Raises FileNotFoundError
-    without a course folder.
-    """
+    without a course folder."""
     folder = (root or course_root()) / LESSONS
     found: dict[str, Entry] = {}
     for path in sorted(folder.glob("l[0-9][0-9]_*/exercises.py")):
@@ -57,18 +55,16 @@ def entry(exercise_id: str) -> Entry:
 @lru_cache(maxsize=64)
 def _read(path: Path, modified: int) -> dict[str, Entry]:
     """The exercises of one file. `modified` makes an edited file be read again."""
-    text = path.read_text(encoding="utf-8")
-    starts = marker_lines(text)
-    lines = text.splitlines()
-    ends = [*[start - 1 for start in starts[1:]], len(lines)]
     found: dict[str, Entry] = {}
     current: dict[str, Any] = {}
-    for start, end in zip(starts, ends, strict=True):
-        source = "\n".join(lines[start:end]).strip("\n")
-        about = _description(source)
+    for marker, source in plain_cells(path.read_text(encoding="utf-8-sig")):
+        about = description(source)
         if about:
             current = about
             found[about["id"]] = Entry(**about)
+        elif current and '"rubric"' in marker:
+            rubric = re.sub(r"^# ?", "", source, flags=re.MULTILINE)
+            found[current["id"]] = replace(found[current["id"]], rubric=rubric)
         elif current and BEGIN in source and not found[current["id"]].solution:
             found[current["id"]] = Entry(
                 **current, solution=_without_marks(source), stub=_stub(source, current["id"])
@@ -76,7 +72,7 @@ def _read(path: Path, modified: int) -> dict[str, Entry]:
     return found
 
 
-def _description(source: str) -> dict[str, Any]:
+def description(source: str) -> dict[str, Any]:
     """The fields of `EXERCISE = dict(id=..., ...)`; {} when the cell is something else."""
     try:
         body = ast.parse(source).body

@@ -1,9 +1,8 @@
 """`check("03.1", my_loss)`: the question a student asks in a notebook.
 
 It never raises there: a wrong answer, an answer that crashes, and a bug in the check itself all
-come back as a `Report`. (Under nbgrader it raises unless passed, since nbgrader counts a cell that
-does not raise as right.) The inputs are drawn anew at every call, so an answer cannot be fitted to
-them.
+come back as a `Report`. (nbgrader counts a cell that does not raise as right, so under nbgrader it
+raises unless passed.) Inputs are drawn anew at every call: an answer cannot be fitted to them.
 """
 
 from __future__ import annotations
@@ -15,10 +14,9 @@ from typing import Any
 
 from clipedu_classroom import catalogue, specs, state
 from clipedu_classroom.examine import examine
-from clipedu_classroom.report import Report
+from clipedu_classroom.report import Report, Verdict
 from clipedu_classroom.spec import Exercise
 from clipedu_classroom.subject import MISSING, LocalSubject, Subject, SubjectLost
-from clipedu_classroom.verdict import Verdict
 
 
 def check(exercise_id: str, *answers: Any, seed: int | None = None) -> Report:
@@ -103,8 +101,7 @@ def _report(exercise: Exercise, verdict: Verdict, title: str, points: float) -> 
 
 def _one(exercise: Exercise, answers: tuple[Any, ...]) -> Any:
     """One object: the answer, or the tuple of answers of an exercise with several names; MISSING
-    when one is.
-    """
+    when one is."""
     if any(answer is MISSING for answer in answers):
         return MISSING
     return answers[0] if len(answers) == 1 else answers

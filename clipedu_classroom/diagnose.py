@@ -1,5 +1,4 @@
-"""Name what is wrong: first the exercise's own misconceptions, then readings that fit any numeric
-answer.
+"""Name what is wrong: the exercise's own misconceptions, then what fits any numeric answer.
 
 A misconception is a wrong answer that can be run. It fits when it does, on every trial, what the
 student's answer did: the same value, the same gradient, the same changes to the inputs, or the same
@@ -70,11 +69,10 @@ def known(
 ) -> Misconception | None:
     """The first misconception that explains all records, else the first to explain all values, else
     the first to explain all ordinary records: a student's code need not fail on extreme inputs in
-    the way that ours does.
-    """
+    the way that ours does."""
     everywhere = [True] * len(records)
     ordinary = [not record.extreme for record in records]
-    candidates = [_Candidate(exercise, item, records) for item in exercise.misconceptions]
+    candidates = [_Candidate(exercise, item, records) for item in exercise.all_misconceptions]
     passes = [(_same_everything, everywhere), (_same_value, everywhere)]
     if _varied([r.got for r in records if not r.extreme], tolerance):  # no coincidence of zeros
         passes.append((_same_value, ordinary))
@@ -96,8 +94,7 @@ def known(
 
 class _Candidate:
     """A misconception and what it does on each trial, run when it is first asked for: most disagree
-    with the answer on the first one.
-    """
+    with the answer on the first one."""
 
     def __init__(
         self,

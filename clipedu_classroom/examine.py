@@ -1,12 +1,8 @@
 """The stages of a check, from "is it there?" to "is it right?", and the first one that fails.
 
-`examine(exercise, subject, seed)` draws fresh inputs, calls the answer and the reference on them,
-and returns a `Verdict`. It holds no state and prints nothing; `checks` makes reports of verdicts
-for notebooks, `grade` for a class.
-
-A later stage is reached only when the earlier ones pass, but whatever failed, the answer is then
-compared with the known misconceptions on everything that was seen (values, gradients, changed
-inputs), and the one that fits gives its name. Stages that need no further call are in `findings`.
+Whatever failed, the answer is compared with the known misconceptions on everything that was seen
+(values, gradients, changed inputs), and the one that fits gives its name. Stages that need no
+further call are in `findings`.
 """
 
 from __future__ import annotations
@@ -16,32 +12,78 @@ from dataclasses import replace
 from typing import Any
 
 import torch
+from torch import Tensor, nn
 
-from clipedu_classroom import diagnose, findings, readings, values
+from clipedu_classroom import compare, diagnose, findings, generic_diagnoses
 from clipedu_classroom.calling import Trial, fresh, on_the_cpu, run
 from clipedu_classroom.compare import difference, same_sort
 from clipedu_classroom.diagnose import Record
 from clipedu_classroom.findings import how_different
-from clipedu_classroom.report import Stage
+from clipedu_classroom.report import Fault, NotAttempted, Stage, Verdict
 from clipedu_classroom.spec import (
     Exercise,
     FunctionExercise,
+    Inputs,
     ModuleExercise,
     ValueExercise,
     positional_count,
     signature_in_words,
 )
 from clipedu_classroom.subject import Subject
-from clipedu_classroom.trials import draw_trial
-from clipedu_classroom.verdict import Fault, NotAttempted, Verdict
+
+
+def draw_trial(
+    exercise: FunctionExercise | ModuleExercise,
+    seed: int,
+    number: int,
+    dtype: torch.dtype,
+    inputs: Inputs | None = None,
+    as_drawn: bool = False,
+) -> Trial:
+    """Trial `number` of an examination: the same seed and number draw the same, in `dtype`, or
+    in the dtypes in which they are drawn."""
+    generator = torch.Generator().manual_seed((seed * 1000 + number) % 2**63)
+    drawn = (inputs or exercise.inputs)(generator)
+    drawn = drawn if as_drawn else _cast(drawn, dtype)
+    if isinstance(exercise, ModuleExercise):
+        state = draw_state(exercise, generator, dtype)
+        return Trial(drawn, exercise.gradient, exercise.init, state, exercise.method)
+    return Trial(drawn, exercise.gradient, autograd=exercise.autograd)
+
+
+def draw_state(
+    exercise: ModuleExercise, generator: torch.Generator, dtype: torch.dtype
+) -> dict[str, Tensor]:
+    """Random parameters of the reference's names and shapes (norm weights about 1, all else about
+    0)."""
+    state = {}
+    for name, parameter in exercise.reference(*exercise.init.values()).named_parameters():
+        noise = torch.randn(parameter.shape, generator=generator, dtype=torch.float32).to(dtype)
+        state[name] = (
+            1 + 0.1 * noise if parameter.ndim == 1 and name.endswith("weight") else 0.3 * noise
+        )
+    return state
+
+
+def _cast(value: Any, dtype: torch.dtype) -> Any:
+    """Floating tensors of a tree in `dtype`; all else as it is."""
+    if isinstance(value, nn.Parameter):
+        return nn.Parameter(value.detach().to(dtype), requires_grad=value.requires_grad)
+    if isinstance(value, Tensor):
+        return value.to(dtype) if value.is_floating_point() else value
+    if isinstance(value, dict):
+        return {key: _cast(item, dtype) for key, item in value.items()}
+    if type(value) in (list, tuple):
+        return type(value)(_cast(item, dtype) for item in value)
+    return value
+
 
 FLOAT32_TOLERANCE = 1e-4
 
 
 def examine(exercise: Exercise, subject: Subject, seed: int) -> Verdict:
     """Judge one answer. The same seed draws the same inputs. Raises SubjectLost when a remote
-    answer dies.
-    """
+    answer dies."""
     with on_the_cpu():
         return _examine(exercise, subject, seed)
 
@@ -52,7 +94,7 @@ def _examine(exercise: Exercise, subject: Subject, seed: int) -> Verdict:
     if found.kind == "missing":
         return Verdict("not attempted", "the answer is missing", f"There is no {names} yet.")
     if isinstance(exercise, ValueExercise):
-        return values.examine_value(exercise, subject)
+        return compare.examine_value(exercise, subject)
     if found.kind == "empty":
         return Verdict("not attempted", "the answer is still the stub", f"{names} is still empty.")
     examination = _Examination(exercise, subject, seed)
@@ -107,7 +149,7 @@ class _Examination:
         ]
         unused = {"gradient flows", "gradient"} if not self.exercise.gradient else set()
         unused |= set() if self.exercise.extremes else {"extreme inputs"}
-        unused |= set() if self.exercise.habits else {"way of working"}
+        unused |= set() if self.exercise.forbidden_patterns else {"way of working"}
         for name, look in stages:
             if name not in unused:
                 self.stage = "invariances" if name.startswith("holds: ") else name
@@ -191,19 +233,17 @@ class _Examination:
     # The machinery
 
     def name_the_fault(self, fault: Fault) -> Verdict:
-        """Look for the misconception that explains everything seen; else a general reading; else
-        the stage's own words.
-        """
+        """Look for the misconception that explains everything seen; else a generic diagnosis; else
+        the stage's own words."""
         stages = (*self.passed, Stage(self.stage, "failed"))
         if not self.records:
             return Verdict("failed", fault.diagnosis, fault.message, stages)
         known = diagnose.known(self.exercise, self.records, self.tolerance)
         if known is not None:
-            message = f"This is what you get when {known.when}." + (
-                f" {known.look}" if known.look else ""
-            )
-            return Verdict("failed", known.when, message, stages)
-        guess = readings.reading(self.exercise, self.subject, self.records, self.tolerance)
+            return Verdict("failed", known.when, known.message, stages)
+        guess = generic_diagnoses.generic_diagnosis(
+            self.exercise, self.subject, self.records, self.tolerance
+        )
         if guess is not None and self.stage in (
             "shape",
             "invariances",

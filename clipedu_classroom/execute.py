@@ -1,11 +1,8 @@
 """Run a notebook from top to bottom in a fresh kernel and keep outputs that are worth storing.
 
-Notable:
-* Every cell has a time limit. nbclient has none by default: an endless cell would wait for ever.
-* No Output widget is mirrored (`comm_open_handlers = {}`): nbclient's mirror can wait for a reply
-  that never comes (jupyter/nbclient#312); without it the outputs are the ones that nbval sees.
-* The kernel is this very Python, whatever kernels the machine has, in the folder that nbval uses.
-* What differs from run to run or from machine to machine is taken out of the stored outputs.
+Every cell has a time limit. No Output widget is mirrored (`comm_open_handlers = {}`): nbclient's
+mirror can wait for a reply that never comes (jupyter/nbclient#312). The kernel is this very Python,
+in the folder that nbval uses. What differs between runs or machines is taken out of the outputs.
 """
 
 from __future__ import annotations
@@ -13,17 +10,88 @@ from __future__ import annotations
 import copy
 import os
 import re
+import shutil
 import site
 import subprocess
 import sys
 import sysconfig
 import tempfile
+import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from nbformat import NotebookNode
 
 from clipedu_classroom.source import LESSONS, shown_path
+
+REFRESH, HEARTBEAT = 1.0, 10.0  # seconds between two lines: on a terminal, and elsewhere
+LONG = 5.0  # a cell that took more seconds leaves its line behind
+
+
+class CellProgress:
+    """A line on stderr: rewritten in place on a terminal, printed every ten seconds elsewhere.
+
+    A thread writes it, so that a cell which prints nothing is still seen to run.
+    """
+
+    def __init__(self, label: str, cells: int, show: bool = True) -> None:
+        self._label, self._cells, self._show = label, cells, show
+        self._heading, self._about = "", "starting Python"
+        self._number, self._began = 0, time.monotonic()
+        self._on_terminal = show and sys.stderr.isatty()
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._keep_writing, daemon=True)
+
+    def __enter__(self) -> CellProgress:
+        if self._show:
+            self._thread.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._over.set()
+        if self._show:
+            self._thread.join()
+        if self._on_terminal:
+            self._write("", end="\r")
+
+    def read(self, markdown: str) -> None:
+        """Note the heading above the next cells; the first one is the title, and is printed."""
+        for heading in re.findall(r"^#{1,3} (.+)", markdown, re.MULTILINE):
+            if not self._heading:
+                self._write(heading, end="\n")
+            self._heading = self._about = heading
+
+    def start(self, number: int) -> None:
+        """Cell `number` starts; it counts from 1 over all cells, as error messages do."""
+        self._number, self._began, self._about = number, time.monotonic(), self._heading
+
+    def hear(self, text: str) -> None:
+        """The cell printed `text`; of a progress bar, which writes over itself, the end counts."""
+        lines = [line.strip() for line in re.split(r"[\r\n]", text) if line.strip()]
+        if lines:
+            self._about = lines[-1]
+
+    def end(self) -> None:
+        if time.monotonic() - self._began > LONG:
+            self._write(self._line(self._heading), end="\n")
+
+    def _line(self, about: str) -> str:
+        seconds = time.monotonic() - self._began
+        return f"{self._label} cell {self._number} of {self._cells}, {seconds:.0f} s  {about}"
+
+    def _keep_writing(self) -> None:
+        while not self._over.wait(REFRESH if self._on_terminal else HEARTBEAT):
+            self._write(self._line(self._about), end="" if self._on_terminal else "\n")
+
+    def _write(self, line: str, end: str) -> None:
+        if self._on_terminal:
+            width = shutil.get_terminal_size().columns - 1
+            line = "\r" + line[:width].ljust(width)
+        if self._show:
+            print(line, end=end, file=sys.stderr, flush=True)
+
 
 TIMEOUT = (
     600  # seconds a cell may take; the longest one of the course trains for about three minutes
@@ -53,15 +121,14 @@ def execute_notebook(
     timeout: float = TIMEOUT,
     cwd: str | Path | None = None,
     progress: bool = True,
-    watch: bool = False,
     name: str = "notebook",
 ) -> NotebookNode:
     """A copy of `notebook` with fresh outputs; the argument stays as it is.
 
     timeout: seconds for each cell. cwd: the kernel's folder, by default the current one; nbval
-    takes the notebook's own. progress: a bar that counts cells. watch: in place of the bar, show
-    the headings and the cells' own progress lines as they come. Raises NotebookError naming the
-    cell; FileNotFoundError when `cwd` is no folder; ValueError for a time limit of 0 or less.
+    takes the notebook's own. progress: show on stderr which cell runs and what it printed last.
+    Raises NotebookError naming the cell; FileNotFoundError when `cwd` is no folder; ValueError for
+    a time limit of 0 or less.
     """
     if timeout <= 0:
         raise ValueError(f"timeout is {timeout}; give each cell some seconds, as {TIMEOUT}.")
@@ -73,23 +140,24 @@ def execute_notebook(
     from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
     done = copy.deepcopy(notebook)
-    client = _client(done, timeout, folder, watch)
-    bar = _bar(done, name) if progress and not watch else None
+    label = re.sub(r"^notebooks/|(_[^/]*)?\.ipynb$", "", name)  # a lesson's number
+    shown = CellProgress(label, len(done.cells), progress)
+    client = _client(done, timeout, folder, shown.hear)
     # nothing of the caller's shell may show: a figure is drawn inline, and a solved notebook that
     # is run here is nobody's progress
     inline = "module://matplotlib_inline.backend_inline"
     environment = {**os.environ, "CLIPEDU_STATE": "off", "MPLBACKEND": inline}
     position = 0
     try:
-        with client.setup_kernel(stderr=subprocess.DEVNULL, env=environment):
+        with shown, client.setup_kernel(stderr=subprocess.DEVNULL, env=environment):
             for position, cell in enumerate(done.cells):
                 if cell.cell_type == "code":
                     cell.execution_count = None
+                    shown.start(position + 1)
                     _run(client, cell, position)
-                elif watch:
-                    _say_headings(cell.source)
-                if bar is not None:
-                    bar.update()
+                    shown.end()
+                else:
+                    shown.read(cell.source)
     except CellTimeoutError:
         what = f"did not end within {timeout:g} seconds and was stopped"
         raise NotebookError(_say(name, done, position, what), position + 1) from None
@@ -99,9 +167,6 @@ def execute_notebook(
     except CellExecutionError as error:
         what = f"raised {error.ename}: {_COLOUR.sub('', str(error.evalue))}"
         raise NotebookError(_say(name, done, position, what), position + 1) from None
-    finally:
-        if bar is not None:
-            bar.close()
     return tidy(done, folder)
 
 
@@ -198,14 +263,10 @@ def _run(client: Any, cell: NotebookNode, position: int) -> None:
         raise
 
 
-def _say_headings(text: str) -> None:
-    """Where a watched notebook has got to."""
-    for line in re.findall(r"^#{1,3} .*", text, re.MULTILINE):
-        print(line.replace("#", " ").rstrip(), file=sys.stderr, flush=True)
-
-
-def _client(notebook: NotebookNode, timeout: float, folder: Path, watch: bool = False) -> Any:
-    """nbclient, told what it must not do."""
+def _client(
+    notebook: NotebookNode, timeout: float, folder: Path, hear: Callable[[str], None]
+) -> Any:
+    """nbclient, told what it must not do; `hear` gets what cells print."""
     from ipykernel.kernelspec import RESOURCES, get_kernel_dict
     from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
     from jupyter_client.manager import AsyncKernelManager
@@ -217,16 +278,13 @@ def _client(notebook: NotebookNode, timeout: float, folder: Path, watch: bool = 
         def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
             return KernelSpec(resource_dir=RESOURCES, **get_kernel_dict())
 
-    class Watched(NotebookClient):
-        """Shows what cells write to stderr, which is where progress lines go."""
-
+    class HeardClient(NotebookClient):
         def output(self, outs: Any, msg: Any, *rest: Any, **named: Any) -> Any:
-            if msg["msg_type"] == "stream" and msg["content"]["name"] == "stderr":
-                sys.stderr.write(msg["content"]["text"])
-                sys.stderr.flush()
+            if msg["msg_type"] == "stream":
+                hear(msg["content"]["text"])
             return super().output(outs, msg, *rest, **named)
 
-    client = (Watched if watch else NotebookClient)(
+    client = HeardClient(
         notebook,
         km=AsyncKernelManager(kernel_name="python3", kernel_spec_manager=ThisPython()),
         timeout=timeout,
@@ -240,12 +298,6 @@ def _client(notebook: NotebookNode, timeout: float, folder: Path, watch: bool = 
     client.comm_open_handlers = {}
     client.owns_km = True  # so that the kernel is stopped with the client
     return client
-
-
-def _bar(notebook: NotebookNode, name: str) -> Any:
-    from tqdm import tqdm
-
-    return tqdm(total=len(notebook.cells), desc=name, unit="cell", leave=False)
 
 
 def _say(name: str, notebook: NotebookNode, position: int, what: str) -> str:

@@ -2,8 +2,7 @@
 
 An exercise is description, statement, solution, check, wrong variants, in this order;
 `clipedu_lessons/README.md` shows one. Here the text is only read and its structure judged; what
-makes
-an exercise good is `lint`'s business.
+makes an exercise good is `lint`'s business.
 """
 
 from __future__ import annotations
@@ -13,9 +12,69 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from clipedu_classroom.exercise_source import ExerciseFile, ExerciseSource, Item, WrongVariant
 from clipedu_classroom.source import Cell, LessonError, Problem, lesson_number, read_cells
 from clipedu_classroom.stubs import StubError, defined_names, has_marks, make_stub
+
+
+@dataclass(frozen=True)
+class WrongVariant:
+    """Code with one known misconception; `name` completes "this is what you get when ..."."""
+
+    name: str
+    source: str
+    line: int
+
+
+@dataclass(frozen=True)
+class ExerciseSource:
+    """One exercise as written. Sources are code; statement, answer and rubric are Markdown."""
+
+    id: str
+    title: str
+    points: int | float
+    minutes: int | float
+    difficulty: str
+    goal: str
+    hints: tuple[str, ...]
+    kind: str
+    statement: str
+    setup: str  # code cells that run before it: the file's ordinary ones, then its own
+    solution: str  # the whole cell, marks included; "" for an investigation
+    stub: str
+    names: tuple[str, ...]  # what the solution cell defines, in order
+    check: str
+    wrong: tuple[WrongVariant, ...]
+    answer: str
+    rubric: str
+    path: Path
+    line: int
+
+    @property
+    def key(self) -> str:
+        """The id as it can stand in a cell id: "03-1" for "03.1"."""
+        return self.id.replace(".", "-")
+
+
+@dataclass(frozen=True)
+class Item:
+    """A cell and its part: description, statement, context, solution, check, wrong, answer, rubric,
+    or "ordinary" when it belongs to no exercise (`exercise` is then None)."""
+
+    cell: Cell
+    role: str
+    exercise: int | None
+
+
+@dataclass(frozen=True)
+class ExerciseFile:
+    """A whole exercises.py: its cells in order and the exercises that they make."""
+
+    path: Path
+    number: str
+    name: str
+    items: tuple[Item, ...]
+    exercises: tuple[ExerciseSource, ...]
+
 
 KINDS = ("code", "predict", "investigate")
 KEYS = ("id", "title", "points", "minutes", "difficulty", "goal", "hints", "kind")

@@ -7,14 +7,70 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from clipedu_classroom.calling import Outcome, tensors
 from clipedu_classroom.compare import describe_apart, describe_result, difference, finite, same_sort
 from clipedu_classroom.diagnose import Record
-from clipedu_classroom.examples import where_wrong
-from clipedu_classroom.habits import function_of
+from clipedu_classroom.forbidden_patterns import function_of
+from clipedu_classroom.report import Fault
 from clipedu_classroom.spec import FunctionExercise, ModuleExercise
-from clipedu_classroom.verdict import Fault
+
+LONGEST_CALL = 320  # characters
+LONGEST_RESULT = 160
+
+
+def where_wrong(name: str, records: list[Record], wrong: list[Record]) -> str:
+    """One or two sentences, or "": the cases that go wrong when only special ones do, and the
+    shortest call that shows it.
+    """
+    cases = [record.extreme for record in wrong if record.extreme]
+    special_only = len(cases) == len(wrong) < len(records)
+    words = f"It goes wrong for: {'; '.join(cases[:3])}." if special_only else ""
+    calls = [example(name, record) for record in wrong]
+    return f"{words} {min(filter(None, calls), key=len, default='')}".strip()
+
+
+def example(name: str, record: Record) -> str:
+    """ "For example, `f(2)` returns 3.", or "" when it is too long to read or no plain data."""
+    if record.got.error or not plain(record.got.value):
+        return ""
+    if not all(plain(value) for value in record.trial.inputs.values()):
+        return ""
+    call = f"{name}({', '.join(in_code(value) for value in record.trial.inputs.values())})"
+    result = in_code(record.got.value)
+    if len(call) > LONGEST_CALL or len(result) > LONGEST_RESULT:
+        return ""
+    return f"For example, `{call}` returns `{result}`."
+
+
+def plain(value: Any) -> bool:
+    """Numbers, strings, small tensors of whole numbers, and lists, tuples and dicts of these."""
+    if isinstance(value, Tensor):
+        return not value.is_floating_point() and not value.is_complex() and value.numel() <= 12
+    if isinstance(value, dict):
+        return all(plain(key) and plain(item) for key, item in value.items())
+    if isinstance(value, (list, tuple)):
+        return all(plain(item) for item in value)
+    return value is not None and type(value) in (bool, int, float, str)
+
+
+def in_code(value: Any) -> str:
+    """The value as one would type it; floats with four digits."""
+    if isinstance(value, Tensor):
+        kind = "" if value.dtype in (torch.int64, torch.bool) else f", dtype={value.dtype}"
+        return f"torch.tensor({value.tolist()}{kind})"
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{in_code(k)}: {in_code(v)}" for k, v in value.items()) + "}"
+    if isinstance(value, tuple):
+        inside = ", ".join(in_code(item) for item in value)
+        return f"({inside},)" if len(value) == 1 else f"({inside})"
+    if isinstance(value, list):
+        return "[" + ", ".join(in_code(item) for item in value) + "]"
+    return repr(value)
+
 
 Asked = FunctionExercise | ModuleExercise
 
@@ -124,9 +180,11 @@ def finite_for_extremes(records: list[Record]) -> None:
 def way_of_working(exercise: Asked, code: str) -> None:
     """Does the answer's code do what the task rules out? Silent where the code is not known."""
     function = function_of(code, exercise.names[0]) if code else None
-    for habit in exercise.habits:
-        if function is not None and habit.seen(function):
-            raise Fault(habit.when, f"The values are right, but {habit.when}. {habit.look}".strip())
+    for pattern in exercise.forbidden_patterns:
+        if function is not None and pattern.seen(function):
+            raise Fault(
+                pattern.when, f"The values are right, but {pattern.when}. {pattern.hint}".strip()
+            )
 
 
 def _vanishes(name: str, record: Record) -> Fault:

@@ -1,5 +1,4 @@
-"""Is a committed notebook what its text says, and was it run? Each answer names file, cell and
-remedy.
+"""Is a committed notebook what its text says, and was it run?
 
 `nbval` compares stored outputs with fresh ones, but compares nothing where nothing is stored. So
 `clipedu build --check` asks first whether there is something to compare, and whether it belongs to

@@ -1,37 +1,38 @@
-"""`clipedu grade exercises/03_the_loss.ipynb submissions/ --csv grades.csv --json DIR --html DIR`:
-a class, graded.
+"""`clipedu grade exercises/03_the_loss.ipynb submissions/`: a class, graded.
 
-What is graded: the student's solution cells, and nothing else of the notebook, put into the
-pristine notebook's place. Where: each submission in a worker process of its own (`sandbox`), asked
-over a pipe (`remote`), judged here under pytest (`grading_session`). What it protects against, and
-what not, is in `docs/GRADING.md`.
-
-Results are kept one file per student, so a grading that was interrupted goes on where it stopped,
-and a submission that has not changed is not run again (`--fresh` runs all).
+Each submission runs in a worker process of its own (`sandbox`), asked over a pipe (`remote`) and
+judged in a process that is ours (`grading.main`). Results are kept one file per student, so an
+interrupted grading goes on where it stopped, and what has not changed is not run again.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
+import pickle
+import queue
 import secrets
+import select
 import signal
 import subprocess
 import sys
 import tempfile
-import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from clipedu_classroom import gradebook, sandbox
+from clipedu_classroom import by_hand, gradebook, sandbox
 from clipedu_classroom.assignment import Assignment, read_assignment
 from clipedu_classroom.gradebook import Result
-from clipedu_classroom.grading import Grading, Settings
-from clipedu_classroom.grading_session import Plan, need_pytest, run_share
-from clipedu_classroom.sandbox import Limits
+from clipedu_classroom.grading import Grading, Settings, content_key
+from clipedu_classroom.sandbox import WORDS, Limits, own_environment
 from clipedu_classroom.source import LESSONS, course_root
 from clipedu_classroom.submissions import Submission, find_submissions
 
-SLOWEST_START = 3  # a share that dies this often without grading anything is not started again
+START_SECONDS = 120.0  # for a grading process, which loads torch
+SPARE_SECONDS = (
+    200.0  # for reading a submission and judging it, beside what the student's code gets
+)
 
 
 @dataclass(frozen=True)
@@ -55,45 +56,43 @@ def grade(request: Request) -> tuple[Assignment, list[Result]]:
     Raises FileNotFoundError or ValueError for a wrong path, notebook or protection, RuntimeError
     when grading cannot run at all.
     """
-    need_pytest()  # before processes are started whose complaint nobody would see
     assignment = read_assignment(request.assignment)
     found = find_submissions(request.submissions, assignment.name)
+    marks = by_hand.read_marks(request.folder)
     protection = sandbox.choose(request.protection)
+    if request.progress:
+        print(f"Protection: {WORDS[protection]}.", flush=True)
     seed = secrets.randbits(31) if request.seed is None else request.seed
     settings = Settings(protection, request.limits, seed, hidden_folders(request))
-    results, todo = [], []
-    for submission in found:
-        earlier = (
-            None if request.fresh else gradebook.load_result(request.folder, submission.student)
-        )
-        if earlier is not None and earlier.key == Grading(assignment, submission, settings).key:
-            results.append(earlier)
-        else:
-            todo.append(submission)
+    earlier = [
+        None if request.fresh else gradebook.load_result(request.folder, submission.student)
+        for submission in found
+    ]
+    todo = [
+        submission
+        for submission, result in zip(found, earlier, strict=True)
+        if result is None or result.key != content_key(submission, assignment, settings)
+    ]
+    request.folder.mkdir(parents=True, exist_ok=True)
     if todo:
-        results += _run(request, assignment, todo, settings)
-    order = {submission.student: place for place, submission in enumerate(found)}
-    return assignment, sorted(results, key=lambda result: order[result.student])
+        _run(request, assignment, todo, settings)
+    results = [
+        gradebook.load_result(request.folder, submission.student)
+        or _not_graded(assignment, submission, settings)
+        for submission in found
+    ]
+    by_hand.apply_marks(request.folder, marks, assignment, results)
+    return assignment, results
 
 
 def hidden_folders(request: Request) -> tuple[Path, ...]:
     """What a worker must not read where files are visible at all: the course, the class, the
-    results.
-    """
-    hidden = [
-        Path(__file__).parent,
-        request.submissions,
-        request.folder,
-        request.assignment.parent,
-    ]
-    try:
+    results."""
+    hidden = [Path(__file__).parent, request.submissions, request.folder, request.assignment.parent]
+    with contextlib.suppress(FileNotFoundError):
         root = course_root(request.assignment.resolve().parent)
-        hidden += [
-            root / name
-            for name in (LESSONS, "clipedu", "solutions", "exercises", "notebooks", "tests")
-        ]
-    except FileNotFoundError:
-        pass
+        names = (LESSONS, "clipedu", "solutions", "exercises", "notebooks", "tests")
+        hidden += [root / name for name in names]
     if os.environ.get("CLIPEDU_SPECS"):
         hidden.append(Path(os.environ["CLIPEDU_SPECS"]))
     return tuple(path.resolve() for path in hidden if path.exists())
@@ -101,88 +100,95 @@ def hidden_folders(request: Request) -> tuple[Path, ...]:
 
 def _run(
     request: Request, assignment: Assignment, todo: list[Submission], settings: Settings
-) -> list[Result]:
-    """Grade submissions in `jobs` processes (in this one when there is one job), and collect what
-    they wrote.
-    """
-    request.folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="clipedu-claims-") as claims:
-        plan = Plan(
-            assignment=str(request.assignment.resolve()),
-            submissions=tuple((s.student, str(s.path.resolve()), s.problem) for s in todo),
-            results=str(request.folder.resolve()),
-            claims=claims,
-            protection=settings.protection,
-            limits=settings.limits,
-            seed=settings.seed,
-            hidden=tuple(str(path) for path in settings.hidden),
-        )
-        for submission in todo:
-            (request.folder / f"{gradebook.file_name(submission.student)}.json").unlink(
-                missing_ok=True
-            )
-        if request.jobs <= 1 or len(todo) == 1:
-            run_share(plan)
-        else:
-            _run_shares(plan, min(request.jobs, len(todo)), Path(claims), request.progress)
-    results = []
-    for submission in todo:
-        result = gradebook.load_result(request.folder, submission.student)
-        results.append(result or _not_graded(assignment, submission, settings))
-    return results
-
-
-def _run_shares(plan: Plan, jobs: int, claims: Path, progress: bool) -> None:
-    """Start the processes and show how far they are; start them again while work is left."""
+) -> None:
+    """Grade submissions in `jobs` processes, each of which takes the next."""
     from tqdm import tqdm
 
-    with tempfile.TemporaryDirectory(prefix="clipedu-plan-") as folder:
-        path = Path(folder) / "plan.json"
-        path.write_text(plan.to_json(), encoding="utf-8")
-        total, futile = len(plan.submissions), 0
-        with tqdm(total=total, desc="grading", unit="submission", disable=not progress) as bar:
-            while (before := len(os.listdir(claims))) < total and futile < SLOWEST_START:
-                shares = [_start_share(path, slot) for slot in range(jobs)]
-                try:
-                    while any(share.poll() is None for share in shares):
-                        time.sleep(0.2)
-                        if (done := len(os.listdir(claims)) - len(shares)) > bar.n:
-                            bar.update(done - bar.n)
-                finally:
-                    _end(shares)
-                futile = futile + 1 if len(os.listdir(claims)) == before else 0
-            bar.update(total - bar.n)
-    if futile:
-        raise RuntimeError(
-            "The grading processes do not start. Run the command again with --jobs 1 to see why."
-        )
+    waiting: queue.SimpleQueue[int] = queue.SimpleQueue()
+    for number, submission in enumerate(todo):
+        result = request.folder / f"{gradebook.file_name(submission.student)}.json"
+        result.unlink(missing_ok=True)
+        waiting.put(number)
+    jobs = max(1, min(request.jobs, len(todo)))
+    running: list[_Process] = []
+    with (
+        tempfile.TemporaryDirectory(prefix="clipedu-plan-") as folder,
+        tqdm(
+            total=len(todo), desc="grading", unit="submission", disable=not request.progress
+        ) as bar,
+        ThreadPoolExecutor(jobs) as pool,
+    ):
+        plan = Path(folder) / "plan"
+        plan.write_bytes(pickle.dumps((assignment, todo, request.folder.resolve(), settings)))
+        most = 3 * request.limits.wall_seconds + SPARE_SECONDS
 
+        def work(slot: int) -> None:
+            process: _Process | None = None
+            with contextlib.suppress(queue.Empty):
+                while True:
+                    number = waiting.get_nowait()
+                    if process is None:
+                        process = _Process(plan, slot)
+                        running.append(process)
+                    if not process.answers(str(number), most):
+                        process.end()
+                        process = None
+                    bar.update()
+            if process is not None:
+                process.end()
 
-def _start_share(path: Path, slot: int) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "clipedu_classroom.grading_session", str(path), str(slot)]
-    package = str(Path(__file__).parents[1])
-    search = os.pathsep.join([package, *filter(None, [os.environ.get("PYTHONPATH")])])
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": search}
-    return subprocess.Popen(command, stdin=subprocess.DEVNULL, env=environment)
-
-
-def _end(shares: list[subprocess.Popen[bytes]]) -> None:
-    """After an interruption: ask the processes to stop their workers and end."""
-    for share in shares:
-        if share.poll() is None:
-            share.send_signal(signal.SIGINT)
-    for share in shares:
         try:
-            share.wait(timeout=15)
-        except subprocess.TimeoutExpired:
-            share.kill()
-            share.wait()
+            for future in [pool.submit(work, slot) for slot in range(jobs)]:
+                future.result()
+        finally:
+            with contextlib.suppress(queue.Empty):  # after an interruption nothing new begins
+                while True:
+                    waiting.get_nowait()
+            for process in running:
+                process.end()
+
+
+class _Process:
+    """A grading process: it is told one submission after the other."""
+
+    def __init__(self, plan: Path, slot: int) -> None:
+        command = [sys.executable, "-m", "clipedu_classroom.grading", str(plan), str(slot)]
+        environment = own_environment() | {"OMP_NUM_THREADS": "1"}
+        pipe = subprocess.PIPE
+        self.process = subprocess.Popen(command, stdin=pipe, stdout=pipe, env=environment)
+        if self._line(START_SECONDS) != b"ready\n":
+            self.end()
+            raise RuntimeError("The grading processes do not start; see above for the reason.")
+
+    def answers(self, line: str, seconds: float) -> bool:
+        """Whether it is done in time."""
+        assert self.process.stdin is not None
+        with contextlib.suppress(OSError):
+            self.process.stdin.write(line.encode() + b"\n")
+            self.process.stdin.flush()
+            return self._line(seconds) == b"done\n"
+        return False
+
+    def _line(self, seconds: float) -> bytes:
+        """Its next line; b"" when it has ended or is late."""
+        assert self.process.stdout is not None
+        ready = select.select([self.process.stdout], [], [], seconds)[0]
+        return self.process.stdout.readline() if ready else b""
+
+    def end(self) -> None:
+        """It stops its worker and ends."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGINT)
+            try:
+                self.process.wait(timeout=15)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
 
 
 def _not_graded(assignment: Assignment, submission: Submission, settings: Settings) -> Result:
     """A submission on which the grader itself broke. Its points are none, and it says so."""
-    grading = Grading(assignment, submission, settings)
-    result = replace(grading.finish(), key="")
+    result = replace(Grading(assignment, submission, settings).result(), key="")
     result.status = "crashed"
     result.message = (
         "The grader itself broke on this submission: grade it by hand, and please report it."

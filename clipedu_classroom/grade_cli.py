@@ -10,9 +10,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from clipedu_classroom import gradebook, sandbox, writers
+from clipedu_classroom import by_hand, gradebook, sandbox, writers
 from clipedu_classroom.grade import Request, grade
-from clipedu_classroom.sandbox import WORDS, Limits
+from clipedu_classroom.sandbox import Limits
 
 
 def add_grade_parser(subparsers: Any) -> argparse.ArgumentParser:
@@ -24,62 +24,29 @@ def add_grade_parser(subparsers: Any) -> argparse.ArgumentParser:
         help="grade a class",
         description="Grade a folder of submissions against an exercise notebook.",
     )
-    limits = Limits()
-    parser.add_argument(
-        "assignment", type=Path, help="the pristine notebook, exercises/NN_name.ipynb"
-    )
-    parser.add_argument("submissions", type=Path, help="a folder with NAME.ipynb or NAME/*.ipynb")
-    parser.add_argument(
-        "--csv",
-        type=Path,
-        help="write grades here (default: grades.csv)",
-        default=Path("grades.csv"),
-    )
-    parser.add_argument(
-        "--json",
-        type=Path,
-        help="keep one result per student here (default: beside the CSV, NAME-results)",
-    )
-    parser.add_argument("--html", type=Path, help="write feedback pages into this folder")
-    parser.add_argument(
-        "--gradescope",
-        type=Path,
-        help="write Gradescope's results.json per student into this folder",
-    )
-    parser.add_argument(
-        "--jobs",
-        type=int,
-        default=os.cpu_count() or 1,
-        help="processes side by side (default: all cores)",
-    )
-    parser.add_argument(
-        "--seed", type=int, help="draw the inputs of an earlier grading again (default: fresh)"
-    )
-    parser.add_argument("--fresh", action="store_true", help="grade again what has not changed")
-    parser.add_argument(
-        "--protection",
-        default="auto",
-        choices=["auto", *sandbox.KINDS],
-        help="what to keep submissions in (default: the strongest)",
-    )
-    parser.add_argument(
-        "--call-seconds",
-        type=float,
-        default=limits.call_seconds,
-        help="for one call of an answer (default: %(default)g)",
-    )
-    parser.add_argument(
-        "--wall-seconds",
-        type=float,
-        default=limits.wall_seconds,
-        help="for one submission (default: %(default)g)",
-    )
-    parser.add_argument(
-        "--memory-mb",
-        type=int,
-        default=limits.memory_mb,
-        help="for one submission (default: %(default)d)",
-    )
+    limits, add = Limits(), parser.add_argument
+    add("assignment", type=Path, help="the pristine notebook, exercises/NN_name.ipynb")
+    add("submissions", type=Path, help="a folder with NAME.ipynb or NAME/*.ipynb, or its zip")
+    grades = Path("grades.csv")
+    add("--csv", type=Path, default=grades, help="write grades here (default: %(default)s)")
+    kept = "keep one result per student here (default: beside the CSV, NAME-results)"
+    add("--json", type=Path, help=kept)
+    add("--html", type=Path, help="write feedback pages into this folder")
+    scope = "write Gradescope's results.json per student into this folder"
+    add("--gradescope", type=Path, help=scope)
+    cores = os.cpu_count() or 1
+    add("--jobs", type=int, default=cores, help="processes side by side (default: all cores)")
+    add("--seed", type=int, help="draw the inputs of an earlier grading again (default: fresh)")
+    add("--fresh", action="store_true", help="grade again what has not changed")
+    strongest = "what to keep submissions in (default: the strongest)"
+    add("--protection", default="auto", choices=["auto", *sandbox.KINDS], help=strongest)
+    for name, kind, what in (
+        ("call_seconds", float, "one call of an answer"),
+        ("wall_seconds", float, "one submission"),
+        ("memory_mb", int, "one submission"),
+    ):
+        option, words = f"--{name.replace('_', '-')}", f"for {what} (default: %(default)g)"
+        add(option, type=kind, default=getattr(limits, name), help=words)
     parser.set_defaults(run=run_grade)
     return parser
 
@@ -121,7 +88,10 @@ def run_grade(arguments: argparse.Namespace) -> int:
     if arguments.gradescope:
         writers.write_gradescope(arguments.gradescope, results)
     print(writers.summary_in_words(summary))
-    print(f"Protection: {WORDS[sandbox.choose(arguments.protection)]}.")
+    if waiting := sum(1 for result in results if result.points_by_hand):
+        print(
+            f"{waiting} students have answers to read: fill in {folder / by_hand.FILE}, run again."
+        )
     print(
         f"Grades: {arguments.csv}. Results: {folder}."
         + (f" Feedback: {arguments.html}." if arguments.html else "")

@@ -4,6 +4,7 @@ about itself."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from dataclasses import dataclass, field
@@ -25,10 +26,20 @@ STATUSES = {
 
 
 @dataclass
+class Written:
+    """An answer that a person grades: its text, and a page with its tables and figures. `given` is
+    None until the person has given points."""
+
+    possible: float
+    text: str
+    page: str = ""
+    given: float | None = None
+    comment: str = ""
+
+
+@dataclass
 class Result:
-    """One submission, graded. `by_hand` are open answers: exercise id -> [points possible, the
-    student's text].
-    """
+    """One submission, graded. `by_hand` are open answers by exercise id."""
 
     student: str
     file: str
@@ -38,12 +49,14 @@ class Result:
     message: str = ""
     remarks: list[str] = field(default_factory=list)
     suspicions: list[str] = field(default_factory=list)
-    by_hand: dict[str, tuple[float, str]] = field(default_factory=dict)
+    by_hand: dict[str, Written] = field(default_factory=dict)
     output: str = ""
     seconds: float = 0.0
     protection: str = ""
     seed: int = 0
     key: str = ""
+    lms_id: str = ""
+    late: bool = False
 
     @property
     def points(self) -> float:
@@ -52,35 +65,33 @@ class Result:
     @property
     def points_by_hand(self) -> float:
         """Points that a person still has to give."""
-        return sum(points for points, _ in self.by_hand.values())
+        return sum(answer.possible for answer in self.by_hand.values() if answer.given is None)
+
+    @property
+    def total(self) -> float:
+        """The points of the checks and those that a person has given so far."""
+        return self.points + sum(answer.given or 0 for answer in self.by_hand.values())
 
     def to_dict(self) -> dict[str, Any]:
-        entry = {name: value for name, value in vars(self).items() if name != "reports"}
-        entry["by_hand"] = {key: list(value) for key, value in self.by_hand.items()}
-        return {
-            **entry,
-            "points": self.points,
-            "exercises": [report.to_dict() for report in self.reports],
-        }
+        by_hand = {key: vars(answer) for key, answer in self.by_hand.items()}
+        reports = [report.to_dict() for report in self.reports]
+        entry = vars(self) | {"points": self.points, "by_hand": by_hand, "exercises": reports}
+        return {name: value for name, value in entry.items() if name != "reports"}
 
     @classmethod
     def from_dict(cls, entry: dict[str, Any]) -> Result:
-        fields = {
-            name: value for name, value in entry.items() if name not in ("points", "exercises")
-        }
-        fields["by_hand"] = {
-            key: (value[0], value[1]) for key, value in entry.get("by_hand", {}).items()
-        }
-        return cls(**fields, reports=[Report.from_dict(item) for item in entry["exercises"]])
+        reports = [Report.from_dict(item) for item in entry["exercises"]]
+        by_hand = {key: Written(**value) for key, value in entry["by_hand"].items()}
+        known = {name: entry[name] for name in entry if name not in ("points", "exercises")}
+        return cls(**known | {"by_hand": by_hand, "reports": reports})
 
 
 def status_of(reports: list[Report], suspicions: list[str]) -> str:
     """The submission's status: the first that applies, worst news first."""
     statuses = {report.status for report in reports}
-    if "timeout" in statuses:
-        return "timeout"
-    if "crashed" in statuses:
-        return "crashed"
+    for status in ("timeout", "crashed"):
+        if status in statuses:
+            return status
     if suspicions:
         return "suspicious"
     if statuses <= {"not attempted"}:
@@ -97,17 +108,17 @@ def message_of(result: Result) -> str:
     if empty:
         all_of_them = len(empty) == len(result.reports)
         parts.append("nothing attempted" if all_of_them else f"not attempted: {', '.join(empty)}")
-    return "; ".join(parts)
+    return "; ".join(parts)[:2000]
 
 
 def file_name(student: str) -> str:
     """A safe file name for a student. Different students get different names."""
     safe = re.sub(r"[^\w.@+-]", "_", student).strip(".") or "student"
-    if safe == student and len(safe) <= 100:
+    if safe == student and len(safe.encode()) <= 100 and not re.search(r"-[0-9a-f]{8}$", safe):
         return safe
-    import hashlib
-
-    return f"{safe[:80]}-{hashlib.sha256(student.encode(errors='surrogatepass')).hexdigest()[:8]}"
+    digest = hashlib.sha256(student.encode(errors="surrogatepass")).hexdigest()
+    short = safe.encode(errors="replace")[:80].decode(errors="ignore")
+    return f"{short}-{digest[:8]}"
 
 
 def write_json(path: Path, entry: Any) -> None:

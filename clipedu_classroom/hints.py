@@ -7,18 +7,17 @@ accident. Grading does not rely on its being secret (`docs/GRADING.md`).
 from __future__ import annotations
 
 import html
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from clipedu_classroom import catalogue, specs, state
 from clipedu_classroom.catalogue import Entry
-from clipedu_classroom.prose import prose_html
+from clipedu_classroom.report import prose_html
 
 
 @dataclass(frozen=True)
 class Note:
     """A few lines to read in a notebook or a terminal; `code` is shown as code, `rows` as a table
-    (first row: headings).
-    """
+    (first row: headings)."""
 
     text: str
     code: str = ""
@@ -54,8 +53,7 @@ class Note:
 
 def hint(exercise_id: str) -> Note:
     """The next hint of an exercise, with those already shown. Each call opens one more, from a
-    nudge to a skeleton.
-    """
+    nudge to a skeleton."""
     found = _entry(exercise_id)
     if isinstance(found, Note):
         return found
@@ -105,10 +103,11 @@ def give_up(exercise_id: str) -> Note:
     found = _entry(exercise_id)
     if isinstance(found, Note):
         return found
-    progress, _ = state.load()
+    progress, message = state.load()
     if not progress.get(exercise_id, state.Progress()).passed:
-        state.update(exercise_id, gave_up=True)
-    return solution(exercise_id)
+        _, message = state.update(exercise_id, gave_up=True)
+    note = solution(exercise_id)
+    return replace(note, text=f"{note.text} {message}".strip())
 
 
 def reset(exercise_id: str) -> Note:

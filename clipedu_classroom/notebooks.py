@@ -1,10 +1,8 @@
 """From a lesson's text to notebooks: pure, deterministic, no kernel.
 
-A lesson makes one notebook, an exercises file two: the stubs (`exercises/`, nbgrader's release
-tree) and the solved form (`solutions/`, nbgrader's source tree), both with nbgrader's cell
-metadata (schema 3). Cell ids never depend on chance: an exercise's cells are called after it
-("03-1-solution"), every other cell after its content, so a cell put in between changes no other
-id.
+An exercises file makes two: the stubs (`exercises/`, nbgrader's release tree) and the solved form
+(`solutions/`, its source tree). Cell ids never depend on chance: an exercise's cells are called
+after it ("03-1-solution"), every other cell after its content.
 """
 
 from __future__ import annotations
@@ -16,7 +14,7 @@ import nbformat
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_raw_cell
 
-from clipedu_classroom.exercise_source import ExerciseFile, ExerciseSource, Item
+from clipedu_classroom.exercise_reader import ExerciseFile, ExerciseSource, Item
 from clipedu_classroom.source import LESSONS, Cell, Lesson
 
 CHECKED = "nbval-check-output"

@@ -11,19 +11,90 @@ import select
 import signal
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from clipedu_classroom import sandbox, wire
-from clipedu_classroom.calling import Failure, Outcome, Trial
-from clipedu_classroom.describing import Description
-from clipedu_classroom.effort import Budget, Effort
+from clipedu_classroom import protocol, sandbox
+from clipedu_classroom.calling import Description, Failure, Outcome, Trial
 from clipedu_classroom.sandbox import Limits
 from clipedu_classroom.subject import MISSING, SubjectLost
 
+TICK = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100
+MOST_PROCESSES = 200
+SUBMISSION_PATIENCE = 2.5  # times its seconds pass at most, however busy the machine is
+
+
+class CpuTime:
+    """The seconds used by a process and all that it started, since `start`: those in which it
+    computed or was idle. On a busy machine, time in which it could have run but another program had
+    the processor does not count (where the system tells: without /proc, plain time counts)."""
+
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+        self.start()
+
+    def start(self) -> None:
+        """Count from now on."""
+        self.total, self.at = 0.0, time.monotonic()
+        seen = _look(self.pid)
+        self.cpu = seen[0] if seen else 0.0
+
+    def spent(self) -> float:
+        """Seconds used since the start. Call it several times a second: idleness is sampled."""
+        now = time.monotonic()
+        passed, self.at = now - self.at, now
+        seen = _look(self.pid)
+        if seen is None:
+            self.total += passed
+            return self.total
+        cpu, runnable = seen
+        used = max(0.0, cpu - self.cpu)
+        self.cpu = max(cpu, self.cpu)
+        # Several threads can use more CPU time than time passed
+        self.total += used if runnable else max(used, passed)
+        return self.total
+
+
+@dataclass
+class Budget:
+    """What is left for a whole submission, over all its workers: fair seconds, and plain time,
+    which no worker can slow down."""
+
+    seconds: float
+    until: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.until = self.until or time.monotonic() + SUBMISSION_PATIENCE * self.seconds
+
+    @property
+    def is_empty(self) -> bool:
+        return self.seconds <= 0 or time.monotonic() > self.until
+
+
+def _look(root: int) -> tuple[float, bool] | None:
+    """(CPU seconds, is anything able to run) of a process and its descendants; None where this is
+    not known."""
+    cpu, runnable, found = 0.0, False, False
+    queue = [root]
+    for pid in queue:
+        try:
+            with open(f"/proc/{pid}/stat", "rb") as file:
+                fields = file.read().rpartition(b")")[2].split()
+            with open(f"/proc/{pid}/task/{pid}/children", "rb") as file:
+                children = [int(child) for child in file.read().split()]
+        except (OSError, ValueError):
+            continue
+        found = True
+        queue += children[: MOST_PROCESSES - len(queue)]
+        cpu += sum(int(ticks) for ticks in fields[11:15]) / TICK
+        runnable = runnable or fields[0] == b"R"
+    return (cpu, runnable) if found else None
+
+
 STARTUP_SECONDS = 60.0
 LOOK_EVERY = 0.2  # seconds
-MOST_PATIENCE = 20  # times the allowed seconds, on a machine that is busy with other things
+MOST_PATIENCE = 6  # times the seconds of one question, on a machine that is busy
 MAX_CALLBACKS = 5000
 
 
@@ -50,7 +121,7 @@ class Client:
             self.to, self.source = pipes.stdin.fileno(), pipes.stdout.fileno()
             os.set_blocking(self.to, False)
             os.set_blocking(self.source, False)
-            self.effort = Effort(self.running.process.pid)
+            self.cpu_time = CpuTime(self.running.process.pid)
             self._answer([], allowed=STARTUP_SECONDS)
         except BaseException:  # an interruption too: no worker stays behind
             self.stop()
@@ -83,7 +154,7 @@ class Client:
     ) -> Any:
         self.allowed = self.limits.call_seconds if allowed is None else allowed
         self.until = time.monotonic() + MOST_PATIENCE * self.allowed
-        self.effort.start()
+        self.cpu_time.start()
         self.looked, self.before = time.monotonic(), 0.0
 
         def register(function: Callable[..., Any]) -> int:
@@ -92,22 +163,22 @@ class Client:
 
         try:
             if request is not None:
-                wire.send(self._write, wire.encode(request, register))
+                protocol.send(self._write, protocol.encode(request, register))
             for _ in range(MAX_CALLBACKS):
-                reply = wire.decode(wire.receive(self._read))
+                reply = protocol.decode(protocol.receive(self._read))
                 if not isinstance(reply, dict):
-                    raise wire.WireError("no reply")
+                    raise protocol.ProtocolError("no reply")
                 if "call" not in reply:
                     notes = reply.get("notes", [])
                     if isinstance(notes, list):
                         self.notes = [str(note)[:200] for note in notes[:20]]
                     return reply.get("ok")
-                wire.send(self._write, wire.encode(self._call_back(functions, reply)))
+                protocol.send(self._write, protocol.encode(self._call_back(functions, reply)))
         except TimeoutError:
             self._lose("timeout", self._how_it_was_late())
         except (EOFError, OSError):
             self._lose(*self._how_it_died())
-        except (wire.WireError, TypeError, ValueError, KeyError, RecursionError):
+        except (protocol.ProtocolError, TypeError, ValueError, KeyError, RecursionError):
             self._lose("crashed", "The answer's process sent something that is no answer.")
         self._lose("crashed", "It called a function that it was given far too often.")
 
@@ -147,7 +218,7 @@ class Client:
             now = time.monotonic()
             if now - self.looked >= LOOK_EVERY:  # a quick answer costs no look
                 self.looked = now
-                spent = self.effort.spent()
+                spent = self.cpu_time.spent()
                 self.budget.seconds -= spent - self.before
                 self.before = spent
                 if spent >= self.allowed or now > self.until or self.budget.is_empty:
@@ -200,12 +271,12 @@ class RemoteSubject:
         return Description(
             str(answer.get("kind", "missing"))[:40],
             str(answer.get("type_name", ""))[:100],
-            int(answer.get("least") or 0),
-            None if most is None else int(most),
+            _count(answer.get("least")),
+            None if most is None else _count(most),
         )
 
     def run(self, trial: Trial) -> Outcome:
-        answer = self.client.ask("run", trial=_as_dict(trial), **self.target)
+        answer = self.client.ask("run", trial=vars(trial), **self.target)
         after, grads = answer.get("after"), answer.get("grads")
         return Outcome(
             value=answer.get("value"),
@@ -223,11 +294,9 @@ class RemoteSubject:
         return self.source  # as handed in: the worker is not asked
 
 
-FIELDS = ("inputs", "grad", "init", "state", "method", "autograd")
-
-
-def _as_dict(trial: Trial) -> dict[str, Any]:
-    return {name: getattr(trial, name) for name in FIELDS}
+def _count(value: Any) -> int:
+    """A number of arguments, whatever the worker sent."""
+    return min(value, 1000) if isinstance(value, int) and value > 0 else 0
 
 
 def failure_from(entry: Any) -> Failure | None:

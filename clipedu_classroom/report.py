@@ -1,20 +1,40 @@
-"""The result of one check, with four faces.
+"""The result of one check: plain lines, a card for a browser, an exception for a test, a dict.
 
-The same object is read by a person with a screen reader (`repr`: plain lines, no symbols that carry
-meaning alone), by a browser (`_repr_html_`: a card with role="status"), by a test
-(`raise_if_failed`) and by a grade book (`to_dict`). Every text is stable: no times, no
-addresses, and a pass or an empty answer always reads the same, so a stored notebook output stays
-comparable; a wrong answer may be shown with one of the inputs drawn for it. A report never holds a
-reference value: what it says can be shown to anybody.
+Every text is stable: no times, no addresses, and a pass or an empty answer always reads the same,
+so a stored notebook output stays comparable. A report never holds a reference value: what it says
+can be shown to anybody.
 """
 
 from __future__ import annotations
 
+import html
+import re
 import textwrap
 from dataclasses import dataclass
 from typing import Any
 
-from clipedu_classroom.prose import prose_html
+
+@dataclass(frozen=True)
+class Verdict:
+    """`status` is "passed", "failed" or "not attempted"."""
+
+    status: str
+    diagnosis: str = ""
+    message: str = ""
+    stages: tuple[Stage, ...] = ()
+
+
+class Fault(Exception):
+    """A stage failed."""
+
+    def __init__(self, diagnosis: str, message: str) -> None:
+        super().__init__(message)
+        self.diagnosis, self.message = diagnosis, message
+
+
+class NotAttempted(Exception):
+    """There is nothing to judge yet."""
+
 
 STATUSES = ("passed", "failed", "not attempted", "timeout", "crashed", "error")
 _COLOURS = {
@@ -25,7 +45,17 @@ _COLOURS = {
     "crashed": "#b35900",
     "error": "#8250df",
 }
+_CODE = re.compile(r"`([^`\n]+)`")
 _MARKS = {"passed": "✓", "failed": "✗", "not attempted": "○"}
+
+
+def prose_html(text: str) -> str:
+    """Escaped for HTML, what stands between backticks as code. A terminal shows the text as it is.
+
+    >>> prose_html("Is `a < b`?")
+    'Is <code>a &lt; b</code>?'
+    """
+    return _CODE.sub(r"<code>\1</code>", html.escape(text))
 
 
 class CheckFailed(AssertionError):
@@ -135,16 +165,7 @@ class Report:
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-able; the inverse of `from_dict`."""
-        return {
-            "exercise": self.exercise,
-            "title": self.title,
-            "status": self.status,
-            "points": self.points,
-            "max_points": self.max_points,
-            "diagnosis": self.diagnosis,
-            "message": self.message,
-            "stages": [{"name": stage.name, "outcome": stage.outcome} for stage in self.stages],
-        }
+        return {**vars(self), "stages": [vars(stage) for stage in self.stages]}
 
     @classmethod
     def from_dict(cls, entry: dict[str, Any]) -> Report:
@@ -153,8 +174,7 @@ class Report:
 
     def raise_if_failed(self) -> Report:
         """For tests. Raises CheckFailed unless passed (an exercise not attempted has not passed);
-        returns itself.
-        """
+        returns itself."""
         if not self.passed:
             raise CheckFailed(self)
         return self

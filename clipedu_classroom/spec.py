@@ -1,10 +1,8 @@
-"""The words in which an exercise says what a right answer is. `specs/__init__.py` shows how to
-write one.
+"""The words in which an exercise says what a right answer is (`docs/GRADING.md` shows how).
 
 Three kinds: `FunctionExercise` (tensors or plain Python objects in and out), `ModuleExercise` (an
 nn.Module class) and `ValueExercise` (a number, string, tuple or dict that the student fills in). A
-mistake in a spec is found when the module is imported, or by `spec_problems`, which the tests run
-on every spec.
+mistake in a spec is found when the module is imported, or by `spec_problems`.
 """
 
 from __future__ import annotations
@@ -12,7 +10,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -34,13 +32,13 @@ class Misconception:
 
     `wrong` is what a student with this misconception would hand in: a function or nn.Module class
     like the reference, or, for a ValueExercise, the wrong value (a dict may hold only the entries
-    it speaks about) or a predicate value -> bool. `look` is one sentence on where to look next; it
-    must not give the answer away.
+    it speaks about; of several names, those with the right value do not count) or a predicate
+    value -> bool. `hint` is one sentence on where to look next; it must not give the answer away.
     """
 
     when: str
     wrong: Any
-    look: str = ""
+    hint: str = ""
 
     def __post_init__(self) -> None:
         if (
@@ -53,6 +51,10 @@ class Misconception:
                 f"Misconception {self.when!r}: write the end of a sentence, "
                 "no capital, no full stop."
             )
+
+    @property
+    def message(self) -> str:
+        return f"This is what you get when {self.when}. {self.hint}".rstrip()
 
 
 @dataclass(frozen=True)
@@ -69,23 +71,25 @@ class Property:
 
 
 @dataclass(frozen=True)
-class Habit:
+class ForbiddenPattern:
     """A way of working that the task rules out and that the values cannot show. `seen` reads the
-    answer's function (see `habits`). `when` ends "the values are right, but ..."; `look` is as in
-    a Misconception.
+    answer's function (see `forbidden_patterns`). `when` ends "the values are right, but ...";
+    `hint` is as in a Misconception.
 
-    It is looked for last. What counts in a reference is what it computes: it may have the habit.
+    It is looked for last. A reference may use the pattern: only what it computes counts.
     """
 
     when: str
     seen: Callable[[ast.FunctionDef], bool]
-    look: str = ""
+    hint: str = ""
 
 
 @dataclass(frozen=True)
 class _Exercise:
     id: str
     name: str | tuple[str, ...]
+    misconceptions: tuple[Misconception, ...] = field(default=(), kw_only=True)
+    variants: Callable[[], tuple[Misconception, ...]] = field(default=tuple, kw_only=True)
 
     def __post_init__(self) -> None:
         if not _ID.match(self.id):
@@ -101,6 +105,14 @@ class _Exercise:
         """What the student's cell defines."""
         return (self.name,) if isinstance(self.name, str) else tuple(self.name)
 
+    @property
+    def all_misconceptions(self) -> tuple[Misconception, ...]:
+        """Those of the lesson's wrong variants, read when first asked for, then those listed. One
+        listed under the title of a variant takes its place."""
+        listed = {misconception.when for misconception in self.misconceptions}
+        variants = (variant for variant in self.variants() if variant.when not in listed)
+        return (*variants, *self.misconceptions)
+
 
 @dataclass(frozen=True)
 class FunctionExercise(_Exercise):
@@ -113,13 +125,14 @@ class FunctionExercise(_Exercise):
         functions that take and return these. Write tensors in float32: the engine makes them
         float64.
     reference: the right answer, from the library or spelled out. Also right: `accepts` (other
-    legitimate readings).
+    legitimate interpretations).
     gradient: names of inputs whose gradient is compared with the reference's.
     changes: names of inputs that the function shall change in place (all others must be left
     alone).
     extremes: name in words -> inputs. The result there must be finite wherever the reference's is,
     and right. as_drawn: names of extremes whose tensors keep the dtype that they are drawn in.
-    properties: see Property. misconceptions: see Misconception. habits: see Habit.
+    properties: see Property. misconceptions: see Misconception.
+    forbidden_patterns: see ForbiddenPattern.
     tolerance: relative and absolute, in float64 (a float32 answer is held to at least 1e-4).
     dtype: "same" demands a result of the inputs' floating type; "any" does not care.
     unordered: the order of the outermost list does not matter. trials: how many drawn inputs are
@@ -128,11 +141,10 @@ class FunctionExercise(_Exercise):
 
     reference: Callable[..., Any]
     inputs: Inputs
-    misconceptions: tuple[Misconception, ...] = ()
     properties: tuple[Property, ...] = ()
     extremes: dict[str, Inputs] | None = None
     as_drawn: tuple[str, ...] = ()
-    habits: tuple[Habit, ...] = ()
+    forbidden_patterns: tuple[ForbiddenPattern, ...] = ()
     gradient: tuple[str, ...] = ()
     changes: tuple[str, ...] = ()
     accepts: tuple[Callable[..., Any], ...] = ()
@@ -175,11 +187,10 @@ class ModuleExercise(_Exercise):
     init: dict[str, Any]
     inputs: Inputs
     method: str = ""
-    misconceptions: tuple[Misconception, ...] = ()
     properties: tuple[Property, ...] = ()
     extremes: dict[str, Inputs] | None = None
     as_drawn: tuple[str, ...] = ()
-    habits: tuple[Habit, ...] = ()
+    forbidden_patterns: tuple[ForbiddenPattern, ...] = ()
     gradient: tuple[str, ...] = ()
     accepts: tuple[type[nn.Module], ...] = ()
     tolerance: float = 1e-6
@@ -199,7 +210,6 @@ class ValueExercise(_Exercise):
     """
 
     expected: Any
-    misconceptions: tuple[Misconception, ...] = ()
     tolerance: float = 0.01
 
     def value(self) -> Any:

@@ -1,115 +1,155 @@
 """What a right answer is, exercise by exercise: a lesson's `checks` hold a list `EXERCISES`.
 
-How to write a spec. A complete `lesson_03.py` with one exercise of each kind:
-
-    import torch
-    from torch import Tensor, nn
-    from torch.nn.functional import cross_entropy
-
-    from clipedu_classroom.spec import FunctionExercise, Misconception, ModuleExercise, Property
-    ValueExercise
-
-
-    def right(logits: Tensor) -> Tensor:                       # the reference: from the library, or
-    spelled out
-        labels = torch.arange(len(logits))
-        return (cross_entropy(logits, labels) + cross_entropy(logits.T, labels)) / 2
-
-
-    def rows_only(logits: Tensor) -> Tensor:                   # a misconception: a wrong answer
-    that runs
-        return cross_entropy(logits, torch.arange(len(logits)))
-
-
-    def draw(generator: torch.Generator) -> dict:              # fresh inputs for each trial; let
-    the sizes vary
-        n = int(torch.randint(3, 8, (), generator=generator))
-        return {"logits": 3 * torch.randn(n, n, generator=generator)}
-
-
-    EXERCISES = [
-        FunctionExercise(
-            id="03.2",
-            name="contrastive_loss",                           # what the student's cell defines
-            reference=right,
-            inputs=draw,
-            gradient=("logits",),                              # inputs whose gradient must flow and
-            be right properties=(
-                Property(
-                    "the result changes when pictures and captions swap roles",
-                    lambda f, logits: (f(logits), f(logits.T)),    # two things that must be equal
-                ),
-            ),
-            extremes={"logits of a thousand": lambda g: {"logits": 1000 * torch.eye(4)}},
-            misconceptions=(
-                Misconception("only the rows are scored, not the columns", rows_only, "Which axis is
-                the softmax over?"), Misconception(
-                    "the two losses are added, not averaged",
-                    lambda logits: 2 * right(logits),
-                    "What should the loss of an untrained model be?",
-                ),
-            ),
-        ),
-        ModuleExercise(
-            id="03.4",
-            name="Scale",
-            reference=Scale,                                   # the right nn.Module class
-            init={"width": 8},                                 # its constructor's arguments, given
-            by position inputs=lambda g: {"x": torch.randn(2, 8, generator=g)},
-            gradient=("x", "parameters"),
-            misconceptions=(Misconception("the scale is not exponentiated", ScaleWithoutExp),),
-        ),
-        ValueExercise(
-            id="03.1",
-            name="loss_at_start",
-            expected=4.1589,                                   # or a function of no arguments; also
-            str, tuple, dict tolerance=0.01,
-            misconceptions=(
-                Misconception("the logarithm has base 2", 6.0, "The loss is in nats."),
-                Misconception("the logarithm is forgotten", 64.0),
-                Misconception("a percentage is given for a number of nats", lambda value: value >
-                100),
-            ),
-        ),
-    ]
-
-The rules, which `spec_problems` (and so the tests) hold:
-* `when` completes "this is what you get when ..." and is, word for word, the title of the wrong
-  variant in the lesson's `exercises.py`. That file holds whole wrong submissions, as a student
-  would write them; this one holds what they compute. A wrong variant may also be titled with one of
-  the general diagnoses (`GENERAL_DIAGNOSES`), which need no misconception here.
-* The reference passes its own exercise for any seed; each misconception fails it, and fails it
-  under its own name.
-* A reference neither changes its inputs (unless `changes` says so) nor uses the global random
-  state.
-* Inputs are drawn in float32; the engine runs them in float64 and falls back to float32 for an
-  answer that insists on it.
-* Inputs hold tensors, arrays, plain data, or functions of these (a text encoder, say); nothing else
-  travels to the grader's worker.
-* An answer that returns a Python number for a () tensor, a list for a tuple, or has other argument
-  names is right. If another reading of the exercise is legitimate, list it in `accepts`. If the
-  order of a list does not matter, say `unordered=True`.
-* A misconception names an answer that agrees with it on all that was seen; when none does, on all
-  ordinary inputs. So a student's code need not fail on extreme inputs as yours does.
-* Where the task asks for a way of working (a chunk at a time), list what breaks it in `habits`. A
-  habit is read in the answer's code, after all values have been found right.
-* `autograd=False` for an answer that shall be derived by hand: no gradient can be asked for inside.
-* `LIBRARY_NEEDED = ("clipedu.plots",)` in a lesson's module names library modules that a submission
-  may import while it is graded. By default it may import none, since most of them hold answers.
+How to write one, with an exercise of each kind, is in `docs/GRADING.md`.
 """
 
 from __future__ import annotations
 
+import ast
 import importlib
 import importlib.util
 import os
-from functools import cache
+import re
+from dataclasses import replace
+from functools import cache, partial
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
-from clipedu_classroom.calling import on_the_cpu
-from clipedu_classroom.source import LESSONS
-from clipedu_classroom.spec import Exercise
+import torch
+
+from clipedu_classroom.calling import on_the_cpu, run
+from clipedu_classroom.catalogue import description
+from clipedu_classroom.diagnose import GENERAL_DIAGNOSES
+from clipedu_classroom.examine import draw_trial, examine
+from clipedu_classroom.source import LESSONS, plain_cells
+from clipedu_classroom.spec import Exercise, Misconception, ModuleExercise, ValueExercise
+from clipedu_classroom.stubs import BEGIN
+from clipedu_classroom.subject import LocalSubject
+
+
+def spec_problems(exercise: Exercise, seeds: range = range(3)) -> list[str]:
+    """What is wrong with a spec, in words; [] when nothing is."""
+    problems: list[str] = []
+    names = [misconception.when for misconception in exercise.all_misconceptions]
+    problems += [
+        f"misconception {name!r} is listed twice" for name in set(names) if names.count(name) > 1
+    ]
+    problems += [
+        f"misconception {name!r} has the name of a general diagnosis"
+        for name in names
+        if name in GENERAL_DIAGNOSES
+    ]
+    if len(names) < 2:
+        problems.append("fewer than two misconceptions: what do students get wrong here?")
+    for seed in seeds:
+        right: Any = exercise.value() if isinstance(exercise, ValueExercise) else exercise.reference
+        verdict = examine(exercise, LocalSubject(right, ""), seed)
+        if verdict.status != "passed":
+            words = f"{verdict.diagnosis}: {verdict.message}"
+            problems.append(f"seed {seed}: the reference itself does not pass: {words}")
+            continue
+        for other in () if isinstance(exercise, ValueExercise) else exercise.accepts:
+            if examine(exercise, LocalSubject(other, ""), seed).status != "passed":
+                problems.append(f"seed {seed}: an accepted alternative does not pass")
+        for misconception in exercise.all_misconceptions:
+            problems += _misconception_problems(exercise, misconception, seed)
+    if not isinstance(exercise, ValueExercise):
+        problems += _reference_problems(exercise)
+    return list(dict.fromkeys(problems))
+
+
+def _misconception_problems(exercise: Exercise, misconception: Any, seed: int) -> list[str]:
+    wrong = misconception.wrong
+    if isinstance(exercise, ValueExercise):
+        if callable(wrong):
+            return (
+                [f"{misconception.when!r} also holds for the right value"]
+                if _holds(wrong, exercise.value())
+                else []
+            )
+        wrong = {**exercise.value(), **wrong} if isinstance(wrong, dict) else wrong
+    verdict = examine(exercise, LocalSubject(wrong, ""), seed)
+    if verdict.status != "failed":
+        return [f"seed {seed}: {misconception.when!r} is {verdict.status}, expected failed"]
+    if verdict.diagnosis != misconception.when:
+        return [f"seed {seed}: {misconception.when!r} is diagnosed as {verdict.diagnosis!r}"]
+    return []
+
+
+def _holds(predicate: Any, value: Any) -> bool:
+    try:
+        return bool(predicate(value))
+    except Exception:
+        return False
+
+
+def _reference_problems(exercise: Any) -> list[str]:
+    """Inputs come from the generator they are given, and the reference works for them."""
+    torch.manual_seed(0)
+    before = torch.random.get_rng_state()
+    trial = draw_trial(exercise, 0, 0, torch.float64)
+    problems = []
+    if not isinstance(exercise, ModuleExercise) and not torch.equal(
+        before, torch.random.get_rng_state()
+    ):
+        problems.append("inputs draw from the global random state; use the generator they get")
+    error = run(exercise.reference, trial).error
+    if error:
+        problems.append(f"the reference raises {error}")
+    return problems
+
+
+TITLE = re.compile(r'# ?%% (.+?) tags=\["wrong"\]')
+HINT = re.compile(r"# hint: (.+)")
+
+
+@cache
+def misconceptions_of(
+    path: Path, exercise_id: str, name: str | tuple[str, ...]
+) -> tuple[Misconception, ...]:
+    """Those of one exercise, in order; without the variants that a general diagnosis names."""
+    given: list[ast.stmt] = []
+    found: list[Misconception] = []
+    current = ""
+    for marker, source in plain_cells(path.read_text(encoding="utf-8-sig")):
+        title = TITLE.match(marker)
+        if about := description(source):
+            current = about["id"]
+        elif title and current == exercise_id and title[1] not in GENERAL_DIAGNOSES:
+            hint = HINT.match(source)
+            wrong = _answer(source, given, name)
+            found.append(Misconception(title[1], wrong, hint[1] if hint else ""))
+        elif not title and "[markdown]" not in marker and BEGIN not in source:
+            given += ast.parse(source).body
+    return tuple(found)
+
+
+def _answer(source: str, given: list[ast.stmt], name: str | tuple[str, ...]) -> Any:
+    """What the cell defines. Of the code `given` above it, only what it needs is run."""
+    cell = ast.parse(source)
+    wanted, needed = _names(cell), set[ast.stmt]()
+    while more := {each for each in given if each not in needed and _bound(each) & wanted}:
+        needed |= more
+        wanted |= {name for statement in more for name in _names(statement)}
+    cell.body = [*(statement for statement in given if statement in needed), *cell.body]
+    space: dict[str, Any] = {"__name__": "variant"}
+    exec(compile(cell, "variant", "exec"), space)
+    return space[name] if isinstance(name, str) else tuple(space[part] for part in name)
+
+
+def _names(tree: ast.AST) -> set[str]:
+    return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+
+
+def _bound(statement: ast.stmt) -> set[str]:
+    """The names that a statement on the top level binds."""
+    if isinstance(statement, (ast.Import, ast.ImportFrom)):
+        return {(alias.asname or alias.name).partition(".")[0] for alias in statement.names}
+    if isinstance(statement, (ast.FunctionDef, ast.ClassDef)):
+        return {statement.name}
+    targets = statement.targets if isinstance(statement, ast.Assign) else []
+    return {name for target in targets for name in _names(target)}
 
 
 class UnknownExercise(ValueError):
@@ -128,11 +168,18 @@ def lesson_module(lesson: str) -> ModuleType | None:
         return _load(lesson)
 
 
-def _load(lesson: str) -> ModuleType | None:
+def _folder(lesson: str) -> Path | None:
     package = importlib.util.find_spec(LESSONS)
     for folder in package.submodule_search_locations or () if package else ():
-        for path in sorted(Path(folder).glob(f"l{lesson}_*/checks")):
-            return importlib.import_module(f"{LESSONS}.{path.parent.name}.checks")
+        for path in Path(folder).glob(f"l{lesson}_*/exercises.py"):
+            return path.parent
+    return None
+
+
+def _load(lesson: str) -> ModuleType | None:
+    folder = _folder(lesson)
+    if folder and importlib.util.find_spec(f"{LESSONS}.{folder.name}.checks"):
+        return importlib.import_module(f"{LESSONS}.{folder.name}.checks")
     own = Path(os.environ.get("CLIPEDU_SPECS") or "/nowhere") / f"lesson_{lesson}.py"
     if not own.is_file():
         return None
@@ -145,10 +192,11 @@ def _load(lesson: str) -> ModuleType | None:
 
 @cache
 def of_lesson(lesson: str) -> dict[str, Exercise]:
-    """The exercises of lesson "03" by id, in the order of the module. Raises ValueError when an id
-    is wrong or given twice.
+    """The exercises of lesson "03" by id, in the order of the module, with the wrong variants of
+    its exercises.py. Raises ValueError when an id is wrong or given twice.
     """
     module = lesson_module(lesson)
+    folder = _folder(lesson) if module else None
     found: dict[str, Exercise] = {}
     for exercise in getattr(module, "EXERCISES", ()) if module else ():
         if not exercise.id.startswith(f"{lesson}."):
@@ -157,6 +205,10 @@ def of_lesson(lesson: str) -> dict[str, Exercise]:
             )
         if exercise.id in found:
             raise ValueError(f"lesson_{lesson}.py declares exercise {exercise.id} twice.")
+        if folder:
+            text = folder / "exercises.py"
+            variants = partial(misconceptions_of, text, exercise.id, exercise.name)
+            exercise = replace(exercise, variants=variants)
         found[exercise.id] = exercise
     return found
 

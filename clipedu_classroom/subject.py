@@ -7,8 +7,7 @@ import inspect
 import textwrap
 from typing import Any, Protocol
 
-from clipedu_classroom.calling import Outcome, Trial, run, snapshot
-from clipedu_classroom.describing import Description, describe
+from clipedu_classroom.calling import Description, Outcome, Trial, describe, run, snapshot
 
 MISSING: Any = type("Missing", (), {"__repr__": lambda self: "<missing>"})()
 
@@ -30,11 +29,14 @@ class Subject(Protocol):
 
 
 class SubjectLost(Exception):
-    """The answer cannot be asked any more. `reason` is "timeout" or "crashed"."""
+    """The answer cannot be asked any more. `reason` is "timeout" or "crashed"; `exercises` are lost
+    by it, as far as this is known.
+    """
 
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(message)
         self.reason = reason
+        self.exercises: tuple[str, ...] = ()
 
 
 class LocalSubject:

@@ -7,34 +7,33 @@ from __future__ import annotations
 import ast
 
 MODULES = {
-    "subprocess": "starts processes",
-    "multiprocessing": "starts processes",
-    "socket": "uses the network",
-    "urllib": "uses the network",
-    "http": "uses the network",
-    "requests": "uses the network",
-    "ctypes": "loads native code",
-    "signal": "sends signals",
-    "gc": "looks into the interpreter",
-    "inspect": "looks into the interpreter",
-    "atexit": "runs code at exit",
-    "importlib": "imports by name",
-    "builtins": "changes the language",
-    "pickle": "loads code as data",
+    name: words
+    for words, names in {
+        "starts processes": "subprocess multiprocessing",
+        "uses the network": "socket urllib http requests",
+        "loads native code": "ctypes",
+        "sends signals": "signal",
+        "looks into the interpreter": "gc inspect",
+        "runs code at exit": "atexit",
+        "imports by name": "importlib",
+        "changes the language": "builtins",
+        "loads code as data": "pickle",
+    }.items()
+    for name in names.split()
 }
 CALLS = {
-    "os._exit": "ends the process",
-    "os.abort": "ends the process",
-    "os.kill": "sends signals",
-    "os.killpg": "sends signals",
-    "os.fork": "starts processes",
-    "os.system": "starts processes",
-    "os.popen": "starts processes",
-    "os.execv": "starts processes",
-    "os.getppid": "looks for the grader",
-    "sys._getframe": "looks into the interpreter",
-    "__import__": "imports by name",
+    name: words
+    for words, names in {
+        "ends the process": "os._exit os.abort",
+        "sends signals": "os.kill os.killpg",
+        "starts processes": "os.fork os.system os.popen os.execv",
+        "looks for the grader": "os.getppid",
+        "looks into the interpreter": "sys._getframe",
+        "imports by name": "__import__",
+    }.items()
+    for name in names.split()
 }
+PATHS = "solutions/ clipedu_lessons clipedu/ clipedu_classroom gradebook /proc/ lesson_".split()
 COURSE = {"clipedu", "clipedu_classroom", "clipedu_lessons"}
 CHECKER = {"check", "hint", "solution", "give_up", "progress", "reset"}
 CLASSROOM = {"clipedu", "clipedu_classroom", "clipedu.classroom"}
@@ -46,15 +45,10 @@ def suspicions(source: str) -> list[str]:
         tree = ast.parse(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return []
-    found: list[str] = []
-    try:
-        for node in ast.walk(tree):
-            found += _node(node)
-    except RecursionError:
-        found.append("nested too deeply to read")
     imported = _imported(tree)
-    for node in ast.walk(tree):
-        found += _patches(node, imported)
+    found = [
+        words for node in ast.walk(tree) for words in [*_node(node), *_patches(node, imported)]
+    ]
     return list(dict.fromkeys(found))
 
 
@@ -75,26 +69,15 @@ def _node(node: ast.AST) -> list[str]:
         name = _dotted(node)
         if name in CALLS:
             return [f"{CALLS[name]} ({name})"]
-        package, _, rest = name.partition(".")
-        if package in COURSE and rest and name.rpartition(".")[2] not in {*CHECKER, "classroom"}:
+        package, _, inside = name.partition(".")
+        if package in COURSE and inside and name.rpartition(".")[2] not in {*CHECKER, "classroom"}:
             return [f"uses {name}, a part of the course"]
     if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and node.name in CHECKER:
         return [f"redefines {node.name}"]
     if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) and node.id in CHECKER:
         return [f"redefines {node.id}"]
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
-        if any(
-            word in node.value
-            for word in (
-                "solutions/",
-                "clipedu_lessons",
-                "clipedu/",
-                "clipedu_classroom",
-                "gradebook",
-                "/proc/",
-                "lesson_",
-            )
-        ):
+        if any(word in node.value for word in PATHS):
             return ["names files of the course or of the system"]
     return []
 

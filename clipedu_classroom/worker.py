@@ -1,11 +1,9 @@
-"""The process that runs one student's code while it is graded. It answers questions; it decides
-nothing.
+"""The process that runs one student's code while it is graded. It answers; it decides nothing.
 
-Started by `sandbox` as a script, with only the files of `sandbox.KIT` beside it. It reads requests
-from what was its standard input and answers on what was its standard output; before any student
-code runs, both are moved out of reach of `input()` and `print`, the limits are set, and privileges
-are dropped. Whatever the student's code does to this process (patches torch, prints results, exits)
-harms only its own answers: inputs, references and points are in the parent.
+A script with only the files of `sandbox.KIT` beside it. Before any student code runs, its pipes
+are moved out of reach of `input()` and `print`, the limits are set, and privileges are dropped.
+What the code does to this process (patches torch, exits) harms only its own answers: inputs,
+references and points are in the parent.
 """
 
 from __future__ import annotations
@@ -36,41 +34,31 @@ def main() -> None:
     import torch  # noqa: F401  after the limits: loading must fit in them
 
     torch.set_num_threads(1)
+    import audit_hook  # type: ignore[import-not-found]
     import calling  # type: ignore[import-not-found]
-    import describing  # type: ignore[import-not-found]
-    import fence  # type: ignore[import-not-found]
-    import wire  # type: ignore[import-not-found]
+    import protocol  # type: ignore[import-not-found]
 
-    notes = fence.Notes()
-    sys.meta_path.insert(0, fence.CourseFinder(notes, settings["library"]))
+    notes = audit_hook.Notes()
+    sys.meta_path.insert(0, audit_hook.CourseFinder(notes, settings["library"]))
     sys.path.append(settings["library_path"])
-    hook = fence.audit_hook(notes, settings["work"], settings["hidden"])
-    Worker(calling, describing, wire, notes, requests, replies, hook).serve()
+    worker = Worker(calling, protocol, notes, (requests, replies))
+    sys.addaudithook(audit_hook.make_hook(notes, settings["work"], settings["hidden"]))
+    worker.serve()
 
 
 class Worker:
     """Answers one request at a time: {"op": ...} -> {"ok": ...}."""
 
-    def __init__(
-        self,
-        calling: Any,
-        describing: Any,
-        wire: Any,
-        notes: Any,
-        requests: int,
-        replies: int,
-        hook: Callable[..., None],
-    ) -> None:
-        self.calling, self.describing = calling, describing
-        self.wire, self.notes = wire, notes
-        self.reader = os.fdopen(requests, "rb", buffering=0)
-        self.writer = os.fdopen(replies, "wb", buffering=0)
+    def __init__(self, calling: Any, protocol: Any, notes: Any, pipes: tuple[int, int]) -> None:
+        self.calling, self.protocol, self.notes = calling, protocol, notes
+        self.reader = os.fdopen(pipes[0], "rb", buffering=0)
+        self.writer = os.fdopen(pipes[1], "wb", buffering=0)
         self.space: dict[str, Any] = {"__name__": "__main__", "__builtins__": __builtins__}
+        self.space.update(display=lambda *objects, **named: None, get_ipython=lambda: Shell())
         sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
-        sys.addaudithook(hook)
-        self.send({"ok": "ready"})
 
     def serve(self) -> None:
+        self.send({"ok": "ready"})
         while True:
             try:
                 request = self.receive()
@@ -87,16 +75,16 @@ class Worker:
     # Requests
 
     def op_load(self, request: dict[str, Any]) -> dict[str, Any]:
-        """Run a cell. A setup cell runs statement by statement and may fail in part; an answer runs
-        as a whole.
-        """
+        """Run a cell: an answer as a whole; the course's setup, and what comes from added cells,
+        statement by statement, since some may fail."""
         name = f"<{request['id']}>"
         source = request["source"]
         linecache.cache[name] = (len(source), None, source.splitlines(keepends=True), name)
-        if request["setup"]:
-            self.notes.watching = False
+        if request["kind"] != "answer":
+            setup = request["kind"] == "setup"
+            self.notes.watching = not setup
             for node in ast.parse(source).body:
-                if not isinstance(node, ast.Expr):
+                if not (setup and isinstance(node, ast.Expr)):
                     with contextlib.suppress(Exception):
                         exec(compile(ast.Module([node], []), name, "exec"), self.space)
         else:
@@ -107,21 +95,16 @@ class Worker:
         found = self.answer(request)
         if found is MISSING:
             return {"kind": "missing"}
-        return vars(self.describing.describe(found))
+        return vars(self.calling.describe(found))
 
     def op_value(self, request: dict[str, Any]) -> Any:
         return {"value": self.calling.snapshot(self.answer(request))}
 
     def op_run(self, request: dict[str, Any]) -> Any:
         outcome = self.calling.run(self.answer(request), self.calling.Trial(**request["trial"]))
-        error, grad_error = outcome.error, outcome.grad_error
-        return {
-            "value": outcome.value,
-            "after": outcome.after,
-            "grads": outcome.grads,
-            "error": vars(error) if error else None,
-            "grad_error": vars(grad_error) if grad_error else None,
-        }
+        errors = {"error": outcome.error, "grad_error": outcome.grad_error}
+        seen = {name: vars(error) if error else None for name, error in errors.items()}
+        return vars(outcome) | seen
 
     def answer(self, request: dict[str, Any]) -> Any:
         found = [self.space.get(name, MISSING) for name in request["names"]]
@@ -132,16 +115,16 @@ class Worker:
     # The pipe
 
     def receive(self) -> Any:
-        return self.wire.decode(self.wire.receive(self.read), self.remote_function)
+        return self.protocol.decode(self.protocol.receive(self.read), self.remote_function)
 
     def send(self, reply: Any) -> None:
         try:
-            message = self.wire.encode(reply)
-            if len(message) > self.wire.MAX_MESSAGE:
-                raise self.wire.WireError("too long")
+            message = self.protocol.encode(reply)
+            if len(message) > self.protocol.MAX_MESSAGE:
+                raise self.protocol.ProtocolError("too long")
         except Exception as error:
-            message = self.wire.encode({"ok": {"error": self.failure(error)}, "notes": []})
-        self.wire.send(self.write, message)
+            message = self.protocol.encode({"ok": {"error": self.failure(error)}, "notes": []})
+        self.protocol.send(self.write, message)
 
     def read(self, count: int) -> bytes:
         parts = []
@@ -177,10 +160,16 @@ class Worker:
             return {"kind": "Exception", "message": "", "where": ""}
 
 
+class Shell:
+    """What `get_ipython()` gives: nothing that it is asked for does anything."""
+
+    def __getattr__(self, name: str) -> Callable[..., None]:
+        return lambda *words, **named: None
+
+
 def set_limits(limits: dict[str, int]) -> None:
     """CPU seconds, address space, file size, processes; no core dump. Hard limits: they cannot be
-    raised again.
-    """
+    raised again."""
     import resource
 
     wanted = {

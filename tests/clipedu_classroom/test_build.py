@@ -595,3 +595,34 @@ def test_a_lesson_built_for_real_repeats_and_passes_nbval(tmp_path):
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=550)
     assert "1 failed, 1 passed" in done.stdout
     assert "other.ipynb" in done.stdout.partition("short test summary")[2]
+
+
+def test_a_run_into_another_folder_repeats_its_summaries(
+    course: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """`make course` ends with what the cells tagged `summary` printed, in this run only."""
+
+    def execute(notebook: NotebookNode, **settings: object) -> NotebookNode:
+        done = pretend_to_execute(notebook, **settings)
+        for cell, text, tags in (
+            (done.cells[0], "lucide 61 %\n", ["summary"]),
+            (done.cells[1], "chatter\n", []),
+        ):
+            outputs = [new_output("stream", name="stdout", text=text)]
+            cell.update(cell_type="code", execution_count=1, outputs=outputs)
+            cell.metadata = {"tags": tags}
+        return done
+
+    monkeypatch.setattr(builder, "execute_notebook", execute)
+    monkeypatch.chdir(course)
+    old = tmp_path / "out" / "notebooks" / "old.ipynb"
+    old.parent.mkdir(parents=True)
+    old.write_text("last year's")
+    assert main(["build", "--only", "lessons", "--out", str(tmp_path / "out")]) == 0
+    said = capsys.readouterr().out
+    assert said.endswith("\n\nlucide 61 %\n") and "chatter" not in said
+    assert main(["build", "--only", "lessons", "--execute"]) == 0
+    assert "lucide" not in capsys.readouterr().out

@@ -16,7 +16,6 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from clipedu_classroom import check, specs
-from clipedu_classroom.audit import spec_problems
 from clipedu_classroom.calling import Trial, run
 from clipedu_classroom.checks import report_on
 from clipedu_classroom.compare import difference
@@ -30,6 +29,7 @@ from clipedu_classroom.spec import (
     Property,
     ValueExercise,
 )
+from clipedu_classroom.specs import spec_problems
 from clipedu_classroom.subject import LocalSubject
 
 COURSE = Path(__file__).parent / "course"

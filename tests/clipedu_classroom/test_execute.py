@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import time
 from pathlib import Path
@@ -97,7 +98,7 @@ def test_bad_arguments_are_refused():
 
 
 def test_the_client_cannot_hang_on_an_output_widget(tmp_path):
-    client = execute._client(notebook("1"), 30, tmp_path)
+    client = execute._client(notebook("1"), 30, tmp_path, print)
     assert client.comm_open_handlers == {}
     assert client.timeout == 30
     assert client.store_widget_state is False and client.record_timing is False
@@ -175,14 +176,40 @@ def test_a_figure_keeps_its_description():
     assert tidied(shown)[0].metadata == words
 
 
-def test_a_watched_notebook_shows_its_headings_and_progress_lines(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("on_terminal", [False, True])
+def test_a_running_notebook_shows_its_cell_the_time_and_what_it_printed(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    on_terminal: bool,
 ) -> None:
     cells = [
-        new_markdown_cell("## Train\nwords"),
-        new_code_cell("import sys\nprint('49 %', file=sys.stderr)\nprint('quiet')"),
+        new_markdown_cell("# 04 Train\nwords\n## The run"),
+        new_code_cell("print('quick')"),
+        new_code_cell(
+            "import sys, time\n"
+            "print('\\r24 %\\r49 %', file=sys.stderr, flush=True)\ntime.sleep(1.2)\nprint('end')"
+        ),
     ]
+    monkeypatch.setattr(execute, "REFRESH", 0.2)
+    monkeypatch.setattr(execute, "HEARTBEAT", 0.4)
+    monkeypatch.setattr(execute, "LONG", 1.0)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: on_terminal)
     notebook = new_notebook(cells=cells)
-    execute_notebook(notebook, cwd=tmp_path, watch=True, timeout=60)
-    shown = capfd.readouterr().err
-    assert "Train" in shown and "49 %" in shown and "quiet" not in shown
+    execute_notebook(notebook, cwd=tmp_path, timeout=60, name="notebooks/04_train.ipynb")
+    shown = capsys.readouterr().err
+    lines = [line.rstrip() for line in shown.split("\n")]
+    assert "04 Train" in lines[:-1] if not on_terminal else "\r04 Train " in shown
+    assert re.search(r"04 cell 3 of 3, [01] s  49 %", shown) and "24 %" not in shown
+    assert any(line.endswith("04 cell 3 of 3, 1 s  The run") for line in lines)  # it was long
+    if on_terminal:  # everything else was written over
+        assert len(lines) == 3 and shown.endswith("\r")
+    else:
+        assert "\r" not in shown
+
+
+def test_without_progress_nothing_is_shown(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    execute_notebook(notebook("print(1)"), cwd=tmp_path, timeout=60, progress=False)
+    assert capsys.readouterr().err == ""

@@ -11,11 +11,10 @@ from typing import Any
 import pytest
 
 from clipedu_classroom import specs
-from clipedu_classroom.audit import spec_problems
 from clipedu_classroom.checks import report_on
-from clipedu_classroom.exercise_reader import parse_exercises
-from clipedu_classroom.exercise_source import ExerciseSource
+from clipedu_classroom.exercise_reader import ExerciseSource, parse_exercises
 from clipedu_classroom.report import Report
+from clipedu_classroom.specs import spec_problems
 from clipedu_classroom.subject import MISSING, LocalSubject
 
 LESSONS = Path(__file__).parents[2] / "clipedu_lessons"

@@ -18,21 +18,15 @@ import pytest
 import torch
 from torch import nn
 
-from clipedu_classroom import grade_cli, sandbox, wire, writers
+from clipedu_classroom import grade_cli, protocol, sandbox, writers
+from clipedu_classroom.answers import clean, take_answers
 from clipedu_classroom.assignment import read_assignment
-from clipedu_classroom.effort import Budget, Effort
 from clipedu_classroom.grade import Request, grade
 from clipedu_classroom.gradebook import Result, file_name, load_result, status_of
-from clipedu_classroom.remote import Client, RemoteSubject
+from clipedu_classroom.remote import Budget, Client, CpuTime, RemoteSubject
 from clipedu_classroom.report import Report
 from clipedu_classroom.sandbox import Limits
-from clipedu_classroom.submissions import (
-    Unreadable,
-    clean,
-    find_submissions,
-    read_cells,
-    take_answers,
-)
+from clipedu_classroom.submissions import Unreadable, find_submissions, read_cells
 from clipedu_classroom.suspicion import suspicions
 
 pytestmark = [
@@ -118,6 +112,7 @@ def test_every_student_has_a_row(
         "eva": ("graded", "5"),
         "fay": ("graded", "5"),
         "gus": ("unreadable", "0"),
+        "readme": ("unreadable", "0"),
     }
 
 
@@ -139,10 +134,10 @@ def test_summary_counts_misconceptions(
     graded: subprocess.CompletedProcess[str], class_folder: Path
 ) -> None:
     assert "1 x only the rows are scored, not the columns" in graded.stdout
-    assert "7 submissions" in graded.stdout and "Protection:" in graded.stdout
+    assert "8 submissions" in graded.stdout and "Protection:" in graded.stdout
     summary = json.loads((class_folder / "out" / "json" / "summary" / "class.json").read_text())
     loss = next(item for item in summary["exercises"] if item["exercise"] == "90.2")
-    assert (loss["passed"], loss["failed"], loss["not_attempted"]) == (1, 3, 3)
+    assert (loss["passed"], loss["failed"], loss["not_attempted"]) == (1, 3, 4)
 
 
 def test_results_and_gradescope(
@@ -167,7 +162,7 @@ def test_pages_escape_what_students_wrote(
             self.tags.add(tag)
 
     pages = list((class_folder / "out" / "html").rglob("*.html"))
-    assert len(pages) == 8
+    assert len(pages) == 9
     for page in pages:
         reader = Reader()
         text = page.read_text(encoding="utf-8")
@@ -256,7 +251,8 @@ def test_assignment(notebooks: dict[str, Path]) -> None:
     ]
     assert assignment.max_points == 8 and assignment.points_by_hand == 4
     assert assignment.questions[1].title == "The symmetric loss"
-    assert [step.question for step in assignment.steps] == [None, "90.1", "90.2", "90.3", "90.4"]
+    run = [part for part in assignment.parts if part.role in ("setup", "solution")]
+    assert [part.exercise for part in run] == ["", "90.1", "90.2", "90.3", "90.4"]
 
 
 def cells(*sources: tuple[str, str]) -> list[dict[str, Any]]:
@@ -278,7 +274,7 @@ def test_answers_are_found_by_id_then_by_name(notebooks: dict[str, Path]) -> Non
     assert loss(("90-2-solution", good), ("90-2-solution", other)) == other
     assert loss(("90-3-solution", good), ("90-2-solution", "class Scale: pass")) == good
     assert loss(("90-2-solution", "def contrastive_loss(x) return")) is not None
-    assert loss(("90-1-check", good)) is None
+    assert loss(("90-1-check", good)) == good  # cells that were joined
     assert loss(("x", "y = 1")) is None
     stub = assignment.questions[1].stub
     assert loss(("90-2-solution", good), ("90-2-solution", stub)) == good
@@ -311,14 +307,18 @@ def test_one_submission_per_student(tmp_path: Path) -> None:
     (tmp_path / "d/2.ipynb").write_text("{}")
     (tmp_path / "b/.ipynb_checkpoints").mkdir()
     (tmp_path / "b/.ipynb_checkpoints/x-checkpoint.ipynb").write_text("{}")
-    found = {s.student: s for s in find_submissions(tmp_path, "90_small")}
-    assert list(found) == ["a", "b", "c", "d"]
-    assert found["c"].path.name == "90_small.ipynb"
-    assert "several" in found["d"].problem
-    assert not found["b"].problem
     (tmp_path / "a").mkdir()
     (tmp_path / "a" / "y.ipynb").write_text("{}")
-    assert "twice" in {s.student: s for s in find_submissions(tmp_path)}["a"].problem
+    found = {s.student: s for s in find_submissions(tmp_path, "90_small")}
+    assert list(found) == ["a", "b", "c", "d"]
+    assert not any(submission.problem for submission in found.values())
+    names = {student: [file.name for file in s.files] for student, s in found.items()}
+    assert names == {
+        "a": ["a.ipynb", "y.ipynb"],
+        "b": ["x.ipynb"],
+        "c": ["old.ipynb", "90/90_small.ipynb"],
+        "d": ["1.ipynb", "2.ipynb"],
+    }
 
 
 def test_magics_do_not_cost_points() -> None:
@@ -376,7 +376,7 @@ def test_file_names_are_safe_and_different() -> None:
     assert all("/" not in name and len(name) < 120 and not name.startswith(".") for name in made)
 
 
-# The wire
+# The protocol
 
 
 def test_values_travel() -> None:
@@ -388,12 +388,12 @@ def test_values_travel() -> None:
         ("a", "b"): {},
         "empty": torch.zeros(0, 4),
     }
-    back = wire.decode(wire.encode(tree))
+    back = protocol.decode(protocol.encode(tree))
     assert list(back) == list(tree)
     assert torch.equal(back["t"], tree["t"]) and back["half"].dtype == torch.bfloat16
     assert isinstance(back["p"], nn.Parameter)
     assert back[1] == tree[1] and back["empty"].shape == (0, 4)
-    assert wire.decode(wire.encode(object())) == wire.Opaque("object")
+    assert protocol.decode(protocol.encode(object())) == protocol.Opaque("object")
 
 
 @pytest.mark.parametrize(
@@ -401,15 +401,15 @@ def test_values_travel() -> None:
     [
         b"",
         b"\x00\x00\x00\x05hello",
-        wire.encode([1])[:-3],
-        wire.encode(torch.ones(3))[:-5],
+        protocol.encode([1])[:-3],
+        protocol.encode(torch.ones(3))[:-5],
         b"\x00\x00\x00\x20" + b'{"tree":{"t":5,"d":"x"},"sizes":[]}',
-        wire.encode({"a": 1}).replace(b'"m"', b'"t"'),
+        protocol.encode({"a": 1}).replace(b'"m"', b'"t"'),
     ],
 )
 def test_malformed_messages_are_refused(message: bytes) -> None:
-    with pytest.raises(wire.WireError):
-        wire.decode(message)
+    with pytest.raises(protocol.ProtocolError):
+        protocol.decode(message)
 
 
 def test_pickles_are_refused() -> None:
@@ -420,8 +420,8 @@ def test_pickles_are_refused() -> None:
     buffer = io.BytesIO()
     np.save(buffer, np.array([print], dtype=object), allow_pickle=True)
     head = json.dumps({"tree": {"n": 0}, "sizes": [len(buffer.getvalue())]}).encode()
-    with pytest.raises(wire.WireError):
-        wire.decode(len(head).to_bytes(4, "big") + head + buffer.getvalue())
+    with pytest.raises(protocol.ProtocolError):
+        protocol.decode(len(head).to_bytes(4, "big") + head + buffer.getvalue())
 
 
 # The sandbox
@@ -439,7 +439,8 @@ def test_worker_answers_under_every_protection(kind: str) -> None:
         pytest.skip(f"{kind} does not work here")
     client = Client(kind, LIMITS, Budget(60))
     try:
-        assert client.ask("load", id="c", source="def f(g, x): return g(x) + x", setup=False) == {}
+        source = "def f(g, x): return g(x) + x"
+        assert client.ask("load", id="c", source=source, kind="answer") == {}
         subject = RemoteSubject(client, ("f",), False)
         from clipedu_classroom.calling import Trial
 
@@ -450,7 +451,7 @@ def test_worker_answers_under_every_protection(kind: str) -> None:
         missing = RemoteSubject(client, ("h",), False)
         assert missing.describe().kind == "missing"
         network = "import socket\nsocket.create_connection(('127.0.0.1', 9), 1)"
-        assert "error" in client.ask("load", id="n", source=network, setup=False)
+        assert "error" in client.ask("load", id="n", source=network, kind="answer")
         assert client.notes
     finally:
         client.stop()
@@ -465,21 +466,21 @@ def test_library_of_a_worker_is_a_copy_of_what_is_named(tmp_path: Path) -> None:
         sandbox.copy_library(("clipedu.nothing",), tmp_path / "b")
 
 
-def test_effort_counts_computing_and_idling() -> None:
+def test_cpu_time_counts_computing_and_idling() -> None:
     busy = subprocess.Popen([sys.executable, "-c", "while True: pass"])
     idle = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
     try:
         time.sleep(0.3)
-        efforts = [Effort(busy.pid), Effort(idle.pid)]
+        clocks = [CpuTime(busy.pid), CpuTime(idle.pid)]
         for _ in range(10):
             time.sleep(0.1)
-            spent = [effort.spent() for effort in efforts]
+            spent = [clock.spent() for clock in clocks]
         assert spent[0] < 1.6
         assert 0.5 < spent[1] < 1.6
         deadline = time.monotonic() + 60  # on a machine with much else to do
         while spent[0] <= 0.05 and time.monotonic() < deadline:
             time.sleep(0.1)
-            spent[0] = efforts[0].spent()
+            spent[0] = clocks[0].spent()
         assert spent[0] > 0.05
     finally:
         busy.kill()
@@ -505,11 +506,3 @@ def test_being_ended_from_outside_ends_like_ctrl_c(
     with pytest.raises(KeyboardInterrupt):
         arguments.run(arguments)
     assert signal.getsignal(signal.SIGTERM) is before
-
-
-def test_without_pytest_the_command_that_helps_is_named(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(RuntimeError, match=r"-m pip install \"pytest"):
-        grade(Request(tmp_path / "a.ipynb", tmp_path, tmp_path))

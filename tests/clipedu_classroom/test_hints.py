@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -191,3 +193,85 @@ def test_catalogue_agrees_with_the_builders_reading() -> None:
         assert entry.hints == tuple(source.hints)
         assert entry.stub == source.stub
         assert bool(entry.solution) == bool(source.solution)
+
+
+def test_a_file_that_windows_saved_with_a_bom_is_read(state_file: Path) -> None:
+    check("90.1", 4.16)
+    state_file.write_text(state_file.read_text(), encoding="utf-8-sig")
+    assert repr(progress()).startswith("1 of 8")
+
+
+def test_a_lesson_with_a_bom_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from clipedu_classroom.exercise_reader import parse_exercises
+    from clipedu_classroom.source import parse_lesson
+
+    source = catalogue.course_root() / "clipedu_lessons" / "l90_small" / "exercises.py"
+    folder = tmp_path / "clipedu_lessons" / "l90_small"
+    folder.mkdir(parents=True)
+    (folder / "exercises.py").write_text(source.read_text(), encoding="utf-8-sig")
+    (folder / "lesson.py").write_text("# %% [markdown]\n# # A lesson\n", encoding="utf-8-sig")
+    monkeypatch.setenv("CLIPEDU_COURSE", str(tmp_path))
+    assert len(parse_lesson(folder / "lesson.py").cells) == 1
+    assert list(catalogue.entries()) == [e.id for e in parse_exercises(folder / "exercises.py")]
+
+
+@pytest.fixture(params=["no home", "unwritable"])
+def no_place(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> str:
+    """A container whose user has no home, or a home that cannot be written."""
+    if request.param == "no home":
+
+        def no_home() -> Path:
+            raise RuntimeError("Could not determine home directory.")
+
+        monkeypatch.delenv("CLIPEDU_STATE")
+        monkeypatch.setattr(Path, "home", no_home)
+        return "There is no home folder"
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("CLIPEDU_STATE", str(tmp_path / "file" / "progress.json"))
+    return "could not be saved"
+
+
+def test_what_cannot_be_saved_is_kept_until_the_kernel_ends(
+    no_place: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(state, "_unsaved", {})
+    assert check("90.1", 4.16).passed
+    assert no_place in capsys.readouterr().out
+    assert repr(hint("90.2")).startswith("Hint 1 of 3: Which axis?")
+    assert "Hint 2 of 3: Both." in repr(hint("90.2"))
+    opened = repr(give_up("90.2"))
+    assert SOLVED in opened and no_place in opened
+    assert SOLVED in repr(solution("90.2"))
+    assert repr(progress()).startswith("1 of 8 points")
+    reset("90.1")
+    assert repr(progress()).startswith("0 of 8 points")
+
+
+def test_two_kernels_lose_no_pass(state_file: Path) -> None:
+    code = (
+        "import sys\nfrom clipedu_classroom import state\n"
+        "for _ in range(60): state.record_check(sys.argv[1], 'failed', 'x')"
+    )
+    search = {**os.environ, "PYTHONPATH": str(Path(state.__file__).parents[1])}
+    kernels = [
+        subprocess.Popen([sys.executable, "-c", code, exercise], env=search)
+        for exercise in ("90.1", "90.2")
+    ]
+    assert [kernel.wait(timeout=60) for kernel in kernels] == [0, 0]
+    assert {key: item.attempts for key, item in state.load()[0].items()} == {
+        "90.1": 60,
+        "90.2": 60,
+    }
+    assert [path.name for path in state_file.parent.iterdir()] == [state_file.name]
+
+
+def test_a_kernel_that_died_with_the_lock_stops_nobody(
+    state_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(state, "PATIENCE", 0.05)
+    state_file.parent.mkdir(parents=True)
+    (state_file.parent / f".{state_file.name}.lock").write_text("")
+    assert check("90.1", 4.16).passed
+    assert state.load()[0]["90.1"].passed

@@ -133,6 +133,29 @@ CODE: dict[str, tuple[str, float, set[str]]] = {
         5,
         {"graded", "crashed"},
     ),
+    "flood_of_objects": (
+        "def contrastive_loss(logits): return [{} for _ in range(450_000)]",
+        5,
+        {"graded", "crashed", "timeout"},
+    ),
+    "drips": (
+        inside(
+            "import os, struct, time\n"
+            "    for fd in range(3, 30):\n"
+            "        try: os.write(fd, struct.pack('>Q', 10**6))\n"
+            "        except OSError: pass\n"
+            "    until = time.monotonic() + 0.1\n"
+            "    while True:\n"
+            "        while time.monotonic() < until: pass\n"
+            "        until += 0.15\n"
+            "        for fd in range(3, 30):\n"
+            "            try: os.write(fd, b'x')\n"
+            "            except OSError: pass"
+        ),
+        5,
+        {"timeout", "crashed", "graded"},
+    ),
+    "huge_int": ("def contrastive_loss(logits): return 2**63", 5, {"graded"}),
     "odd_result": (
         "class Odd:\n    def __eq__(self, other): return True\n"
         "    def __float__(self): return 1.0\n"
@@ -149,7 +172,7 @@ CODE: dict[str, tuple[str, float, set[str]]] = {
     "sees_only_itself": (
         inside(
             "import os\n    if os.path.exists('/proc/1/cmdline') and "
-            "b'grading_session' in open('/proc/1/cmdline','rb').read(): logits = logits * 0"
+            "b'room.grading' in open('/proc/1/cmdline','rb').read(): logits = logits * 0"
         ),
         8,
         {"graded", "suspicious"},
@@ -325,7 +348,7 @@ def _grading_processes() -> list[str]:
             chain.append(pid)
         return chain
 
-    marks = ("/worker.py {", "sleep 54321", "clipedu_classroom.grading_session")
+    marks = ("/worker.py {", "sleep 54321", "-m clipedu_classroom.grading ")
     left = []
     for pid, (_, words) in table.items():
         ancestors = above(pid)
@@ -339,8 +362,7 @@ def _grading_processes() -> list[str]:
 
 @pytest.mark.skipif(sys.platform != "linux" or not sandbox.works("bubblewrap"), reason="bubblewrap")
 def test_a_worker_under_bubblewrap_sees_almost_nothing() -> None:
-    from clipedu_classroom.effort import Budget
-    from clipedu_classroom.remote import Client
+    from clipedu_classroom.remote import Budget, Client
 
     client = Client("bubblewrap", LIMITS, Budget(60))
     try:
@@ -351,7 +373,7 @@ def test_a_worker_under_bubblewrap_sees_almost_nothing() -> None:
             "who = os.getuid()\n"
             "net = open('/proc/net/dev').read().count(':')\n"
         )
-        assert "error" not in client.ask("load", id="x", source=code, setup=False)
+        assert "error" not in client.ask("load", id="x", source=code, kind="answer")
         names = {"names": ["seen", "course", "who", "net"], "several": True}
         seen, course, who, interfaces = client.ask("value", **names)["value"]
         assert not course

@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from clipedu_classroom import specs, wire
+from clipedu_classroom import protocol, specs
 from clipedu_classroom.checks import report_on
 from clipedu_classroom.compare import difference
 from clipedu_classroom.report import Report
@@ -156,7 +156,11 @@ NEARLY = [
     ("04.2", always_the_peak, "stays at its peak"),
     ("04.3", last_part_equal, "behind the last full stop"),
     ("05.2", filled_with(lambda form, name: form.format(name)), "format is given one name"),
-    ("05.2", filled_with(lambda form, name: form.replace("{}", name, 1)), "only the first place"),
+    (
+        "05.2",
+        filled_with(lambda form, name: form.replace("{}", name, 1)),
+        "only the first placeholder",
+    ),
     ("05.3", predicted_classes, "never predicted drop out"),
     ("10.4", edge_above, "goes to the bin above"),
     ("11.5", mixed_where(lambda name, t: "num_batches" not in name), "told by their name"),
@@ -234,5 +238,5 @@ def test_an_array_stands_for_a_tuple_of_its_length_only() -> None:
 
 def test_an_array_without_axes_keeps_its_shape_on_the_wire() -> None:
     for array in (np.array(2.5), np.arange(6.0).reshape(2, 3).T):
-        back = wire.decode(wire.encode(array))
+        back = protocol.decode(protocol.encode(array))
         assert back.shape == array.shape and np.array_equal(back, array)

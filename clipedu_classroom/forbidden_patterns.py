@@ -1,5 +1,5 @@
 """Read in an answer's code what its values cannot show: that all was done at once where the task
-asks for a piece at a time. `specs` list these as `Habit`s.
+asks for a piece at a time. `specs` list these as `ForbiddenPattern`s.
 
 Like `suspicion` it looks at the syntax tree only, and is quiet about code that it cannot read.
 """

@@ -1,12 +1,9 @@
-"""Values on the wire between the grader and a worker: JSON for the structure, .npy for the arrays,
-never pickle.
+"""Values that travel between the grader and a worker: JSON and .npy arrays, never pickle.
 
-`encode(tree) -> bytes` and `decode(bytes) -> tree`. What is neither a tensor, an array nor plain
-data arrives as an `Opaque`, which remembers the name of its type only. Functions travel as a
-number: the side that owns the function is called back. Decoding treats its bytes as hostile: any
-malformed message raises WireError and nothing else.
-
-This file is also loaded inside the grading sandbox, where the rest of clipedu does not exist.
+What is neither a tensor, an array nor plain data arrives as an `Opaque`. Functions travel as a
+number: the side that owns the function is called back. Bytes are hostile: any malformed message
+raises ProtocolError and nothing else. This file is also loaded inside the grading sandbox, where
+the rest of clipedu does not exist.
 """
 
 from __future__ import annotations
@@ -23,10 +20,11 @@ import torch
 from torch import Tensor, nn
 
 MAX_MESSAGE = 64 * 2**20  # bytes; no exercise needs more
+MAX_TEXT = 4 * 2**20  # bytes of JSON in it, since small objects take much more memory than bytes
 _LENGTH = struct.Struct(">Q")
 
 
-class WireError(Exception):
+class ProtocolError(Exception):
     """The bytes are not a message of this format, or too long."""
 
 
@@ -39,8 +37,7 @@ class Opaque:
 
 def encode(tree: Any, on_function: Callable[[Callable[..., Any]], int] | None = None) -> bytes:
     """Message bytes. `on_function` registers a function that the other side may call, and returns
-    its number.
-    """
+    its number."""
     arrays: list[bytes] = []
 
     def add(array: np.ndarray) -> int:
@@ -54,10 +51,8 @@ def encode(tree: Any, on_function: Callable[[Callable[..., Any]], int] | None = 
             return {"o": "a structure nested more than 50 deep"}
         if value is None or type(value) in (bool, str):
             return value
-        if type(value) is int:
-            return value if value.bit_length() < 4000 else {"o": "int"}
-        if type(value) is float:
-            return value
+        if type(value) in (int, float):
+            return {"o": "int"} if isinstance(value, int) and value.bit_length() > 4000 else value
         if isinstance(value, Tensor):
             plain = value.detach().cpu()
             as_array = plain.float() if plain.dtype == torch.bfloat16 else plain
@@ -92,21 +87,23 @@ def encode(tree: Any, on_function: Callable[[Callable[..., Any]], int] | None = 
 
 
 def decode(message: bytes, on_function: Callable[[int], Callable[..., Any]] | None = None) -> Any:
-    """The tree of a message. Raises WireError."""
+    """The tree of a message. Raises ProtocolError."""
     try:
         (length,) = struct.unpack_from(">I", message)
+        if length > MAX_TEXT:
+            raise ProtocolError("more small objects than any exercise needs")
         head = json.loads(message[4 : 4 + length])
         parts, at = [], 4 + length
         for size in head["sizes"]:
             if not isinstance(size, int) or size < 0:
-                raise WireError("a negative size")
+                raise ProtocolError("a negative size")
             parts.append(message[at : at + size])
             at += size
         return _build(head["tree"], parts, on_function)
-    except WireError:
+    except ProtocolError:
         raise
     except (Exception, RecursionError) as error:
-        raise WireError(f"not a message: {type(error).__name__}") from None
+        raise ProtocolError(f"not a message: {type(error).__name__}") from None
 
 
 def _build(
@@ -114,7 +111,7 @@ def _build(
 ) -> Any:
     if not isinstance(node, dict):
         if isinstance(node, list):
-            raise WireError("a bare list")
+            raise ProtocolError("a bare list")
         return node
 
     def build(item: Any) -> Any:
@@ -144,29 +141,27 @@ def _build(
 def _dtype(name: str) -> torch.dtype:
     dtype = getattr(torch, name, None)
     if not isinstance(dtype, torch.dtype):
-        raise WireError("an unknown dtype")
+        raise ProtocolError("an unknown dtype")
     return dtype
 
 
 def send(write: Callable[[bytes], Any], message: bytes) -> None:
-    """One frame: 8 bytes of length, then the message. Raises WireError when it is longer than
-    MAX_MESSAGE.
-    """
+    """One frame: 8 bytes of length, then the message. Raises ProtocolError when it is longer than
+    MAX_MESSAGE."""
     if len(message) > MAX_MESSAGE:
-        raise WireError(f"a message of {len(message)} bytes; at most {MAX_MESSAGE} travel")
+        raise ProtocolError(f"a message of {len(message)} bytes; at most {MAX_MESSAGE} travel")
     write(_LENGTH.pack(len(message)) + message)
 
 
 def receive(read: Callable[[int], bytes]) -> bytes:
     """One frame. `read(n)` returns n bytes, or fewer at the end. Raises EOFError at the end,
-    WireError when too long.
-    """
+    ProtocolError when too long."""
     head = read(_LENGTH.size)
     if len(head) < _LENGTH.size:
         raise EOFError("the pipe is closed")
     (length,) = _LENGTH.unpack(head)
     if length > MAX_MESSAGE:
-        raise WireError("a frame longer than any exercise needs")
+        raise ProtocolError("a frame longer than any exercise needs")
     body = read(length)
     if len(body) < length:
         raise EOFError("the pipe is closed")

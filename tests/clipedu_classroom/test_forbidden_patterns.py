@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from clipedu_classroom import specs
-from clipedu_classroom.audit import spec_problems
 from clipedu_classroom.checks import report_on
 from clipedu_classroom.exercise_reader import parse_exercises
-from clipedu_classroom.habits import function_of, joins, never_reads
+from clipedu_classroom.forbidden_patterns import function_of, joins, never_reads
 from clipedu_classroom.report import Report
-from clipedu_classroom.spec import FunctionExercise, Habit
+from clipedu_classroom.spec import ForbiddenPattern, FunctionExercise
+from clipedu_classroom.specs import spec_problems
 from clipedu_classroom.subject import LocalSubject
 
 LESSONS = Path(__file__).parents[2] / "clipedu_lessons"
@@ -76,7 +76,7 @@ def test_an_answer_that_does_all_at_once_fails_by_its_code(exercise_id: str) -> 
     report = judge(exercise_id, code, code)
     exercise = specs.find(exercise_id)
     assert isinstance(exercise, FunctionExercise)
-    assert (report.status, report.diagnosis) == ("failed", exercise.habits[0].when)
+    assert (report.status, report.diagnosis) == ("failed", exercise.forbidden_patterns[0].when)
     assert report.message.startswith("The values are right, but ")
     assert judge(exercise_id, code, "").passed  # where the code is not known, values decide
 
@@ -132,5 +132,5 @@ def test_code_that_cannot_be_read_is_let_pass() -> None:
 def test_a_reference_may_have_the_habit_that_an_answer_may_not() -> None:
     exercise = specs.find("90.2")
     assert isinstance(exercise, FunctionExercise)
-    always = Habit("it is written down", lambda function: True)
-    assert spec_problems(replace(exercise, habits=(always,)), range(1)) == []
+    always = ForbiddenPattern("it is written down", lambda function: True)
+    assert spec_problems(replace(exercise, forbidden_patterns=(always,)), range(1)) == []

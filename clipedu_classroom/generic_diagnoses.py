@@ -1,4 +1,4 @@
-"""Readings of a wrong answer that need no list of misconceptions: a flipped sign, a transpose, a
+"""Diagnoses of a wrong answer that need no list of misconceptions: a flipped sign, a transpose, a
 sum for a mean, an input that is not used.
 """
 
@@ -17,16 +17,21 @@ from clipedu_classroom.diagnose import Record
 from clipedu_classroom.spec import FunctionExercise, ModuleExercise
 from clipedu_classroom.subject import Subject
 
+TELLING = {  # factors that say what went wrong
+    100.0: " That is percent, where a share is asked for.",
+    1 / math.log(2): " That is a logarithm to base 2, where a natural one is asked for.",
+    1 / math.log(10): " That is a logarithm to base 10, where a natural one is asked for.",
+}
 
-def reading(
+
+def generic_diagnosis(
     exercise: FunctionExercise | ModuleExercise,
     subject: Subject,
     records: list[Record],
     tolerance: float,
 ) -> tuple[str, str] | None:
     """(diagnosis, message) when the answers relate to the right ones in a simple way; None when
-    nothing fits.
-    """
+    nothing fits."""
     usable = [r for r in records if not r.extreme and not r.got.error and not r.want.error]
     if not usable:
         return None
@@ -129,8 +134,7 @@ def _multiple(
     pairs: list[tuple[Tensor, Tensor]], records: list[Record], tolerance: float
 ) -> tuple[str, str] | None:
     """One factor in each trial: the same everywhere, or a size of the inputs (a sum in place of a
-    mean, or the reverse).
-    """
+    mean, or the reverse)."""
     factors = []
     for got, want in pairs:
         use = want.abs() > 1e-9
@@ -167,7 +171,10 @@ def _multiple(
     ):
         return (
             "the result is off by a constant factor",
-            f"The result is {factors[0]:.3g} times what it should be, {_tried(len(pairs))}.",
+            f"The result is {factors[0]:.3g} times what it should be, {_tried(len(pairs))}."
+            + next(
+                (w for f, w in TELLING.items() if math.isclose(f, factors[0], rel_tol=exact)), ""
+            ),
         )
     return None
 
@@ -210,8 +217,7 @@ def _unused_input(
     tolerance: float,
 ) -> tuple[str, str] | None:
     """An input that can be changed without any effect on the answer, in every trial where the right
-    answer does change.
-    """
+    answer does change."""
     for name in records[0].trial.inputs:
         matters = unmoved = 0
         for record in records[:6]:
@@ -230,8 +236,7 @@ def _unused_input(
 
 def _others(value: Any) -> list[Any]:
     """Two other values for an input; of several numbers, not a multiple of the old ones plus a
-    constant, which an answer that normalises would not notice. None for what is not a number.
-    """
+    constant, which an answer that normalises would not notice. None for what is not a number."""
     if isinstance(value, Tensor) and value.is_floating_point():
         old = value.detach()
         noise = torch.zeros_like(old)

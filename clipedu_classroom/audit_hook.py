@@ -1,11 +1,8 @@
-"""Inside the worker: refuse and report what no exercise needs, and keep the course's own answers
-out.
+"""Inside the worker: refuse and report what no exercise needs, and hide the course's answers.
 
-The audit hook stops new processes, signals, the network, and files outside the work folder. It is
-the second fence; where bubblewrap is present, that is the first. Python code cannot take the hook
-out again, but native code could go round it, so it is never the reason to trust a worker.
-
-This file is loaded in the grading sandbox, where the rest of clipedu does not exist.
+The second line of defense after bubblewrap. Python code cannot take the hook out again, but native
+code could go round it, so it is never the reason to trust a worker. The rest of clipedu does not
+exist in the sandbox where this file is loaded.
 """
 
 from __future__ import annotations
@@ -19,35 +16,20 @@ from collections.abc import Callable
 from typing import Any
 
 FORBIDDEN = {
-    "os.fork": "starts a process",
-    "os.forkpty": "starts a process",
-    "os.system": "starts a process",
-    "os.exec": "starts a process",
-    "os.posix_spawn": "starts a process",
-    "os.spawn": "starts a process",
-    "subprocess.Popen": "starts a process",
-    "os.kill": "sends a signal to a process",
-    "os.killpg": "sends a signal to a process",
-    "signal.pthread_kill": "sends a signal to a process",
-    "socket.connect": "uses the network",
-    "socket.bind": "uses the network",
-    "socket.getaddrinfo": "uses the network",
-    "ctypes.dlopen": "loads native code",
-    "sys.addaudithook": "meddles with the grader",
-    "gc.get_objects": "searches the grader's memory",
-    "gc.get_referrers": "searches the grader's memory",
-    "resource.setrlimit": "changes the limits",
+    event: words
+    for words, events in {
+        "starts a process": "os.fork os.forkpty os.system os.exec os.posix_spawn os.spawn "
+        "subprocess.Popen",
+        "sends a signal to a process": "os.kill os.killpg signal.pthread_kill",
+        "uses the network": "socket.connect socket.bind socket.getaddrinfo",
+        "loads native code": "ctypes.dlopen",
+        "meddles with the grader": "sys.addaudithook",
+        "searches the grader's memory": "gc.get_objects gc.get_referrers",
+        "changes the limits": "resource.setrlimit",
+    }.items()
+    for event in events.split()
 }
-CHANGES = (
-    "os.remove",
-    "os.rename",
-    "os.rmdir",
-    "os.mkdir",
-    "os.chmod",
-    "os.link",
-    "os.symlink",
-    "os.truncate",
-)
+CHANGES = {f"os.{verb}" for verb in "remove rename rmdir mkdir chmod link symlink truncate".split()}
 
 
 #: `clipedu.classroom` was its name in the first edition, whose notebooks are still handed in.
@@ -68,8 +50,7 @@ class Notes:
 
 class CourseFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     """Stands in for the course's package: `check` and its friends do nothing, the parts that hold
-    answers are not there.
-    """
+    answers are not there."""
 
     def __init__(self, notes: Notes, allowed: list[str]) -> None:
         self.notes, self.allowed = notes, allowed
@@ -99,12 +80,9 @@ class CourseFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         pass
 
 
-def audit_hook(
-    notes: Notes, work: str, hidden: list[str]
-) -> Callable[[str, tuple[Any, ...]], None]:
+def make_hook(notes: Notes, work: str, hidden: list[str]) -> Callable[[str, tuple[Any, ...]], None]:
     """Refuse and report. It stays for the life of the process; Python has no way to take it out
-    again.
-    """
+    again."""
     real, relative, join = os.path.realpath, os.path.commonpath, os.fsdecode
 
     def inside(path: Any, folders: list[str]) -> bool:
