@@ -33,12 +33,12 @@ from testbed import ASSETS, ROOT, append, describe, read
 from clipedu.evaluation import Task, TaskUnavailable, load_task, zero_shot
 from clipedu.evaluation.embedding import evaluating
 from clipedu.evaluation.probe import linear_probe, picture_features, split_pictures
-from clipedu.models import CLIP, ResNetConfig
+from clipedu.models import CLIP, ModifiedResNet, ResNetConfig
 from clipedu.pairs import HELD_OUT_FAMILIES, to_model
 from clipedu.training import load_pretrained
 from clipedu_lessons.common.records import stored
 from clipedu_lessons.common.things import REFERENCE, things_task
-from clipedu_lessons.l11_robustness.supervised import Supervised, SupervisedRecipe, train_supervised
+from clipedu_lessons.l11_robustness.supervised import SupervisedRecipe, classifier, train_supervised
 
 TABLE = stored("baseline.csv")
 WEIGHTS = ASSETS / "laptop.safetensors"
@@ -95,12 +95,12 @@ def recipe_like(model: CLIP, epochs: int) -> SupervisedRecipe:
     )
 
 
-def trained(recipe: SupervisedRecipe, folder: Path) -> Supervised:
+def trained(recipe: SupervisedRecipe, folder: Path) -> ModifiedResNet:
     """The baseline: from the folder if it is there by this recipe, or trained and put there."""
     weights, plain = folder / "model.safetensors", folder / "recipe.json"
     task = things_task(REFERENCE, "learn")
     if plain.is_file() and json.loads(plain.read_text()) == recipe.to_dict():
-        model = Supervised(recipe, len(task.class_names), task.size)
+        model = classifier(recipe, len(task.class_names), task.size)
         model.load_state_dict(load_file(weights))
         return model.eval()
     model = train_supervised(task, recipe).model
@@ -112,14 +112,14 @@ def trained(recipe: SupervisedRecipe, folder: Path) -> Supervised:
 
 
 @torch.no_grad()
-def supervised_features(model: Supervised, pictures: torch.Tensor) -> torch.Tensor:
+def supervised_features(model: ModifiedResNet, pictures: torch.Tensor) -> torch.Tensor:
     """(N, 3, R, R) in 0..1 -> (N, W) float32."""
     with evaluating(model):
         return torch.cat([model.features(to_model(part)) for part in pictures.split(256)]).float()
 
 
 def measure(
-    task: Task, clip: CLIP, tokenizer: Any, baseline: Supervised, untrained: Supervised
+    task: Task, clip: CLIP, tokenizer: Any, baseline: ModifiedResNet, untrained: ModifiedResNet
 ) -> dict[str, Any]:
     """One row: zero-shot and three probes on the same test pictures."""
     of_classes, task = len(task.class_names), cut(task)
@@ -153,7 +153,7 @@ def main() -> None:
     baseline = trained(recipe, args.run)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(recipe.seed)
-        untrained = Supervised(recipe, 2).eval()
+        untrained = classifier(recipe, 2).eval()
     about = args.table.with_suffix(".json")
     same = {"checkpoint": checkpoint, "baseline": recipe.to_dict()}
     known = json.loads(about.read_text()) if about.is_file() else {}

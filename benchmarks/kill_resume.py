@@ -28,23 +28,25 @@ from collections.abc import Callable
 from pathlib import Path
 
 from clipedu.files import write_whole
+from clipedu.training import Pairs
 
 HERE = Path(__file__).resolve()
 STEPS = 120
 
 
-class Squares:
+class Squares(Pairs):
     """Forty pictures with a square in one of forty places; batch k depends on (seed, k) alone."""
 
     def __init__(self) -> None:
-        from clipedu.pairs import Icon
-
-        self.icons = [Icon("mdi", "plain", f"place {i}", f"{i}.svg") for i in range(40)]
+        self.names = [f"place {i}" for i in range(40)]
 
     def __len__(self) -> int:
-        return len(self.icons)
+        return len(self.names)
 
-    def batch_at(self, step, n, seed, how):  # noqa: ANN001, ANN201
+    def texts(self) -> list[str]:
+        return self.names
+
+    def batch_at(self, step, n, seed, augmentation):  # noqa: ANN001, ANN201
         import numpy as np
         import torch
 
@@ -54,7 +56,7 @@ class Squares:
         for picture, row in zip(pictures, rows, strict=True):
             x, y = 4 * (row % 8), 6 * (row // 8)
             picture[:, y : y + 4, x : x + 4] = 0
-        return pictures, [self.icons[i].name for i in rows]
+        return pictures, [self.names[i] for i in rows]
 
 
 def child(folder: Path) -> None:

@@ -58,8 +58,7 @@ def measure(what: str, how: str, batch: int) -> tuple[float, float]:
 
     from clipedu.models import build
     from clipedu.objectives import info_nce, tiled_info_nce
-    from clipedu.training import Execution, cached_backward
-    from clipedu.training.execution import prepare_
+    from clipedu.training import Execution, GradCache, prepare_
 
     torch.manual_seed(0)
     if what == "loss":
@@ -76,20 +75,22 @@ def measure(what: str, how: str, batch: int) -> tuple[float, float]:
         info_nce(*small, scale).backward()  # the libraries' own buffers are nobody's loss
     else:
         model = build("laptop_vit", seed=0)
+        chunks = batch // CHUNK if how.startswith("accumulated") else 1
         prepare_(model, Execution(recompute=how == "recompute"))
+        network = GradCache(model, chunks) if chunks > 1 else model
         model.train()
         pictures = torch.rand(batch, 3, 32, 32)
         tokens = torch.randint(1, 4000, (batch, 32))
         tokens[:, 20] = 4095
-        chunks = batch // CHUNK if how.startswith("accumulated") else 1
         objective = tiled_info_nce if how.endswith("tiled") else info_nce
         for parameter in model.parameters():  # gradients are there in any step but the first
             parameter.grad = torch.zeros_like(parameter)
 
         def work() -> None:
-            cached_backward(model, pictures, tokens, objective, chunks=chunks)
+            objective(*network(pictures, tokens)).backward()
 
-        cached_backward(model, pictures[:8], tokens[:8], info_nce, chunks=1)
+        # what is imported and prepared once is nobody's memory
+        info_nce(*GradCache(model, 2)(pictures[:8], tokens[:8])).backward()
 
     clock = time.process_time if torch.get_num_threads() == 1 else time.perf_counter
     before = status("VmRSS")

@@ -13,25 +13,68 @@ from __future__ import annotations
 
 import argparse
 import csv
+import dataclasses
 import datetime
 import io
 import json
 import platform
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from clipedu.evaluation import Task, embed_pictures, load_task, zero_shot
+from clipedu.evaluation import Task, embed_pictures, load_task, zero_shot, zero_shot_classifier
+from clipedu.evaluation.zeroshot import similarities
 from clipedu.files import write_whole
 from clipedu.models import CLIP
 from clipedu.tokenizer import Tokenizer
 from clipedu.training import load_pretrained
 from clipedu_lessons.common.records import stored
 from clipedu_lessons.l06_prompts.flips import flips
-from clipedu_lessons.l06_prompts.polysemy import bare_name_value, two_way_value
 
 FIELDS = "run,question,pictures,bare,context,gain,fixed,broken,p".split(",")
+
+
+def bare_name_value(
+    model: CLIP,
+    tokenizer: Tokenizer,
+    task: Task,
+    *,
+    templates: Sequence[str] | str = ("{}",),
+    embeddings: torch.Tensor | None = None,
+) -> tuple[float, float]:
+    """`senses` asked with bare words: (its metric, the share of pictures whose *word* is found).
+
+    Two classes of one word get one embedding, so they tie, and a tie is worth one half to each: the
+    first number is never above one half.
+    """
+    words = sorted({name.split(", ")[0] for name in task.class_names})
+    spoken = [words.index(name.split(", ")[0]) for name in task.class_names]  # (C,) word of a class
+    labels = torch.tensor(spoken)[task.labels]
+    plain = dataclasses.replace(task, class_names=words, labels=labels)
+    result = zero_shot(model, tokenizer, plain, templates=templates, embeddings=embeddings)
+    right = (result.predictions[:, 0] == labels).double()
+    shown = torch.bincount(task.labels, minlength=len(task.class_names))
+    per_class = torch.bincount(task.labels, weights=right, minlength=len(shown)) / shown
+    return float(per_class.nanmean()) / 2, float(right.mean())
+
+
+def two_way_value(
+    model: CLIP, tokenizer: Tokenizer, task: Task, embeddings: torch.Tensor | None = None
+) -> float:
+    """`senses` as a choice between the two senses of the right word: mean per class, chance 1/2."""
+    if embeddings is None:
+        embeddings = embed_pictures(model, task.pictures)
+    weights = zero_shot_classifier(model, tokenizer, task.class_names, task.templates)
+    scores = similarities(embeddings, weights).cpu()
+    words = [name.split(", ")[0] for name in task.class_names]
+    numbers = torch.tensor([words.index(word) for word in words])  # equal for the same word
+    other = numbers[task.labels][:, None] != numbers[None]  # (N, C): another word's classes
+    right = scores.masked_fill(other, -2).argmax(1) == task.labels
+    shown = torch.bincount(task.labels, minlength=len(words))
+    per_class = torch.bincount(task.labels, weights=right.double(), minlength=len(words)) / shown
+    return float(per_class.nanmean())
 
 
 def rows_of(name: str, model: CLIP, tokenizer: Tokenizer) -> list[dict[str, Any]]:

@@ -30,7 +30,7 @@ from threadpoolctl import threadpool_limits  # comes with scikit-learn
 
 import clipedu
 from clipedu.evaluation import TaskUnavailable, clopper_pearson, zero_shot_classifier
-from clipedu.evaluation.logistic import ProbeSolver
+from clipedu.evaluation.logistic import LinearProbe, ProbeSolver
 from clipedu.evaluation.probe import (
     LAMBDA_GRID,
     linear_probe,
@@ -41,12 +41,10 @@ from clipedu.evaluation.probe import (
 from clipedu.files import write_whole
 from clipedu.training import load_pretrained
 from clipedu_lessons.common.records import stored
-from clipedu_lessons.l10_linear_probes.calibration import (
-    expected_calibration_error,
-    fit_temperature,
-)
+from clipedu_lessons.l10_linear_probes.calibration import fit_temperature, reliability
 from clipedu_lessons.l10_linear_probes.few_shot import SHOTS, effective_shots, few_shot
 from clipedu_lessons.l10_linear_probes.probe_tasks import PROBE_TASKS, probe_task_pictures
+from clipedu_lessons.l10_linear_probes.sklearn_probe import fit_sklearn
 
 WEIGHTS = Path(clipedu.__file__).parent / "assets" / "laptop.safetensors"
 JSON = Path(__file__).with_suffix(".json")
@@ -116,10 +114,8 @@ def measure(name: str, model: Any, tokenizer: Any, repeats: int) -> dict[str, An
         ("probe", validation, result.logits),
     ):
         t = fit_temperature(held, labels[split.validation])
-        row[f"ece_{key}"] = expected_calibration_error(tested.double().softmax(1), answers)
-        row[f"ece_{key}_scaled"] = expected_calibration_error(
-            (tested.double() / t).softmax(1), answers
-        )
+        row[f"ece_{key}"] = reliability(tested.double().softmax(1), answers).ece
+        row[f"ece_{key}_scaled"] = reliability((tested.double() / t).softmax(1), answers).ece
         row[f"temperature_{key}"] = t
 
     row |= dict.fromkeys(COMPARED)
@@ -140,15 +136,23 @@ def compare(name: str, model: Any) -> dict[str, Any]:
     parts = [(features[rows], labels[rows]) for rows in (split.train, split.validation)]
     row: dict[str, Any] = {}
     losses = {}
-    for solver, key in (("clipedu", "ours"), ("sklearn", "sklearn")):
-        options: dict[str, Any] = {"solver": solver, "tolerance": EXACT[solver]}
+    both, test = ((features[rows], labels[rows]) for rows in (split.fitted, split.test))
+    sklearn = {"classes": classes, "tolerance": EXACT["sklearn"]}
+
+    def fit(lam: float, start: LinearProbe | None) -> LinearProbe:
+        return fit_sklearn(*parts[0], lam, start=start, **sklearn)
+
+    for key, options in (("ours", {"tolerance": EXACT["clipedu"]}), ("sklearn", {"fit": fit})):
         found, row[f"{key}_seconds"] = seconds(
             lambda options=options: search_lambda(*parts, search="grid", classes=classes, **options)
         )
-        last = linear_probe(
-            features, labels, split=split, grid=[found.best], classes=classes, **options
-        )
-        row |= {f"{key}_lam": found.best, f"{key}_best": last.accuracy}
+        if key == "sklearn":
+            accuracy = fit_sklearn(*both, found.best, **sklearn).accuracy(*test)
+        else:
+            accuracy = linear_probe(
+                features, labels, split=split, grid=[found.best], classes=classes, **options
+            ).accuracy
+        row |= {f"{key}_lam": found.best, f"{key}_best": accuracy}
         row |= {f"{key}_validation": max(found.accuracies), f"{key}_cut": found.unconverged}
         losses[key] = torch.tensor(found.losses)
     row["ours_above"] = float((losses["ours"] / losses["sklearn"] - 1).max())

@@ -38,7 +38,7 @@ def child(preset: str, steps: int) -> None:
         RECIPES["lesson"], preset=preset, steps=steps, evaluate_every=0, checkpoint_every=0
     )
     result = train(recipe, tokenizer=tokenizer, progress=False)
-    if World.from_environment().writes:
+    if World.from_environment().is_main_process:
         rows = result.history[min(4, steps // 2) :]  # the first meet new captions and cold caches
         print(statistics.median(row["pairs_per_second"] for row in rows))
 

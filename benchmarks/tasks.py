@@ -34,7 +34,6 @@ from clipedu.evaluation import (
     TEMPLATE_SETS,
     Task,
     TaskUnavailable,
-    chance_p,
     embed_pictures,
     load_task,
 )
@@ -62,6 +61,39 @@ FIELDS = (
 def supervised() -> dict[str, float]:
     """By task: the baseline's accuracy with labels, where it was measured."""
     return {row["task"]: round(row["supervised_probe"], 4) for row in read_record("baseline")}
+
+
+def chance_p(
+    labels: torch.Tensor,
+    predictions: torch.Tensor,
+    classes: int,
+    *,
+    per_class: bool = False,
+    shuffles: int = 2000,
+    seed: int = 0,
+) -> float:
+    """How often answers that know nothing of their pictures do as well: a permutation test.
+
+    labels, predictions: (N,) int64. The answers stay, but go to the pictures in random order, so
+    that always answering the commonest class is no merit.
+    per_class: compare the mean over classes instead of the share of right answers
+    Returns a p-value, at least 1 / (shuffles + 1).
+    """
+    labels, predictions = labels.cpu(), predictions.cpu()
+    if labels.shape != predictions.shape or labels.ndim != 1 or not len(labels):
+        got = f"{tuple(labels.shape)} and {tuple(predictions.shape)}"
+        raise ValueError(f"labels and predictions are both (N,), one for each picture; got {got}.")
+    # each picture counts for 1, or for 1 / (pictures of its class)
+    shown = torch.bincount(labels, minlength=classes).double()
+    weight = 1 / shown[labels] if per_class else torch.ones(len(labels), dtype=torch.float64)
+
+    def score(answers: torch.Tensor) -> float:
+        return float((weight * (labels == answers)).sum())
+
+    generator = torch.Generator().manual_seed(seed)
+    least = score(predictions) - 1e-9
+    orders = (torch.randperm(len(labels), generator=generator) for _ in range(shuffles))
+    return (1 + sum(score(predictions[order]) >= least for order in orders)) / (1 + shuffles)
 
 
 _TEXTS: dict[tuple[str, ...], torch.Tensor] = {}

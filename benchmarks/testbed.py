@@ -30,7 +30,6 @@ import torch
 from tqdm import tqdm
 
 from clipedu.evaluation.logistic import LinearProbe, ProbeSolver
-from clipedu.evaluation.logistic_sklearn import fit_sklearn
 from clipedu.evaluation.probe import picture_features, search_lambda
 from clipedu.evaluation.tasks.task import Task
 from clipedu.files import write_whole
@@ -39,6 +38,7 @@ from clipedu.pairs import TRAINING_FAMILIES, training_pairs
 from clipedu.training import RECIPES, load_pretrained, train
 from clipedu_lessons.common.records import stored
 from clipedu_lessons.common.things import REFERENCE, things_task
+from clipedu_lessons.l10_linear_probes.sklearn_probe import fit_sklearn
 from clipedu_lessons.l11_robustness.adaptation import as_classifier, fine_tune, interpolate
 from clipedu_lessons.l11_robustness.shifts import SHIFTS, shifted
 from clipedu_lessons.l11_robustness.supervised import SupervisedRecipe, accuracy, train_supervised

@@ -30,11 +30,12 @@ from clipedu.training import (
     RECIPES,
     Feeder,
     new_run,
+    read_steps,
     save_checkpoint,
     train_step,
     update_average_,
 )
-from clipedu.training.progress import History, ProgressLine
+from clipedu.training.progress import History, describe, progress_bar
 from clipedu.training.run import to_checkpoint
 
 
@@ -63,10 +64,11 @@ def measure(name: str, repeats: int, threads: int) -> dict[str, Any]:
         with torch.autocast("cpu", run.choice.dtype, enabled=run.choice.dtype != torch.float32):
             image, text, scale = run.model(batch.pictures, batch.tokens)
         run.optimizer.zero_grad(set_to_none=True)
-        info_nce(image, text, scale, same=batch.same).backward()
+        info_nce(image, text, scale, batch.false_negative_ids).backward()
 
     rows: dict[str, float] = {"towers and loss": seconds(towers, repeats, clock)}
-    row = train_step(run, batch) | {"pairs_per_second": 1.0, "seconds": 1.0}
+    (row,) = read_steps(run, [train_step(run, batch)], feeder)
+    row |= {"pairs_per_second": 1.0, "seconds": 1.0}
 
     def update(k: int) -> None:  # what train_step does once the gradients are there
         torch.nn.utils.clip_grad_norm_(run.parameters, recipe.grad_clip or math.inf).item()
@@ -82,11 +84,12 @@ def measure(name: str, repeats: int, threads: int) -> dict[str, Any]:
     rows["pictures and captions"] = drawn
     rows["tokens, memory format"] = max(0.0, seconds(feeder, repeats, clock) - drawn)
     with tempfile.TemporaryDirectory() as folder:
-        history, line = History(Path(folder)), ProgressLine(recipe, 0, True)
+        history, bar = History(Path(folder)), progress_bar(recipe, 0, True)
 
         def tell(k: int) -> None:
             history.append(row)
-            line.update(row)
+            bar.set_postfix_str(describe(history.rows, recipe), refresh=False)
+            bar.update(1)
 
         rows["history and progress line"] = seconds(tell, repeats, clock)
         file = Path(folder) / "checkpoint.safetensors"

@@ -1,24 +1,22 @@
-"""Where to compute and how precisely, chosen once, with the reason kept.
+"""Where to compute and how precisely: chosen once, with the reason kept.
 
-Notable:
-* cuda before cpu; Apple's mps only when asked for, because sums there differ from run to run;
-* bfloat16 on a CPU only where the chip multiplies it natively: elsewhere it is emulated, and slower
-  than float32;
-* CLIPEDU_DEVICE chooses for a whole session, an argument for one call.
+The one file that knows NVIDIA's GPUs from Apple's. bfloat16 is used on a CPU only where the chip
+multiplies it natively: elsewhere it is emulated, and slower than float32.
 """
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
-import platform
-import random
 import sys
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
+import platformdirs
 import torch
+from torch import Tensor
 
 
 @dataclass(frozen=True)
@@ -31,77 +29,138 @@ class DeviceChoice:
 
 
 def pick_device(prefer: str | None = None) -> DeviceChoice:
-    """Choose a device: `prefer`, else the environment's CLIPEDU_DEVICE, else cuda, else cpu.
+    """Choose a device: `prefer`, else $CLIPEDU_DEVICE, else the first of CUDA, MPS and CPU.
 
-    prefer: "auto", "cpu", "cuda", "cuda:1", "mps". Raises ValueError for a name torch does not know
-    and for a device that this machine does not have.
+    prefer: "auto", "cpu", "cuda", "cuda:1", "mps". Raises ValueError for an unknown or absent one.
     """
     asked = prefer or os.environ.get("CLIPEDU_DEVICE") or "auto"
-    origin = f"{asked} was asked for" if prefer else f"CLIPEDU_DEVICE={asked}"
+    why_no_gpu = "torch finds no NVIDIA GPU"
+    if not torch.backends.cuda.is_built():
+        why_no_gpu = "this build of torch has no CUDA"
     if asked == "auto":
         if torch.cuda.is_available():
-            return _describe(torch.device("cuda"), "an NVIDIA GPU is here")
-        return _describe(torch.device("cpu"), _why_no_gpu())
+            return _describe(torch.device("cuda"), "this machine has an NVIDIA GPU")
+        if torch.backends.mps.is_available():
+            return _describe(torch.device("mps"), "this machine has an Apple GPU")
+        return _describe(torch.device("cpu"), why_no_gpu)
+    origin = f"{asked} was asked for" if prefer else f"CLIPEDU_DEVICE={asked}"
     try:
         device = torch.device(asked)
     except RuntimeError:
         device = torch.device("meta")
     if device.type not in ("cpu", "cuda", "mps"):
         raise ValueError(f"{origin}, which is unknown: use auto, cpu, cuda, cuda:N or mps")
-    if device.type == "cuda" and not torch.cuda.is_available():
-        raise ValueError(f"{origin}, but {_why_no_gpu()}: use cpu, or leave the choice to auto")
-    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        count = torch.cuda.device_count()
+    if is_cuda(device) and not torch.cuda.is_available():
+        raise ValueError(f"{origin}, but {why_no_gpu}: use cpu, or leave the choice to auto")
+    if is_cuda(device) and (device.index or 0) >= (count := torch.cuda.device_count()):
         raise ValueError(f"{origin}, but this machine has {count} GPU(s), numbered from cuda:0")
     if device.type == "mps" and not torch.backends.mps.is_available():
         raise ValueError(f"{origin}, but torch finds no Apple GPU on this machine: use cpu")
     return _describe(device, origin)
 
 
-def _why_no_gpu() -> str:
-    if not torch.backends.cuda.is_built():
-        return "this build of torch has no CUDA"
-    return "torch finds no NVIDIA GPU"
-
-
 def _describe(device: torch.device, why: str) -> DeviceChoice:
     """Add the dtype, and why it is that one."""
-    if device.type == "cuda":
+    if is_cuda(device):
         major, minor = torch.cuda.get_device_capability(device)
+        dtype = torch.bfloat16 if major >= 8 else torch.float16  # Ampere (8.0) was the first
         name = torch.cuda.get_device_name(device)
-        # Ampere (8.0) was the first with bfloat16 units.
-        dtype = torch.bfloat16 if major >= 8 else torch.float16
         return DeviceChoice(device, dtype, f"{why}: {name}, compute capability {major}.{minor}")
     if device.type == "mps":
         return DeviceChoice(device, torch.float32, f"{why}; float32, as autocast there is partial")
-    native = native_bfloat16()
-    if native:
-        why = f"{why}; bfloat16, which this CPU multiplies natively ({native})"
+    if unit := native_bfloat16():
+        why += f"; bfloat16, which this CPU multiplies natively ({unit})"
         return DeviceChoice(device, torch.bfloat16, why)
-    why = f"{why}; float32, as this CPU would only emulate bfloat16"
+    why += "; float32, as this CPU would only emulate bfloat16"
     return DeviceChoice(device, torch.float32, why)
 
 
 def native_bfloat16() -> str:
     """The name of this CPU's bfloat16 unit; "" where there is none, or none known to be fast."""
     ask = getattr(torch.cpu, "get_capabilities", None)  # torch 2.12 and later
-    found = dict(ask()) if ask else {}
-    if found:
+    if found := dict(ask()) if ask else {}:
         units = {"amx_bf16": "AMX", "avx512_bf16": "AVX512-BF16", "bf16": "Arm BF16"}
-        if sys.platform == "darwin":
-            return ""  # not measured on Apple's cores
-        return next((name for key, name in units.items() if found.get(key)), "")
+        known = [name for key, name in units.items() if found.get(key)]
+        return known[0] if known and sys.platform != "darwin" else ""  # not measured on Apple's
     if getattr(torch.cpu, "_is_amx_tile_supported", bool)():
         return "AMX"
     return "AVX512-BF16" if getattr(torch.cpu, "_is_avx512_bf16_supported", bool)() else ""
 
 
-def keep_freed_memory() -> bool:
-    """Let this process keep the memory that tensors give back, for the next ones of the same size.
+# ---- What differs between kinds of devices. `device` may be a name, as in torch. ----
 
-    glibc returns every large block to the system and asks for a zeroed one a moment later; a
-    training step does that hundreds of times. Keeping them made a step on 2 cores 15 to 18 % faster
-    (390 against 460 ms, batch 512, the laptop preset). Returns False where there is no glibc.
+
+def is_cuda(device: torch.device | str) -> bool:
+    """Whether this is an NVIDIA GPU."""
+    return torch.device(device).type == "cuda"
+
+
+def is_accelerator(device: torch.device | str) -> bool:
+    """Whether this is a GPU, which computes while the CPU prepares the next batch."""
+    return torch.device(device).type != "cpu"
+
+
+def may_look(values: Tensor) -> bool:
+    """Whether reading values is free: a GPU would have to stop, and a traced graph has none."""
+    return not is_accelerator(values.device) and not torch.compiler.is_compiling()
+
+
+def accumulator_dtype(device: torch.device | str) -> torch.dtype:
+    """The dtype for long sums: float64, which MPS lacks; float32 there."""
+    return torch.float32 if torch.device(device).type == "mps" else torch.float64
+
+
+def fused_optimizer(device: torch.device | str) -> bool | None:
+    """Value for `fused=` of torch's optimizers: True where we tested the one-kernel update."""
+    return True if torch.device(device).type in ("cpu", "cuda") else None
+
+
+def rank_device(device: torch.device | str, local_rank: int) -> torch.device:
+    """The device of one of several processes on a machine: each its own GPU, but a common CPU."""
+    return torch.device("cuda", local_rank) if is_cuda(device) else torch.device(device)
+
+
+def set_current_device(device: torch.device) -> None:
+    """Make a GPU the default of this process, as NCCL wants it; nothing for other devices."""
+    if is_cuda(device):
+        torch.cuda.set_device(device)
+
+
+def distributed_backend(device: torch.device | str) -> str:
+    """The library through which processes on such devices talk."""
+    return "nccl" if is_cuda(device) else "gloo"
+
+
+def rng_state(device: torch.device) -> dict[str, Tensor]:
+    """The state of the random number generators, by kind of device: the CPU's and `device`'s."""
+    states = {"cpu": torch.get_rng_state()}
+    if is_accelerator(device):
+        states[device.type] = torch.get_device_module(device).get_rng_state(device)
+    return states
+
+
+def set_rng_state(states: Mapping[str, Tensor], device: torch.device) -> None:
+    """Restore what :func:`rng_state` returned. A kind that is missing keeps its present state."""
+    torch.set_rng_state(states["cpu"])
+    if is_accelerator(device) and device.type in states:
+        torch.get_device_module(device).set_rng_state(states[device.type], device)
+
+
+@contextlib.contextmanager
+def fork_rng(device: torch.device) -> Iterator[None]:
+    """Random numbers that are drawn inside leave the generators outside as they were."""
+    states = rng_state(device)
+    try:
+        yield
+    finally:
+        set_rng_state(states, device)
+
+
+def keep_freed_memory() -> bool:
+    """Let this process keep the memory that tensors give back; False where there is no glibc.
+
+    glibc returns every large block to the system and asks for a zeroed one a moment later, hundreds
+    of times a training step. Keeping them made a step on 2 cores 15 to 18 % faster.
     """
     mmap_threshold, trim_threshold = -3, -1  # M_MMAP_THRESHOLD, M_TRIM_THRESHOLD of malloc.h
     try:
@@ -111,43 +170,23 @@ def keep_freed_memory() -> bool:
     return bool(mallopt(mmap_threshold, 1 << 30) and mallopt(trim_threshold, (1 << 31) - 1))
 
 
-def seed_everything(seed: int) -> None:
-    """Seed Python, NumPy and torch on every device, for lessons; the library takes generators.
-
-    Raises ValueError for a seed that NumPy does not take.
-    """
-    if not 0 <= seed < 2**32:
-        raise ValueError(f"seed {seed} is out of range: NumPy takes 0 to 2**32 - 1")
-    random.seed(seed)
-    np.random.seed(seed)
-    torch.manual_seed(seed)
-
-
 def cache_folder() -> Path:
     """The folder for what is computed once and kept; made when missing.
 
-    $CLIPEDU_CACHE, else `clipedu` in this user's cache folder. Raises OSError with a way out when
-    it cannot be made.
+    $CLIPEDU_CACHE, else `clipedu` in this user's cache folder. Raises OSError with a way out.
     """
-    folder = _cache_path()
+    named = os.environ.get("CLIPEDU_CACHE")
+    folder = Path(named or "clipedu")
     try:
+        if named:
+            folder = folder.expanduser()
+        else:  # RuntimeError where there is no home folder
+            folder = platformdirs.user_cache_path("clipedu", appauthor=False, opinion=False)
         folder.mkdir(parents=True, exist_ok=True)
-    except OSError as problem:
+    except (OSError, RuntimeError) as problem:
+        reason = getattr(problem, "strerror", None) or problem
         raise OSError(
-            f"the cache folder {folder} cannot be made ({problem.strerror or problem}): "
+            f"the cache folder {folder} cannot be made ({reason}): "
             "set CLIPEDU_CACHE to a folder that you can write"
         ) from problem
     return folder
-
-
-def _cache_path() -> Path:
-    named = os.environ.get("CLIPEDU_CACHE")
-    if named:
-        return Path(named).expanduser()
-    if platform.system() == "Windows":
-        base = os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local"
-    elif platform.system() == "Darwin":
-        base = Path.home() / "Library" / "Caches"
-    else:
-        base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "clipedu"

@@ -99,7 +99,7 @@ LONG = (
     "clipedu_classroom/test_nbgrader.py",
     "clipedu_classroom/test_exercises.py",
     "clipedu_lessons/l08_scaling_up/test_planner.py",
-    "clipedu/training/test_distributed.py",
+    "clipedu/training/test_parallel.py",
     "clipedu/training/test_trainer.py",
     "course/test_notebooks.py",
 )

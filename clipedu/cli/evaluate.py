@@ -1,94 +1,122 @@
-"""The verb `clipedu evaluate`: its options, and what it measures and prints."""
+"""`clipedu evaluate` and `clipedu tasks`: measure a model zero-shot, and list the tasks."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 import time
+from collections.abc import Iterable
 from typing import Any
 
-EXAMPLES = """examples:
+from clipedu.cli.main import add_verb
+
+#: What is measured when nothing is asked: the families held out of training, and digits.
+USUAL = ("lucide", "font_awesome", "heroicons", "digits")
+
+EVALUATE_EXAMPLES = """\
   clipedu evaluate                               the model that comes with the course
   clipedu evaluate --tasks all                   on every task of `clipedu tasks`
   clipedu evaluate runs/mine --json mine.json    your own run, and the figures as JSON
   clipedu evaluate runs/mine --tasks lucide --templates "a drawing of a {}" "{}"
 """
+TASKS_EXAMPLES = """\
+  clipedu tasks                        every task: pictures, classes, chance, who drew them
+  clipedu tasks --json tasks.json      the same for a program, with class names and templates
+  clipedu tasks --download cifar10     fetch photographs, checked before they are used
+"""
+TASK_HELP = f"default: {' '.join(USUAL)}; all: every one that `clipedu tasks` lists"
+TEMPLATE_HELP = "instead of each task's own: sentences with {}, or one name of a set, as photo"
+SEEN = "seen: training has seen these pictures, so the task measures memory, not transfer"
 
 
-#: What is measured when nothing is asked: the families held out of training, and digits.
-USUAL = ("lucide", "font_awesome", "heroicons", "digits")
-
-
-def add_evaluate_parser(subparsers: Any) -> argparse.ArgumentParser:
-    """Register `evaluate` with the command line's subparsers; `run_evaluate` is its `run`."""
-    parser: argparse.ArgumentParser = subparsers.add_parser(
-        "evaluate",
-        help="measure a model zero-shot on pictures that it never saw",
-        description="Measure a model zero-shot: name pictures by asking it in words.",
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument(
-        "checkpoint",
-        nargs="?",
-        default="laptop",
-        metavar="CHECKPOINT",
-        help="a .safetensors file, a run's folder, or the name of a shipped model (laptop)",
-    )
-    parser.add_argument(
-        "--tasks",
-        nargs="+",
-        metavar="NAME",
-        help=f"default: {' '.join(USUAL)}; all: every one that `clipedu tasks` lists",
-    )
-    parser.add_argument(
-        "--templates",
-        nargs="+",
-        metavar="TEMPLATE",
-        help="instead of each task's own: sentences with {}, or one name of a set, as photo",
-    )
+def add_evaluate(subparsers: Any) -> argparse.ArgumentParser:
+    """The parser of `clipedu evaluate`."""
+    what = "Measure a model zero-shot: name pictures by asking it in words."
+    parser = add_verb(subparsers, "evaluate", run_evaluate, what, EVALUATE_EXAMPLES)
+    checkpoint = parser.add_argument("checkpoint", nargs="?", default="laptop")
+    checkpoint.help = "a .safetensors file, a run's folder, or a shipped model (laptop)"
+    parser.add_argument("--tasks", nargs="+", metavar="NAME", help=TASK_HELP)
+    parser.add_argument("--templates", nargs="+", metavar="TEMPLATE", help=TEMPLATE_HELP)
     parser.add_argument("--batch-size", type=int, default=256, metavar="N", help="default 256")
-    parser.add_argument("--device", metavar="NAME", help="cpu, cuda, ...; default: the best here")
+    parser.add_argument("--device", metavar="NAME", help="auto, cpu, cuda or mps")
     parser.add_argument("--markdown", action="store_true", help="print the table as Markdown")
-    parser.set_defaults(run=run_evaluate)
     return parser
 
 
 def run_evaluate(args: argparse.Namespace) -> tuple[int, dict[str, Any]]:
-    """Measure and print the table. Returns exit code 0 and the figures, for `--json`.
-
-    Raises what loading and evaluation raise; the command line turns that into a sentence.
-    """
+    """Measure and print the table. Returns exit code 0 and the figures, for `--json`."""
     from clipedu.device import pick_device  # torch takes a second, and --help needs none of it
-    from clipedu.evaluation import TASKS, as_dict, as_markdown, as_text, evaluate
+    from clipedu.evaluation import as_dict, as_markdown, as_text, evaluate
     from clipedu.evaluation.prompts import check_templates
     from clipedu.training import load_pretrained
 
     # What can be wrong in the call is found before the work.
-    one = args.templates is not None and len(args.templates) == 1
-    templates = args.templates and check_templates(args.templates[0] if one else args.templates)
+    templates = args.templates
+    if templates is not None:
+        templates = check_templates(templates[0] if len(templates) == 1 else templates)
     tasks = None if args.tasks == ["all"] else args.tasks or USUAL
-    for name in tasks or ():
-        if name not in TASKS:
-            raise ValueError(f"There is no task {name!r}. The tasks are: {', '.join(TASKS)}.")
-    choice = pick_device(args.device)
+    _check_tasks(tasks or ())
+    device = pick_device(args.device).device
 
     model, tokenizer, _ = load_pretrained(args.checkpoint)
-    print(f"{args.checkpoint} on {choice.device}", file=sys.stderr)
+    print(f"{args.checkpoint} on {device}", file=sys.stderr)
     start = time.perf_counter()
-    results = evaluate(
-        model.to(choice.device),
-        tokenizer,
-        tasks,
-        templates=templates,
-        batch_size=args.batch_size,
-        progress=sys.stderr.isatty(),
-    )
-    seconds = time.perf_counter() - start
+    options = {"batch_size": args.batch_size, "progress": sys.stderr.isatty()}
+    results = evaluate(model.to(device), tokenizer, tasks, templates=templates, **options)
+    seconds = round(time.perf_counter() - start, 2)
     print(as_markdown(results) if args.markdown else as_text(results))
-    return 0, {
-        "checkpoint": str(args.checkpoint),
-        "device": str(choice.device),
-        "seconds": round(seconds, 2),
-        **as_dict(results),
-    }
+    call = {"checkpoint": str(args.checkpoint), "device": str(device), "seconds": seconds}
+    return 0, as_dict(results, **call)
+
+
+def add_tasks(subparsers: Any) -> argparse.ArgumentParser:
+    """The parser of `clipedu tasks`."""
+    what = "List the zero-shot tasks with counts, chance level and source."
+    parser = add_verb(subparsers, "tasks", run_tasks, what, TASKS_EXAMPLES)
+    parser.add_argument("names", nargs="*", metavar="NAME", help="default: all")
+    parser.add_argument("--size", type=int, default=32, metavar="N", help="pixels; default 32")
+    parser.add_argument("--download", metavar="NAME", help="fetch what this task needs")
+    return parser
+
+
+def run_tasks(args: argparse.Namespace) -> tuple[int, dict[str, Any]]:
+    """Print the table. Returns exit code 0 and the figures, for `--json`.
+
+    Raises ValueError for an unknown task, DownloadError when fetching fails.
+    """
+    from tqdm.auto import tqdm
+
+    from clipedu.evaluation import TASKS, TaskUnavailable, fetch_task, load_task
+
+    _check_tasks([*args.names, *filter(None, [args.download])])
+    if args.download:
+        for path in fetch_task(args.download, progress=sys.stderr.isatty()):
+            print(f"{args.download}: {path}")
+        return 0, {"downloaded": args.download}
+    facts = "chance metric seen offline source templates context class_names".split()
+    row = "{:20} {:>8} {:>7} {:>6}  {:6}  {}".format
+    lines, missing = [row("task", "pictures", "classes", "chance", "", "source")], []
+    found: dict[str, dict[str, Any]] = {}
+    names = args.names or list(TASKS)
+    for name in tqdm(names, "tasks", delay=2, leave=False, disable=not sys.stderr.isatty()):
+        try:
+            task = load_task(name, args.size)
+        except TaskUnavailable as problem:
+            missing.append(str(problem))
+            found[name] = {"here": False}
+            lines.append(row(name, "-", "-", "-", "-", "not here, see below"))
+            continue
+        count, classes, seen = len(task), len(task.class_names), "seen" if task.seen else "unseen"
+        found[name] = {"here": True, "pictures": count, "classes": classes}
+        found[name] |= {fact: getattr(task, fact) for fact in facts}
+        lines.append(row(name, f"{count:,}", classes, f"{task.chance:.1%}", seen, task.source))
+    print(*lines, SEEN, *missing, sep="\n")
+    return 0, {"tasks": found}
+
+
+def _check_tasks(names: Iterable[str]) -> None:
+    from clipedu.evaluation import TASKS
+
+    for name in names:
+        if name not in TASKS:
+            raise ValueError(f"There is no task {name!r}. The tasks are: {', '.join(TASKS)}.")

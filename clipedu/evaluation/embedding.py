@@ -5,33 +5,27 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F
 from tqdm.auto import tqdm
 
 from clipedu.device import keep_freed_memory
-from clipedu.evaluation.tasks.task import check_pictures
+from clipedu.evaluation.inputs import check_finite, check_pictures
+from clipedu.models import CLIP
+from clipedu.numbers import check_whole
 from clipedu.pairs import to_model
-
-if TYPE_CHECKING:
-    from clipedu.models import CLIP
-    from clipedu.tokenizer import Tokenizer
+from clipedu.tokenizer import Tokenizer
 
 Preprocess = Callable[[torch.Tensor], torch.Tensor]
-#: Pictures that go through an image tower together, unless said otherwise. With 256 the shipped
-#: tower took 1.6 times as long on two cores (benchmarks/encoding.json), perhaps because what a
-#: block computes no longer fits into the CPU's cache. The vectors are the same to rounding.
-AT_A_TIME = 64
+#: With 256 the shipped encoder took 1.6 times as long on two cores (benchmarks/encoding.json).
+PICTURE_BATCH_SIZE = 64
+_BROKEN = "Did training diverge? If 16-bit numbers are too small for the weights: model.float()."
 
 
 @contextmanager
 def evaluating(model: torch.nn.Module) -> Iterator[None]:
-    """`model.eval()` inside, and afterwards each module in the mode it had, also after an error.
-
-    Each module, because `model.train()` would wake a batch norm that its owner had frozen.
-    """
+    """`model.eval()` inside; afterwards each module, frozen or not, in the mode that it had."""
     keep_freed_memory()  # every batch is as large as the one before
     modes = [(module, module.training) for module in model.modules()]
     model.eval()
@@ -42,43 +36,36 @@ def evaluating(model: torch.nn.Module) -> Iterator[None]:
             module.training = mode
 
 
-def _unit(x: torch.Tensor) -> torch.Tensor:
-    """Rows of length 1 in float32, whatever the model computes in: (B, E) -> (B, E)."""
-    return F.normalize(x.float(), dim=-1)
-
-
-def _require_numbers(x: torch.Tensor, tower: str, first: int) -> torch.Tensor:
-    broken = torch.nonzero(~torch.isfinite(x).all(-1)).flatten()
-    if len(broken):
-        raise ValueError(
-            f"The {tower} tower gives NaN or infinity for {len(broken)} of {len(x)} inputs, first "
-            f"for number {first + int(broken[0])}. The weights are broken (did training diverge?), "
-            "or 16-bit numbers are too small for them: try model.float()."
-        )
-    return x
-
-
-def _require_batch_size(batch_size: int) -> None:
-    if batch_size < 1:
-        raise ValueError(f"batch_size is 1 or more; got {batch_size}.")
-
-
 @torch.no_grad()
-def embed_pictures(
+def _encode(
+    model: CLIP, inputs: torch.Tensor, encode: Preprocess, batch_size: int, bar: str, progress: bool
+) -> torch.Tensor:
+    """`encode` of the inputs (N, ...), batch by batch: (N, W) float32, without NaN."""
+    check_whole("batch_size", batch_size)
+    device, parts = model.logit_scale.device, []
+    starts = range(0, len(inputs), batch_size)
+    with evaluating(model):
+        # delay: a bar only where somebody would wonder whether it hangs
+        for start in tqdm(starts, bar, delay=2, disable=not progress, leave=False):
+            part = encode(inputs[start : start + batch_size].to(device)).float()
+            check_finite(part, f"encoded {bar}", _BROKEN, first=start)
+            parts.append(part)
+    return torch.cat(parts)
+
+
+def encode_pictures(
     model: CLIP,
     pictures: torch.Tensor,
-    *,
+    encode: Callable[[torch.Tensor], torch.Tensor],
     preprocess: Preprocess = to_model,
-    batch_size: int = AT_A_TIME,
+    batch_size: int = PICTURE_BATCH_SIZE,
     progress: bool = False,
 ) -> torch.Tensor:
-    """Pictures (N, 3, R, R) float 0..1 -> embeddings (N, E), L2-normalised, float32, on its device.
+    """Pictures (N, 3, R, R) float 0..1 -> (N, W) float32 on the model's device.
 
-    preprocess: what the model was trained to see; `clipedu.pairs.to_model` for models of the course
-    Raises ValueError or TypeError for wrong pictures, another resolution than the model's, a model
-    that answers with NaN.
+    encode: a method of the model; preprocess: what the model was trained to see
+    Raises ValueError or TypeError for wrong pictures, a resolution that is not the model's, NaN.
     """
-    _require_batch_size(batch_size)
     check_pictures(pictures)
     side, want = pictures.shape[-1], model.config.vision.resolution
     if side != want:
@@ -86,18 +73,27 @@ def embed_pictures(
             f"The pictures are {side} px wide, and this model sees {want} px. "
             f"Load them at its size, such as load_task(name, size={want})."
         )
-    device = model.logit_scale.device
-    parts = []
-    starts = range(0, len(pictures), batch_size)
-    with evaluating(model):
-        # delay: a bar only where somebody would wonder whether it hangs
-        for start in tqdm(starts, "pictures", delay=2, disable=not progress, leave=False):
-            batch = preprocess(pictures[start : start + batch_size].to(device).float())
-            parts.append(_require_numbers(_unit(model.encode_image(batch)), "image", start))
-    return torch.cat(parts)
+
+    def see(batch: torch.Tensor) -> torch.Tensor:
+        return encode(preprocess(batch.float()))
+
+    return _encode(model, pictures, see, batch_size, "pictures", progress)
 
 
-@torch.no_grad()
+def embed_pictures(
+    model: CLIP,
+    pictures: torch.Tensor,
+    *,
+    preprocess: Preprocess = to_model,
+    batch_size: int = PICTURE_BATCH_SIZE,
+    progress: bool = False,
+) -> torch.Tensor:
+    """`encode_pictures` into the shared space: embeddings (N, E), L2-normalized, float32."""
+    encode = model.encode_image
+    features = encode_pictures(model, pictures, encode, preprocess, batch_size, progress)
+    return F.normalize(features, dim=-1)
+
+
 def embed_texts(
     model: CLIP,
     tokenizer: Tokenizer,
@@ -107,36 +103,24 @@ def embed_texts(
     progress: bool = False,
     truncate: bool = False,
 ) -> torch.Tensor:
-    """Sentences -> embeddings (N, E), L2-normalised, float32, on the model's device.
+    """Sentences -> embeddings (N, E), L2-normalized, float32, on the model's device.
 
     truncate: cut what is longer than the model's context, with a warning, instead of raising
-    Raises ValueError when there are none, when one is longer than the model's context (the
-    tokenizer says which), or when the model answers with NaN.
+    Raises ValueError for no texts, one that is longer than the context, or NaN in the answer.
     """
-    _require_batch_size(batch_size)
     if isinstance(texts, str) or not len(texts):
         raise ValueError("texts is a list of at least one sentence.")
-    device, context = model.logit_scale.device, model.config.text.context_length
-    parts = []
-    starts = range(0, len(texts), batch_size)
-    with evaluating(model):
-        for start in tqdm(starts, "prompts", delay=2, disable=not progress, leave=False):
-            tokens = _tokens(tokenizer, list(texts[start : start + batch_size]), context, truncate)
-            embedded = _unit(model.encode_text(tokens.to(device)))
-            parts.append(_require_numbers(embedded, "text", start))
-    return torch.cat(parts)
-
-
-def _tokens(tokenizer: Tokenizer, texts: list[str], context: int, truncate: bool) -> torch.Tensor:
+    context = model.config.text.context_length
     try:
-        return tokenizer(texts, context)
+        tokens = tokenizer(list(texts), context)
     except ValueError as error:
         if not truncate:
             raise
-        tokens = tokenizer(texts, context, truncate=True)
         warnings.warn(
             f"A sentence is longer than the model's context of {context} tokens, and its end is "
             f"cut off: classes may look alike that are not. First: {error}",
-            stacklevel=4,
+            stacklevel=3,
         )
-        return tokens
+        tokens = tokenizer(list(texts), context, truncate=True)
+    encoded = _encode(model, tokens, model.encode_text, batch_size, "prompts", progress)
+    return F.normalize(encoded, dim=-1)

@@ -1,81 +1,62 @@
 """Linear probes: how good are the features? (paper section 3.2 and appendix A.3)
 
-Notable:
-- features are read before the projection into the joint space (`CLIP.image_features`)
-- the pictures of a task are split once into train, validation and test, class by class and seeded;
-  lambda is chosen on validation, the last fit is on train + validation, test is looked at once
-- a probe of a family that CLIP never saw trains on that family's labels: that is what a probe is.
-  Only zero-shot is zero-shot; a probe measures features
+The pictures of a task are split once into train, validation and test. Lambda is chosen on
+validation, the last fit is on train + validation, and test is looked at once. A probe of a family
+that CLIP never saw learns from that family's labels: only zero-shot is zero-shot.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
-import torch.nn.functional as F
-from tqdm.auto import tqdm
 
-from clipedu.evaluation.embedding import AT_A_TIME, Preprocess, evaluating
-from clipedu.evaluation.lambda_search import LAMBDA_GRID as LAMBDA_GRID  # also found here
-from clipedu.evaluation.lambda_search import LambdaSearch as LambdaSearch
-from clipedu.evaluation.lambda_search import search_lambda as search_lambda
-from clipedu.evaluation.logistic import TOLERANCE, LinearProbe, ProbeSolver, check_features
-from clipedu.evaluation.logistic_sklearn import fit_sklearn
+from clipedu.evaluation.embedding import embed_pictures, encode_pictures
+from clipedu.evaluation.inputs import check_features, check_labels
+from clipedu.evaluation.logistic import TOLERANCE, LinearProbe, ProbeSolver
 from clipedu.evaluation.statistics import clopper_pearson
-from clipedu.evaluation.tasks.task import Task, check_pictures
-from clipedu.pairs import to_model
+from clipedu.models import CLIP
 
-if TYPE_CHECKING:
-    from clipedu.models import CLIP
+SHARE = 0.2  # of validation, and of test; the rest is for training
+# "96 logarithmically spaced steps" over twelve decades: eight steps a decade, so 97 values, and the
+# seven values that the paper's search starts from are among them.
+LAMBDA_GRID = tuple(10.0 ** (k / 8 - 6) for k in range(97))
 
-SHARES = (0.6, 0.2, 0.2)
 
-
-@torch.no_grad()
 def picture_features(
-    model: CLIP,
-    pictures: torch.Tensor,
-    *,
-    projected: bool = False,
-    preprocess: Preprocess = to_model,
-    batch_size: int = AT_A_TIME,
-    progress: bool = False,
+    model: CLIP, pictures: torch.Tensor, *, projected: bool = False, **options: Any
 ) -> torch.Tensor:
-    """Pictures (N, 3, R, R) float 0..1 -> features (N, W), float32, on the CPU.
+    """Pictures (N, 3, R, R) float 0..1 -> features (N, W) before the projection, float32, CPU.
 
-    projected: after the projection instead, (N, E), L2-normalised: the space of zero-shot
-    Raises ValueError or TypeError for wrong pictures, a wrong resolution, NaN in the answer.
+    projected: after the projection instead, (N, E), L2-normalized: the space of zero-shot
+    options: preprocess, batch_size, progress of `encode_pictures`; raises what that raises
     """
-    check_pictures(pictures)
-    if batch_size < 1:
-        raise ValueError(f"batch_size is 1 or more; got {batch_size}.")
-    side, want = pictures.shape[-1], model.config.vision.resolution
-    if side != want:
-        raise ValueError(f"The pictures are {side} px wide, and this model sees {want} px.")
-    read = model.encode_image if projected else model.image_features
-    parts = []
-    starts = range(0, len(pictures), batch_size)
-    with evaluating(model):
-        for start in tqdm(starts, "pictures", delay=2, disable=not progress, leave=False):
-            batch = pictures[start : start + batch_size].to(model.logit_scale.device).float()
-            parts.append(read(preprocess(batch)).float().cpu())
-    features = torch.cat(parts)
-    if not torch.isfinite(features).all():
-        raise ValueError("The image tower gives NaN or infinity: did its training diverge?")
-    return F.normalize(features, dim=-1) if projected else features
+    if projected:
+        return embed_pictures(model, pictures, **options).cpu()
+    return encode_pictures(model, pictures, model.image_features, **options).cpu()
 
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """Which pictures are for what: three int64 tensors of positions that do not overlap."""
+    """Which pictures are for what: three int64 tensors of indices that do not overlap.
+
+    Raises ValueError where they do.
+    """
 
     train: torch.Tensor
     validation: torch.Tensor
     test: torch.Tensor
-    seed: int | None = None
+
+    def __post_init__(self) -> None:
+        rows = torch.cat([self.train, self.validation, self.test])
+        twice = len(rows) - len(rows.unique())
+        if twice:
+            raise ValueError(
+                f"{twice} of {len(rows)} rows of the split are in two parts, or twice in one. What "
+                "the probe has learned from can't test it: give each row to one part."
+            )
 
     @property
     def fitted(self) -> torch.Tensor:
@@ -83,56 +64,107 @@ class Split:
         return torch.cat([self.train, self.validation])
 
 
-def split_pictures(
-    labels: torch.Tensor, *, shares: Sequence[float] = SHARES, seed: int = 0
-) -> Split:
-    """Split every class by the same shares, at random by `seed`, at least one picture to each part.
+def split_pictures(labels: torch.Tensor, *, seed: int = 0) -> Split:
+    """Split every class 60 : 20 : 20, at random by `seed`, at least one picture to each part.
 
-    labels: (N,) int64; shares: of train, validation and test, adding up to 1
-    Raises ValueError when a class has fewer than three pictures, or the shares are wrong.
+    labels: (N,) int64. Raises ValueError when a class has fewer than three pictures.
     """
-    if len(shares) != 3 or min(shares) <= 0 or abs(sum(shares) - 1) > 1e-6:
-        raise ValueError(f"shares are three positive numbers that add up to 1; got {shares}.")
-    check_features(torch.zeros(len(labels), 1), labels)
-    counts = torch.bincount(labels.cpu())
-    small = torch.nonzero((counts > 0) & (counts < 3)).flatten()
-    if len(small):
-        raise ValueError(
-            f"{len(small)} of {int((counts > 0).sum())} classes have fewer than three pictures "
-            f"(the first is class {int(small[0])}): none would be left to validate or to test. "
-            "Choose a task with more pictures for each class; such a one is for zero-shot."
-        )
+    check_labels(labels, len(labels))
+    labels = labels.cpu()
     generator = torch.Generator().manual_seed(seed)
     parts: tuple[list[torch.Tensor], ...] = ([], [], [])
-    for label in labels.cpu().unique():
-        rows = torch.nonzero(labels.cpu() == label).flatten()
+    for label in labels.unique():
+        rows = torch.nonzero(labels == label).flatten()
+        if len(rows) < 3:
+            raise ValueError(
+                f"Class {int(label)} has fewer than three pictures: choose another task."
+            )
         rows = rows[torch.randperm(len(rows), generator=generator)]
-        validation, test = (max(1, round(len(rows) * share)) for share in shares[1:])
-        train = len(rows) - validation - test
-        if train < 1:
-            train, validation, test = len(rows) - 2, 1, 1
-        for part, chosen in zip(parts, rows.split([train, validation, test]), strict=True):
+        held = max(1, round(len(rows) * SHARE))
+        sizes = [len(rows) - 2 * held, held, held]
+        for part, chosen in zip(parts, rows.split(sizes), strict=True):
             part.append(chosen)
-    train_rows, validation_rows, test_rows = (torch.cat(part).sort().values for part in parts)
-    return Split(train_rows, validation_rows, test_rows, seed)
+    return Split(*(torch.cat(part).sort().values for part in parts))
+
+
+@dataclass(frozen=True)
+class LambdaSearch:
+    """What was tried: lambdas in rising order, each with its validation accuracy (shares of 1)."""
+
+    lams: list[float]
+    accuracies: list[float]
+    best: float  # the lambda of the highest accuracy; of ties the largest, the simplest probe
+    losses: list[float] = field(repr=False)  # what each fit minimized
+    unconverged: int  # fits that ran out of iterations
+
+
+def search_lambda(
+    train: tuple[torch.Tensor, torch.Tensor],
+    validation: tuple[torch.Tensor, torch.Tensor],
+    *,
+    grid: Sequence[float] = LAMBDA_GRID,
+    search: str = "halving",
+    classes: int | None = None,
+    tolerance: float = TOLERANCE,
+    fit: Callable[[float, LinearProbe | None], LinearProbe] | None = None,
+) -> LambdaSearch:
+    """Choose lambda by the accuracy on validation (features (N, W), labels (N,)): appendix A.3.
+
+    search: "grid" tries all of `grid`, from large to small; "halving" is the paper's parametric
+        binary search: about seven spread over the grid, then the two halfway to the neighbors of
+        the best, until they are one step apart. Of several peaks it finds one.
+    fit: instead of `ProbeSolver`: (lambda, the probe of the nearest larger lambda) -> probe
+    Raises ValueError for an empty or wrong grid, and what `ProbeSolver` raises.
+    """
+    lams = sorted({float(x) for x in grid})
+    if not lams or not lams[0] > 0 or lams[-1] == float("inf"):
+        raise ValueError("The grid of lambdas holds at least one number, all of them above 0.")
+    if search not in ("grid", "halving"):
+        raise ValueError(f"search is 'grid' or 'halving'; got {search!r}.")
+    check_features(*validation)
+    classes = classes or 1 + int(max(train[1].max(), validation[1].max()))
+    solver = ProbeSolver(*train, classes=classes, tolerance=tolerance)
+    path = solver.path(reversed(lams)) if search == "grid" and fit is None else None
+    probes: dict[int, LinearProbe] = {}  # by index of lambda
+    accuracies: dict[int, float] = {}
+
+    def attempt(k: int) -> None:
+        if k in probes:
+            return
+        larger = probes.get(min((j for j in probes if j > k), default=-1))
+        probes[k] = next(path) if path else (fit or solver.fit)(lams[k], larger)
+        accuracies[k] = probes[k].accuracy(*validation)
+
+    def peak() -> int:
+        return max(accuracies, key=lambda k: (accuracies[k], k))
+
+    last, step = len(lams) - 1, 1
+    while search == "halving" and last // (2 * step) >= 6:
+        step *= 2
+    for k in sorted({*range(0, last, step), last}, reverse=True):
+        attempt(k)
+    while step > 1:
+        step //= 2
+        best = peak()
+        attempt(min(best + step, last))
+        attempt(max(best - step, 0))
+    order = sorted(probes)
+    tried, shares = [lams[k] for k in order], [accuracies[k] for k in order]
+    unconverged = sum(not probe.converged for probe in probes.values())
+    return LambdaSearch(tried, shares, lams[peak()], [probes[k].loss for k in order], unconverged)
 
 
 @dataclass(frozen=True, eq=False)
 class ProbeResult:
-    """A probe, and how well it does on the test part. Accuracies are shares of 1.
-
-    interval: 95 % Clopper-Pearson of `accuracy`; mean_per_class: over classes with test pictures
-    logits: (n_test, C) float64; labels: (n_test,)
-    """
+    """A probe, and how well it does on the test part. Accuracies are shares of 1."""
 
     accuracy: float
-    mean_per_class: float
-    interval: tuple[float, float]
+    interval: tuple[float, float]  # 95 % Clopper-Pearson
     search: LambdaSearch
     probe: LinearProbe
     split: Split
-    logits: torch.Tensor = field(repr=False)
-    labels: torch.Tensor = field(repr=False)
+    logits: torch.Tensor = field(repr=False)  # (n, C) float64, of the test part
+    labels: torch.Tensor = field(repr=False)  # (n,)
 
     @property
     def lam(self) -> float:
@@ -145,10 +177,8 @@ class ProbeResult:
 
     def __str__(self) -> str:
         low, high = self.interval
-        return (
-            f"{self.accuracy:.1%} on {self.n} test pictures ({low:.1%} to {high:.1%}), "
-            f"lambda {self.lam:.3g} of {len(self.search.lams)} tried"
-        )
+        test = f"{self.accuracy:.1%} on {self.n} test pictures ({low:.1%} to {high:.1%})"
+        return f"{test}, lambda {self.lam:.3g} of {len(self.search.lams)} tried"
 
 
 def linear_probe(
@@ -156,55 +186,25 @@ def linear_probe(
     labels: torch.Tensor,
     *,
     split: Split | None = None,
-    seed: int = 0,
     classes: int | None = None,
-    grid: Sequence[float] | None = None,
-    search: str = "halving",
-    solver: str = "clipedu",
-    dtype: torch.dtype = torch.float64,
     tolerance: float = TOLERANCE,
+    **search: Any,
 ) -> ProbeResult:
-    """The paper's protocol from features to a test accuracy.
+    """The paper's protocol from features (N, W) float and labels (N,) int64 to a test accuracy.
 
-    features (N, W) float, labels (N,) int64; split: default `split_pictures(labels, seed=seed)`
-    Lambda is chosen on validation (a grid of one is taken as it is), the probe is fitted again on
-    train + validation, and the test part is looked at once.
+    split: default `split_pictures(labels)`; search: `grid` and `search` of `search_lambda`
     Raises what `split_pictures`, `search_lambda` and `ProbeSolver` raise.
     """
     check_features(features, labels)
-    split = split or split_pictures(labels, seed=seed)
+    split = split or split_pictures(labels)
     features, labels = features.detach().cpu(), labels.cpu()
+    parts = (split.train, split.validation, split.fitted, split.test)
+    train, validation, both, test = ((features[rows], labels[rows]) for rows in parts)
     classes = int(labels.max()) + 1 if classes is None else classes
-    parts = [(features[rows], labels[rows]) for rows in (split.train, split.validation)]
-    options: dict[str, Any] = {"classes": classes, "dtype": dtype, "tolerance": tolerance}
-    found = search_lambda(parts[0], parts[1], grid=grid, search=search, solver=solver, **options)
-    both = features[split.fitted], labels[split.fitted]
-    if solver == "sklearn":
-        probe = fit_sklearn(*both, found.best, **options)
-    else:
-        above = [found.best * 10.0**k for k in (3, 2, 1, 0)]  # from zeros it would stop early
-        *_, probe = ProbeSolver(*both, **options).path(above)
-    answers = labels[split.test]
-    logits = probe.logits(features[split.test])
-    right = (logits.argmax(1) == answers).double()
-    shown = torch.bincount(answers, minlength=classes)
-    per_class = torch.bincount(answers, weights=right, minlength=classes) / shown  # 0 / 0 is NaN
-    return ProbeResult(
-        accuracy=float(right.mean()),
-        mean_per_class=float(per_class.nanmean()),
-        interval=clopper_pearson(int(right.sum()), len(answers)),
-        search=found,
-        probe=probe,
-        split=split,
-        logits=logits,
-        labels=answers,
-    )
-
-
-def probe_task(
-    model: CLIP, task: Task, *, seed: int = 0, progress: bool = False, **options: object
-) -> ProbeResult:
-    """A linear probe on a task's pictures, with the model's features. See `linear_probe`."""
-    features = picture_features(model, task.pictures, progress=progress)
-    classes = len(task.class_names)
-    return linear_probe(features, task.labels, seed=seed, classes=classes, **options)  # type: ignore[arg-type]
+    found = search_lambda(train, validation, classes=classes, tolerance=tolerance, **search)
+    falling = [found.best * 10.0**k for k in (3, 2, 1, 0)]  # from zeros it would stop early
+    *_, probe = ProbeSolver(*both, classes=classes, tolerance=tolerance).path(falling)
+    logits = probe.logits(test[0])
+    right, n = int((logits.argmax(1) == test[1]).sum()), len(test[1])
+    interval = clopper_pearson(right, n)
+    return ProbeResult(right / n, interval, found, probe, split, logits, test[1])

@@ -1,27 +1,25 @@
 """Several tasks at once, and one table of them: for a terminal, a README, or a program.
 
-The accuracy in the table is the one that the task's metric asks for: where classes are unequal, the
-mean over the classes, as the paper reports such data sets (Table 9). Its row says "(per class)".
+The table's accuracy is the one that the task's metric asks for, as in the paper's Table 9.
 """
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tqdm.auto import tqdm
 
-from clipedu.evaluation.embedding import AT_A_TIME, Preprocess
+from clipedu.evaluation.embedding import PICTURE_BATCH_SIZE
 from clipedu.evaluation.tasks.task import TASKS, Task, TaskUnavailable, load_task
 from clipedu.evaluation.zeroshot import ZeroShotResult, zero_shot
-from clipedu.pairs import to_model
-
-if TYPE_CHECKING:
-    from clipedu.models import CLIP
-    from clipedu.tokenizer import Tokenizer
+from clipedu.models import CLIP
+from clipedu.tokenizer import Tokenizer
 
 _HEADER = ("task", "classes", "pictures", "accuracy", "95 % interval", "top-5", "chance")
+_FOOTNOTE = "* the interval reaches down to chance"
+_FACTS = "top1 top5 mean_per_class value interval value_interval chance metric templates source"
 
 
 def evaluate(
@@ -30,30 +28,27 @@ def evaluate(
     tasks: Sequence[str | Task] | None = None,
     *,
     templates: Sequence[str] | str | None = None,
-    preprocess: Preprocess = to_model,
-    batch_size: int = AT_A_TIME,
+    batch_size: int = PICTURE_BATCH_SIZE,
     progress: bool = False,
 ) -> dict[str, ZeroShotResult]:
     """Zero-shot results by task name, in the order asked; by default every task of the registry.
 
     tasks: names, loaded at the model's resolution, or tasks of your own. By default a task whose
-        pictures are not on this machine is left out, with a warning; a task asked for by name must
-        be there (TaskUnavailable)
-    templates: for all tasks instead of their own, to see what prompts are worth
-    progress: a bar for the tasks, and one for the pictures of each
-    Raises ValueError for no tasks, an unknown one, or two of one name, before anything is measured.
+        pictures are not on this machine is left out, with a warning
+    templates: for all tasks instead of their own
+    Raises ValueError for no tasks, an unknown one, or two of one name, before anything is measured;
+    TaskUnavailable for a task that was asked for and is not on this machine.
     """
     asked: list[str | Task] = list(TASKS if tasks is None else tasks)
     if isinstance(tasks, str) or not asked:
         raise ValueError(f"tasks is a list of at least one of: {', '.join(TASKS)}.")
     names = [task if isinstance(task, str) else task.name for task in asked]
-    twice = {name for name in names if names.count(name) > 1}
-    if twice:
-        raise ValueError(f"Task(s) asked for twice: {', '.join(sorted(twice))}.")
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise ValueError(f"Task(s) asked for twice: {', '.join(twice)}.")
     size = model.config.vision.resolution
-    for task in asked:
-        if isinstance(task, str) and task not in TASKS:
-            load_task(task, size)  # raises, and lists the names
+    for unknown in {task for task in asked if isinstance(task, str)} - set(TASKS):
+        load_task(unknown, size)  # raises, and lists the names
+    how: Any = {"templates": templates, "batch_size": batch_size, "progress": progress}
     results: dict[str, ZeroShotResult] = {}
     bar = tqdm(asked, "tasks", delay=2, disable=not progress, leave=False)
     for name, one in zip(names, bar, strict=True):  # one at a time: together they fill 1 GB
@@ -64,55 +59,47 @@ def evaluate(
                 raise
             warnings.warn(f"{name} is left out. {missing}", stacklevel=2)
             continue
-        results[name] = zero_shot(
-            model,
-            tokenizer,
-            task,
-            templates=templates,
-            preprocess=preprocess,
-            batch_size=batch_size,
-            progress=progress,  # a task of 10,000 pictures takes minutes
-        )
+        results[name] = zero_shot(model, tokenizer, task, **how)
     return results
 
 
-def as_dict(results: Mapping[str, ZeroShotResult]) -> dict[str, dict[str, Any]]:
-    """`{"tasks": {"lucide": {"classes": 297, "top1": 0.66, "top5": 0.83, ...}}}`, shares of 1."""
-    return {"tasks": {name: result.to_dict() for name, result in results.items()}}
+def as_dict(results: Mapping[str, ZeroShotResult], **about: Any) -> dict[str, Any]:
+    """For `--json`: `{**about, "tasks": {"lucide": {"classes": 297, "top1": 0.66, ...}}}`."""
+    tasks: dict[str, Any] = {}
+    for name, result in results.items():
+        tasks[name] = {"classes": len(result.class_names), "pictures": result.n}
+        tasks[name] |= {fact: getattr(result, fact) for fact in _FACTS.split()}
+    return {**about, "tasks": tasks}
 
 
 def as_text(results: Mapping[str, ZeroShotResult]) -> str:
     """The table in aligned columns, for a terminal. Marks what is not clearly above chance."""
-    rows = [_HEADER, *(_row(name, result) for name, result in results.items())]
-    widths = [max(len(row[i]) for row in rows) for i in range(len(_HEADER))]
+    rows = [_HEADER, *map(_row, results.items())]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = []
-    for row in rows:
-        cells = [row[0].ljust(widths[0])]
-        cells += [cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True)]
-        lines.append("  ".join(cells))
-    if any(not result.above_chance for result in results.values()):
-        lines.append("* the interval reaches down to chance")
+    for name, *cells in rows:
+        right = [cell.rjust(width) for cell, width in zip(cells, widths[1:], strict=True)]
+        lines.append("  ".join([name.ljust(widths[0]), *right]))
+    if not all(result.above_chance for result in results.values()):
+        lines.append(_FOOTNOTE)
     return "\n".join(lines)
 
 
 def as_markdown(results: Mapping[str, ZeroShotResult]) -> str:
     """The same table for a README."""
-    lines = ["| " + " | ".join(_HEADER) + " |", "|---" + "|--:" * (len(_HEADER) - 1) + "|"]
-    lines += ["| " + " | ".join(_row(name, result)) + " |" for name, result in results.items()]
-    if any(not result.above_chance for result in results.values()):
-        lines += ["", "\\* the interval reaches down to chance"]
-    return "\n".join(line.replace(" *", " \\*") if "|" in line else line for line in lines)
+    rows = [_HEADER, *map(_row, results.items())]
+    lines = ["| " + " | ".join(row) + " |" for row in rows]
+    lines.insert(1, "|---" + "|--:" * (len(_HEADER) - 1) + "|")
+    if not all(result.above_chance for result in results.values()):
+        lines += ["", _FOOTNOTE]
+    return "\n".join(lines).replace("*", "\\*")
 
 
-def _row(name: str, result: ZeroShotResult) -> tuple[str, ...]:
-    low, high = result.value_interval
+def _row(item: tuple[str, ZeroShotResult]) -> tuple[str, ...]:
+    name, result = item
+    low, high = (f"{100 * end:.1f}" for end in result.value_interval)
+    percent = [f"{100 * x:.1f} %" for x in (result.value, result.top5, result.chance)]
     name += "" if result.metric == "top1" else " (per class)"
-    return (
-        name + ("" if result.above_chance else " *"),
-        f"{len(result.class_names)}",
-        f"{result.n:,}",
-        f"{100 * result.value:.1f} %",
-        f"{100 * low:.1f} to {100 * high:.1f}",
-        f"{100 * result.top5:.1f} %",
-        f"{100 * result.chance:.1f} %",
-    )
+    name += "" if result.above_chance else " *"
+    counts = f"{len(result.class_names)}", f"{result.n:,}"
+    return name, *counts, percent[0], f"{low} to {high}", *percent[1:]

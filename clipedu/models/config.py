@@ -1,35 +1,39 @@
-"""The shape of a CLIP as plain data: two towers, one joint embedding, and the presets by name.
-
-A config holds sizes only, no weights and no recipe. It turns into JSON and back, so that a
-checkpoint can say what it is a checkpoint of.
-"""
+"""The shape of a CLIP as plain data, to JSON and back, and the presets by name."""
 
 from __future__ import annotations
 
 import dataclasses
+import typing
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
-
-def _require_positive(config: object, names: str) -> None:
-    for name in names.split():
-        value = getattr(config, name)
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            kind = type(config).__name__
-            raise ValueError(f"{kind}.{name} must be a whole number of 1 or more, got {value!r}")
+from clipedu.numbers import check_whole
 
 
-def _require_heads(config: Any, width: int) -> None:
-    if width % config.heads:
+class _Checked:
+    """Checks each field against its type: an int is 1 or more, a Literal one of its values."""
+
+    def __post_init__(self) -> None:
+        for name, kind in typing.get_type_hints(type(self)).items():
+            field, value = f"{type(self).__name__}.{name}", getattr(self, name)
+            if kind is int:
+                object.__setattr__(self, name, check_whole(field, value))
+            elif typing.get_origin(kind) is Literal and value not in typing.get_args(kind):
+                *most, last = map(repr, typing.get_args(kind))
+                raise ValueError(f"{field} must be {', '.join(most)} or {last}, got {value!r}")
+
+
+def _check_heads(config: str, heads: int, width: int) -> None:
+    if width % heads:
+        wrong = f"{config}: {heads} heads cannot share a width of {width}"
         raise ValueError(
-            f"{type(config).__name__}: {config.heads} heads cannot share a width of {width}; "
-            "choose a number of heads that divides it (the paper takes 64 channels a head)"
+            f"{wrong}; choose a number that divides it (the paper: 64 channels a head)"
         )
 
 
 @dataclass(frozen=True)
-class ViTConfig:
+class ViTConfig(_Checked):
     """A Vision Transformer (paper section 2.4): a picture cut into squares of ``patch`` pixels."""
 
     resolution: int
@@ -37,31 +41,28 @@ class ViTConfig:
     width: int
     layers: int
     heads: int
+    kind: str = field(default="vit", init=False, repr=False)  # tells them apart in JSON
 
     def __post_init__(self) -> None:
-        _require_positive(self, "resolution patch width layers heads")
-        _require_heads(self, self.width)
+        super().__post_init__()
+        _check_heads("ViTConfig", self.heads, self.width)
         if self.resolution % self.patch:
-            raise ValueError(
-                f"ViTConfig: pictures of {self.resolution} px cannot be cut into patches of "
-                f"{self.patch} px; choose a patch that divides the resolution"
-            )
+            found = f"{self.resolution} px cannot be cut into patches of {self.patch} px"
+            raise ValueError(f"ViTConfig: {found}; choose a patch that divides the resolution")
 
 
 STEM_SHRINK = {"paper": 4, "half": 2, "small": 1}  # how many times fewer pixels along a side
 
 
 @dataclass(frozen=True)
-class ResNetConfig:
+class ResNetConfig(_Checked):
     """A ModifiedResNet (paper section 2.4), or its small cousin for pictures of 32 px.
 
-    ``layers`` is the number of blocks in each stage; stage i has ``width * 2**i`` channels and
-    halves the picture when i > 0. ``heads`` belong to the attention pooling at the end.
-
-    * ``stem``: "paper" is three 3x3 convolutions and a pooling, which shrink the picture by 4, too
-      much for 32 px; "half" is one 3x3 convolution of stride 2, "small" one of stride 1.
-    * ``block``: "bottleneck" is 1x1, 3x3, 1x1 and leaves four times as many channels as the 3x3
-      sees; "basic" is 3x3, 3x3.
+    layers: blocks in each stage; stage i has ``width * 2**i`` channels and halves the side if i > 0
+    heads: of the attention pooling at the end
+    stem: "paper" is three 3x3 convolutions and a pooling, which shrink the picture by 4, too much
+        for 32 px; "half" is one 3x3 convolution of stride 2, "small" one of stride 1
+    block: "bottleneck" is 1x1, 3x3, and 1x1 to four times the channels; "basic" is 3x3, 3x3
     """
 
     resolution: int
@@ -70,29 +71,19 @@ class ResNetConfig:
     heads: int
     stem: Literal["paper", "half", "small"] = "paper"
     block: Literal["bottleneck", "basic"] = "bottleneck"
+    kind: str = field(default="resnet", init=False, repr=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "layers", tuple(self.layers))  # JSON gives a list
-        _require_positive(self, "resolution width heads")
-        if not self.layers or any(not isinstance(n, int) or n < 1 for n in self.layers):
-            raise ValueError(
-                "ResNetConfig.layers must be the blocks of each stage, as (3, 4, 6, 3); "
-                f"got {self.layers!r}"
-            )
-        if self.stem not in STEM_SHRINK:
-            raise ValueError(
-                f"ResNetConfig.stem must be one of {list(STEM_SHRINK)}, got {self.stem!r}"
-            )
-        if self.block not in ("bottleneck", "basic"):
-            raise ValueError(
-                f"ResNetConfig.block must be 'bottleneck' or 'basic', got {self.block!r}"
-            )
-        _require_heads(self, self.feature_width)
+        super().__post_init__()
+        name = "ResNetConfig.layers, the blocks of each stage,"
+        if not self.layers:
+            raise ValueError(f"{name} must be like (3, 4, 6, 3)")
+        layers = tuple(check_whole(name, blocks) for blocks in self.layers)
+        object.__setattr__(self, "layers", layers)  # JSON gives a list
+        _check_heads("ResNetConfig", self.heads, self.feature_width)
         if self.resolution % self.shrink:
-            raise ValueError(
-                f"ResNetConfig: this network shrinks a picture by {self.shrink}, which does not "
-                f"divide {self.resolution} px; choose a multiple of {self.shrink}"
-            )
+            found = f"ResNetConfig: {self.resolution} px cannot shrink by {self.shrink}"
+            raise ValueError(f"{found}; choose a multiple of {self.shrink}")
 
     @property
     def shrink(self) -> int:
@@ -106,38 +97,27 @@ class ResNetConfig:
 
 
 @dataclass(frozen=True)
-class TextConfig:
-    """The text tower: "transformer" (causal, read at EOT) or "cbow" (the mean of the words).
-
-    CBOW has no positions, heads or layers: those fields describe the transformer only.
-    """
+class TextConfig(_Checked):
+    """The text encoder: "transformer" (causal, read at EOT) or "cbow" (the mean of the words)."""
 
     vocab_size: int
     context_length: int
     width: int
-    heads: int
+    heads: int  # like layers, of the transformer only
     layers: int
     kind: Literal["transformer", "cbow"] = "transformer"
 
     def __post_init__(self) -> None:
-        _require_positive(self, "vocab_size context_length width heads layers")
-        _require_heads(self, self.width)
-        if self.kind not in ("transformer", "cbow"):
-            raise ValueError(f"TextConfig.kind must be 'transformer' or 'cbow', got {self.kind!r}")
-
-
-def tower_to_dict(tower: ViTConfig | ResNetConfig | TextConfig) -> dict[str, Any]:
-    """Plain data for JSON. An image tower's says its "kind", "vit" or "resnet"."""
-    kind = {ViTConfig: "vit", ResNetConfig: "resnet"}.get(type(tower))
-    return dataclasses.asdict(tower) | ({"kind": kind} if kind else {})
+        super().__post_init__()
+        _check_heads("TextConfig", self.heads, self.width)
 
 
 @dataclass(frozen=True)
-class CLIPConfig:
-    """Two towers and the ``embed_dim`` of the space where they meet.
+class CLIPConfig(_Checked):
+    """Two encoders and the ``embed_dim`` of the space where they meet.
 
-    ``activation``: every weight that OpenAI released needs "quick_gelu"; loading them under
-    "gelu" fails silently, as a few points of lost accuracy.
+    ``activation``: all weights that OpenAI released need "quick_gelu"; under "gelu" they silently
+    lose a few points of accuracy.
     """
 
     embed_dim: int
@@ -145,140 +125,92 @@ class CLIPConfig:
     text: TextConfig
     activation: Literal["quick_gelu", "gelu"] = "quick_gelu"
 
-    def __post_init__(self) -> None:
-        _require_positive(self, "embed_dim")
-        if self.activation not in ("quick_gelu", "gelu"):
-            raise ValueError(
-                f"CLIPConfig.activation must be 'quick_gelu' or 'gelu', got {self.activation!r}"
-            )
-
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON; :meth:`from_dict` reads it back."""
-        towers = {"vision": tower_to_dict(self.vision), "text": tower_to_dict(self.text)}
-        return dataclasses.asdict(self) | towers
+        return dataclasses.asdict(self)
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> CLIPConfig:
         """The config that :meth:`to_dict` wrote. Raises ValueError where it cannot be one."""
         try:
-            rest = {name: value for name, value in data.items() if name not in ("vision", "text")}
-            return cls(vision=_vision(data["vision"]), text=TextConfig(**data["text"]), **rest)
+            vision, text = (_read_tower(side, data[side]) for side in ("vision", "text"))
+            return cls(**(data | {"vision": vision, "text": text}))
         except (KeyError, TypeError) as error:
             raise ValueError(f"this is not a CLIP config: {error!r} in {data!r}") from error
 
     def replace(self, **changes: Any) -> CLIPConfig:
-        """The same config with some fields changed.
+        """The same config with some fields changed. Raises ValueError for one that does not exist.
 
-        A field of one part goes by its name (``embed_dim``, ``vocab_size``, ``resolution``, ...);
-        one that both towers have takes a prefix (``text_width``, ``vision_layers``). A whole tower
-        can be given as ``vision`` or ``text``, also as :meth:`to_dict` writes it. Raises ValueError
-        for a field that does not exist.
+        A field goes by its name (``embed_dim``, ``vocab_size``, ``resolution``, ...); one that both
+        encoders have takes a prefix (``text_width``, ``vision_layers``). A whole encoder can be
+        given as ``vision`` or ``text``, also as :meth:`to_dict` writes it.
         """
-        towers = {name: changes.pop(name) for name in ("vision", "text") if name in changes}
-        for side, tower in towers.items():
-            if isinstance(tower, Mapping):
-                try:
-                    towers[side] = _vision(tower) if side == "vision" else TextConfig(**tower)
-                except (KeyError, TypeError) as error:
-                    raise ValueError(f"{side} is no tower: {error!r} in {tower!r}") from error
-        config = dataclasses.replace(self, **towers)
-        new: dict[str, dict[str, Any]] = {"": {}, "vision": {}, "text": {}}
+        data = self.to_dict()
+        for side in {"vision", "text"} & changes.keys():
+            tower = changes.pop(side)
+            data[side] = dict(tower) if isinstance(tower, Mapping) else dataclasses.asdict(tower)
         for name, value in changes.items():
-            part, field = config._find(name)
-            new[part][field] = value
-        vision = dataclasses.replace(config.vision, **new["vision"])
-        text = dataclasses.replace(config.text, **new["text"])
-        return dataclasses.replace(config, vision=vision, text=text, **new[""])
-
-    def _find(self, name: str) -> tuple[str, str]:
-        """The part ("", "vision" or "text") and the field that a name in :meth:`replace` means."""
-        parts = {"": self, "vision": self.vision, "text": self.text}
-        full_names: dict[str, tuple[str, str]] = {}
-        short_names: dict[str, list[tuple[str, str]]] = {}
-        for part, config in parts.items():
-            for field in dataclasses.fields(config):
-                full_names[f"{part}_{field.name}" if part else field.name] = (part, field.name)
-                short_names.setdefault(field.name, []).append((part, field.name))
-        if name in full_names:
-            return full_names[name]
-        if len(short_names.get(name, [])) == 1:
-            return short_names[name][0]
-        hint = "both towers have one" if name in short_names else "there is none"
-        raise ValueError(f"no field {name!r} ({hint}); the fields are: {', '.join(full_names)}")
+            side, key = _find(name, data)
+            (data[side] if side else data)[key] = value
+        return self.from_dict(data)
 
 
-def _vision(data: Mapping[str, Any]) -> ViTConfig | ResNetConfig:
-    rest = {name: value for name, value in data.items() if name != "kind"}
-    return {"vit": ViTConfig, "resnet": ResNetConfig}[data["kind"]](**rest)
+def _read_tower(side: str, data: Mapping[str, Any]) -> Any:
+    """An encoder's config from plain data. Raises ValueError where it cannot be one."""
+    try:
+        if side == "text":
+            return TextConfig(**data)
+        rest = {name: value for name, value in data.items() if name != "kind"}
+        return {"vit": ViTConfig, "resnet": ResNetConfig}[data["kind"]](**rest)
+    except (KeyError, TypeError) as error:
+        found = f"{side} is no tower: {error!r} in {data!r}"
+        raise ValueError(f"this is not a CLIP config: {found}") from error
 
 
-def _paper_text(width: int) -> TextConfig:
-    """12 layers and 64 channels a head; only the width follows the image tower's."""
-    return TextConfig(49408, context_length=77, width=width, heads=width // 64, layers=12)
+def _find(name: str, data: Mapping[str, Any]) -> tuple[str, str]:
+    """The part ("", "vision" or "text") and the field that a name in `replace` means."""
+    fields = {field: ("", field) for field in data}
+    fields |= {f"{side}_{k}": (side, k) for side in ("vision", "text") for k in data[side]}
+    fields.pop("vision_kind", None)  # goes with its class
+    matches = [fields[name]] if name in fields else [f for f in fields.values() if f[1] == name]
+    if len(matches) == 1:
+        return matches[0]
+    hint = "both towers have one" if matches else "there is none"
+    raise ValueError(f"no field {name!r} ({hint}); the fields are: {', '.join(fields)}")
 
 
-def _paper_resnet(
-    embed: int, resolution: int, layers: tuple[int, ...], width: int, text: int
-) -> CLIPConfig:
-    return CLIPConfig(
-        embed, ResNetConfig(resolution, layers, width, width * 32 // 64), _paper_text(text)
-    )
+def _laptop(vision: ViTConfig | ResNetConfig, text_width: int = 128) -> CLIPConfig:
+    """For 32-px pictures, trained in minutes on two cores."""
+    text = TextConfig(vocab_size=4096, context_length=32, width=text_width, heads=4, layers=2)
+    return CLIPConfig(192, vision, text, activation="gelu")
 
 
-def _paper_vit(
-    embed: int, resolution: int, patch: int, width: int, layers: int, text: int
-) -> CLIPConfig:
-    return CLIPConfig(
-        embed, ViTConfig(resolution, patch, width, layers, width // 64), _paper_text(text)
-    )
+def _paper(embed_dim: int, vision: ViTConfig | ResNetConfig, text_width: int) -> CLIPConfig:
+    """A model of Tables 19 and 20. Only the width of the text encoder follows the image encoder."""
+    return CLIPConfig(embed_dim, vision, TextConfig(49408, 77, text_width, text_width // 64, 12))
 
-
-_SMALL_TEXT = TextConfig(vocab_size=4096, context_length=32, width=128, heads=4, layers=2)
 
 PRESETS: dict[str, CLIPConfig] = {
     # for tests: everything there, nothing big
     "tiny": CLIPConfig(
-        embed_dim=32,
-        vision=ResNetConfig(32, layers=(1, 1, 1), width=8, heads=2, stem="small", block="basic"),
-        text=TextConfig(vocab_size=512, context_length=32, width=32, heads=2, layers=1),
+        32,
+        ResNetConfig(32, (1, 1, 1), width=8, heads=2, stem="small", block="basic"),
+        TextConfig(vocab_size=512, context_length=32, width=32, heads=2, layers=1),
     ),
-    # for a laptop: 32-px pictures of 3 channels, trained in minutes on two cores
-    "laptop": CLIPConfig(
-        embed_dim=192,
-        vision=ResNetConfig(32, layers=(1, 1, 1), width=64, heads=4, stem="half", block="basic"),
-        text=_SMALL_TEXT,
-        activation="gelu",
-    ),
+    "laptop": _laptop(ResNetConfig(32, (1, 1, 1), 64, 4, stem="half", block="basic")),
     # a million parameters: a third faster a step, for trying things out
-    "laptop_small": CLIPConfig(
-        embed_dim=192,
-        vision=ResNetConfig(32, layers=(1, 1, 1), width=32, heads=4, stem="half", block="basic"),
-        text=TextConfig(vocab_size=4096, context_length=32, width=96, heads=4, layers=2),
-        activation="gelu",
-    ),
+    "laptop_small": _laptop(ResNetConfig(32, (1, 1, 1), 32, 4, "half", "basic"), text_width=96),
     # what the shipped checkpoint is: it looks at full resolution first, and with more blocks
-    "laptop_deep": CLIPConfig(
-        embed_dim=192,
-        vision=ResNetConfig(
-            32, layers=(2, 3, 3, 1), width=32, heads=4, stem="small", block="basic"
-        ),
-        text=_SMALL_TEXT,
-        activation="gelu",
-    ),
-    "laptop_vit": CLIPConfig(
-        embed_dim=192,
-        vision=ViTConfig(32, patch=8, width=192, layers=4, heads=4),
-        text=_SMALL_TEXT,
-        activation="gelu",
-    ),
-    # the paper's nine (Tables 19 and 20)
-    "RN50": _paper_resnet(1024, 224, (3, 4, 6, 3), 64, text=512),
-    "RN101": _paper_resnet(512, 224, (3, 4, 23, 3), 64, text=512),
-    "RN50x4": _paper_resnet(640, 288, (4, 6, 10, 6), 80, text=640),
-    "RN50x16": _paper_resnet(768, 384, (6, 8, 18, 8), 96, text=768),
-    "RN50x64": _paper_resnet(1024, 448, (3, 15, 36, 10), 128, text=1024),
-    "ViT-B/32": _paper_vit(512, 224, 32, 768, 12, text=512),
-    "ViT-B/16": _paper_vit(512, 224, 16, 768, 12, text=512),
-    "ViT-L/14": _paper_vit(768, 224, 14, 1024, 24, text=768),
-    "ViT-L/14@336px": _paper_vit(768, 336, 14, 1024, 24, text=768),
+    "laptop_deep": _laptop(ResNetConfig(32, (2, 3, 3, 1), 32, 4, stem="small", block="basic")),
+    "laptop_vit": _laptop(ViTConfig(32, patch=8, width=192, layers=4, heads=4)),
+    # the paper's nine
+    "RN50": _paper(1024, ResNetConfig(224, (3, 4, 6, 3), 64, heads=32), text_width=512),
+    "RN101": _paper(512, ResNetConfig(224, (3, 4, 23, 3), 64, heads=32), text_width=512),
+    "RN50x4": _paper(640, ResNetConfig(288, (4, 6, 10, 6), 80, heads=40), text_width=640),
+    "RN50x16": _paper(768, ResNetConfig(384, (6, 8, 18, 8), 96, heads=48), text_width=768),
+    "RN50x64": _paper(1024, ResNetConfig(448, (3, 15, 36, 10), 128, heads=64), text_width=1024),
+    "ViT-B/32": _paper(512, ViTConfig(224, 32, 768, layers=12, heads=12), text_width=512),
+    "ViT-B/16": _paper(512, ViTConfig(224, 16, 768, layers=12, heads=12), text_width=512),
+    "ViT-L/14": _paper(768, ViTConfig(224, 14, 1024, layers=24, heads=16), text_width=768),
+    "ViT-L/14@336px": _paper(768, ViTConfig(336, 14, 1024, layers=24, heads=16), text_width=768),
 }

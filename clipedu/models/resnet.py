@@ -1,46 +1,33 @@
-"""The ModifiedResNet as an image tower, and a small cousin for 32-px pictures (paper section 2.4).
+"""The ModifiedResNet as an image encoder, and a small cousin for 32-px pictures (section 2.4).
 
 Three changes to the ResNet of He et al. (arXiv 1512.03385): a stem of three convolutions; every
-halving is an average pooling (a blur), so that no pixel is skipped; and attention pooling in place
-of the average at the end. The small cousin keeps the third; its basic blocks and its "half" stem
-step over pixels, as He et al. did.
+halving is an average pooling, so that no pixel is skipped; and attention pooling at the end. The
+small cousin keeps the third; it halves by strided convolutions, as He et al. did.
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict
-
 import torch
 from torch import Tensor, nn
 
-from clipedu.models.attention import attention
 from clipedu.models.config import STEM_SHRINK, ResNetConfig
-from clipedu.models.recompute import recomputed
+from clipedu.models.recompute import recomputed, run_blocks
+from clipedu.models.transformer import attention
 
 
 def _shortcut(inputs: int, outputs: int, stride: int) -> nn.Module | None:
-    """What a block is added to: its input (None), or its input brought to the output's shape."""
+    """None where a block's input can be added to its output; else what gives it that shape."""
     if stride == 1 and inputs == outputs:
         return None
-    return nn.Sequential(
-        OrderedDict(
-            [
-                (
-                    "-1",
-                    nn.AvgPool2d(stride),
-                ),  # named so that the convolution is "0", as in openai/CLIP
-                ("0", nn.Conv2d(inputs, outputs, 1, bias=False)),
-                ("1", nn.BatchNorm2d(outputs)),
-            ]
-        )
-    )
+    shortcut = nn.Sequential()
+    shortcut.add_module("-1", nn.AvgPool2d(stride))  # openai/CLIP's name: the convolution is "0"
+    shortcut.add_module("0", nn.Conv2d(inputs, outputs, 1, bias=False))
+    shortcut.add_module("1", nn.BatchNorm2d(outputs))
+    return shortcut
 
 
 class Bottleneck(nn.Module):
-    """1x1 to few channels, 3x3, 1x1 to four times as many, s being the stride.
-
-    (B, inputs, H, W) -> (B, 4 * planes, H/s, W/s)
-    """
+    """1x1, 3x3, 1x1 with stride s: (B, inputs, H, W) -> (B, 4 * planes, H/s, W/s)."""
 
     expansion = 4
 
@@ -87,13 +74,10 @@ class BasicBlock(nn.Module):
         return self.relu(x + shortcut)
 
 
-BLOCKS: dict[str, type[Bottleneck | BasicBlock]] = {"bottleneck": Bottleneck, "basic": BasicBlock}
-
-
 class AttentionPool2d(nn.Module):
-    """One step of attention in which the mean of the picture asks, and every place of it answers.
+    """Mean-query attention pooling: (B, C, S, S) -> (B, E).
 
-    (B, C, S, S) -> (B, E). The softmax says where the network looked.
+    The query is the mean over positions; keys and values are that mean and every position.
     """
 
     def __init__(self, side: int, width: int, heads: int, embed_dim: int) -> None:
@@ -108,12 +92,12 @@ class AttentionPool2d(nn.Module):
             nn.init.normal_(layer.weight, std=width**-0.5)
 
     def features(self, x: Tensor) -> Tensor:
-        """(B, C, S, S) -> (B, C): what the attention gathered, before the projection."""
+        """(B, C, S, S) -> (B, C): the attention's weighted mean, before the projection."""
         x = x.flatten(2).transpose(1, 2)  # (B, S*S, C)
         x = torch.cat([x.mean(dim=1, keepdim=True), x], dim=1)  # (B, 1 + S*S, C)
         x = x + self.positional_embedding.to(x.dtype)
         q, k, v = self.q_proj(x[:, :1]), self.k_proj(x), self.v_proj(x)
-        # heads apart: q (B, H, 1, C/H), k and v (B, H, 1 + S*S, C/H)
+        # split into heads: q (B, H, 1, C/H), k and v (B, H, 1 + S*S, C/H)
         q, k, v = (x.unflatten(-1, (self.heads, -1)).transpose(1, 2) for x in (q, k, v))
         return attention(q, k, v).flatten(1)  # (B, C)
 
@@ -122,13 +106,13 @@ class AttentionPool2d(nn.Module):
 
 
 class ModifiedResNet(nn.Module):
-    """Pictures (B, 3, R, R) -> embeddings (B, E), not normalised."""
+    """Pictures (B, 3, R, R) -> embeddings (B, E), not normalized."""
 
     def __init__(self, config: ResNetConfig, embed_dim: int) -> None:
         super().__init__()
         width = config.width
         self.stem = config.stem
-        self.recompute = False  # in training: forget the insides of blocks, compute them again
+        self.recompute = False  # see clipedu.models.recompute
         self.relu = nn.ReLU(inplace=True)
         if config.stem == "paper":
             half = width // 2
@@ -143,32 +127,25 @@ class ModifiedResNet(nn.Module):
             self.conv1 = nn.Conv2d(3, width, 3, STEM_SHRINK[config.stem], padding=1, bias=False)
             self.bn1 = nn.BatchNorm2d(width)
 
-        block = BLOCKS[config.block]
+        block = Bottleneck if config.block == "bottleneck" else BasicBlock
         inputs = width
         self.stages = [f"layer{i + 1}" for i in range(len(config.layers))]
-        for i, (name, blocks) in enumerate(zip(self.stages, config.layers, strict=True)):
+        for i, blocks in enumerate(config.layers):
             planes = width * 2**i
-            stage = [block(inputs, planes, stride=1 if i == 0 else 2)]
+            stage = nn.Sequential(block(inputs, planes, stride=1 if i == 0 else 2))
             inputs = planes * block.expansion
-            stage += [block(inputs, planes) for _ in range(blocks - 1)]
-            self.add_module(name, nn.Sequential(*stage))
-        self.attnpool = AttentionPool2d(
-            config.resolution // config.shrink, config.feature_width, config.heads, embed_dim
-        )
+            stage.extend(block(inputs, planes) for _ in range(blocks - 1))
+            self.add_module(self.stages[i], stage)
+        side = config.resolution // config.shrink
+        self.attnpool = AttentionPool2d(side, config.feature_width, config.heads, embed_dim)
 
     def feature_map(self, pictures: Tensor) -> Tensor:
         """(B, 3, R, R) -> (B, C, S, S): the last grid of features, before any pooling."""
         # Channels last in memory is what convolutions on a CPU, or in 16 bits, are written for.
         x = pictures.contiguous(memory_format=torch.channels_last)
-        if self.recompute:
-            x = recomputed(self._stem, x, owner=self)
-            for name in self.stages:
-                for block in self.get_submodule(name).children():
-                    x = recomputed(block, x)
-            return x
-        x = self._stem(x)
+        x = recomputed(self._stem, x, owner=self) if self.recompute else self._stem(x)
         for name in self.stages:
-            x = self.get_submodule(name)(x)
+            x = run_blocks(self.get_submodule(name), x, recompute=self.recompute)
         return x
 
     def _stem(self, x: Tensor) -> Tensor:
@@ -176,8 +153,7 @@ class ModifiedResNet(nn.Module):
         x = self.relu(self.bn1(self.conv1(x)))
         if self.stem == "paper":
             x = self.relu(self.bn2(self.conv2(x)))
-            x = self.relu(self.bn3(self.conv3(x)))
-            x = self.avgpool(x)  # (B, width, R/4, R/4)
+            x = self.avgpool(self.relu(self.bn3(self.conv3(x))))  # (B, width, R/4, R/4)
         return x
 
     def features(self, pictures: Tensor) -> Tensor:

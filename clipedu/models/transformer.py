@@ -1,6 +1,7 @@
-"""The transformer that both towers share: pre-norm residual blocks of attention and an MLP.
+"""The transformer of both encoders, and the text encoders: this transformer, or a bag of words.
 
-The names of the submodules are those of openai/CLIP: a name here is a key of its released weights.
+Pre-norm residual blocks of attention and an MLP (paper section 2.4). The names of the submodules
+are those of openai/CLIP: a name here is a key of its released weights.
 """
 
 from __future__ import annotations
@@ -9,8 +10,43 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from clipedu.models.attention import attention
-from clipedu.models.recompute import recomputed
+from clipedu.device import is_accelerator
+from clipedu.models.config import TextConfig
+from clipedu.models.recompute import run_blocks
+
+# The longest sequence for which plain attention is faster on a CPU, by (16-bit numbers, gradients).
+# In bf16 with a backward it takes less than a fifth of the fused kernel's time at 16 to 64 tokens;
+# for long ones the L x L scores outgrow the cache. Measured by benchmarks/attention.py.
+PLAIN_UP_TO = {(True, True): 512, (True, False): 256, (False, True): 64, (False, False): 0}
+
+
+def plain_attention(q: Tensor, k: Tensor, v: Tensor, *, causal: bool = False) -> Tensor:
+    """softmax(q k^T / sqrt(D)) v, as it is written on paper. Shapes as in :func:`attention`."""
+    scores = (q * q.shape[-1] ** -0.5) @ k.transpose(-2, -1)  # (B, H, Lq, Lk)
+    if causal:  # key j comes after query i everywhere above the diagonal
+        future = torch.ones(scores.shape[-2:], dtype=torch.bool, device=scores.device).triu(1)
+        scores = scores.masked_fill(future, float("-inf"))
+    return scores.softmax(dim=-1) @ v  # (B, H, Lq, D)
+
+
+def plain_is_faster(
+    device: torch.device | str, dtype: torch.dtype, length: int, *, gradients: bool
+) -> bool:
+    """Whether plain attention over ``length`` keys beats torch's fused kernel; never on a GPU."""
+    half = dtype in (torch.bfloat16, torch.float16)
+    return not is_accelerator(device) and length <= PLAIN_UP_TO[half, gradients]
+
+
+def attention(q: Tensor, k: Tensor, v: Tensor, *, causal: bool = False) -> Tensor:
+    """Scaled dot-product attention by the faster of two ways, equal up to rounding.
+
+    q (B, H, Lq, D), k and v (B, H, Lk, D) -> (B, H, Lq, D): H heads of D channels. ``causal`` hides
+    from every query the keys after it (Lq and Lk must be equal).
+    """
+    gradients = torch.is_grad_enabled() and (q.requires_grad or k.requires_grad or v.requires_grad)
+    if plain_is_faster(q.device, q.dtype, k.shape[-2], gradients=gradients):
+        return plain_attention(q, k, v, causal=causal)
+    return F.scaled_dot_product_attention(q, k, v, is_causal=causal)
 
 
 class LayerNorm(nn.LayerNorm):
@@ -71,7 +107,7 @@ class MLP(nn.Module):
 
 
 class ResidualAttentionBlock(nn.Module):
-    """Two branches are added to the stream x: attention moves words, the MLP works on each."""
+    """Adds to the stream x (B, L, W): attention mixes tokens, the MLP works on each by itself."""
 
     def __init__(self, width: int, heads: int, *, causal: bool, activation: str) -> None:
         super().__init__()
@@ -93,15 +129,70 @@ class Transformer(nn.Module):
         self, width: int, layers: int, heads: int, *, activation: str, causal: bool = False
     ) -> None:
         super().__init__()
-        self.recompute = False  # in training: forget the insides of blocks, compute them again
+        self.recompute = False  # see clipedu.models.recompute
         self.resblocks = nn.Sequential()
         for _ in range(layers):
             block = ResidualAttentionBlock(width, heads, causal=causal, activation=activation)
             self.resblocks.append(block)
 
     def forward(self, x: Tensor) -> Tensor:
-        if not self.recompute:
-            return self.resblocks(x)
-        for block in self.resblocks:
-            x = recomputed(block, x)
-        return x
+        return run_blocks(self.resblocks, x, recompute=self.recompute)
+
+
+class TextTransformer(nn.Module):
+    """Tokens (B, L), L up to the context length -> embeddings (B, E), not normalized.
+
+    Tokens are [SOT] words [EOT] and padding. EOT is the largest id, so ``argmax`` finds it. It
+    needs no padding mask, as with causal attention it sees only the tokens before it.
+    """
+
+    def __init__(self, config: TextConfig, embed_dim: int, activation: str = "quick_gelu") -> None:
+        super().__init__()
+        width, layers, heads = config.width, config.layers, config.heads
+        self.transformer = Transformer(width, layers, heads, activation=activation, causal=True)
+        self.token_embedding = nn.Embedding(config.vocab_size, width)
+        self.positional_embedding = nn.Parameter(torch.empty(config.context_length, width))
+        self.ln_final = LayerNorm(width)
+        self.text_projection = nn.Parameter(torch.empty(width, embed_dim))
+        # The standard deviations of openai/CLIP; biases keep torch's defaults.
+        nn.init.normal_(self.token_embedding.weight, std=0.02)
+        nn.init.normal_(self.positional_embedding, std=0.01)
+        nn.init.normal_(self.text_projection, std=width**-0.5)
+        # The stream is a sum of 2 * layers branches, so the last matrix of each starts smaller.
+        branch = width**-0.5 * (2 * layers) ** -0.5
+        for block in self.transformer.resblocks:
+            assert isinstance(block, ResidualAttentionBlock)
+            nn.init.normal_(block.attn.in_proj_weight, std=width**-0.5)
+            nn.init.normal_(block.attn.out_proj.weight, std=branch)
+            nn.init.normal_(block.mlp.c_fc.weight, std=(2 * width) ** -0.5)
+            nn.init.normal_(block.mlp.c_proj.weight, std=branch)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        x = self.token_embedding(tokens)  # (B, L, W)
+        x = x + self.positional_embedding[: tokens.shape[1]]
+        x = self.transformer(x)
+        eot = tokens.argmax(dim=-1)  # (B,), the only position that has seen the whole caption
+        x = x[torch.arange(x.shape[0], device=x.device), eot]  # (B, W)
+        return self.ln_final(x) @ self.text_projection
+
+
+class CBOW(nn.Module):
+    """Continuous bag of words: tokens (B, L) -> embeddings (B, E), not normalized.
+
+    The mean of the token embeddings from SOT to EOT, projected: words without their order.
+    """
+
+    def __init__(self, config: TextConfig, embed_dim: int) -> None:
+        super().__init__()
+        self.token_embedding = nn.Embedding(config.vocab_size, config.width)
+        self.text_projection = nn.Parameter(torch.empty(config.width, embed_dim))
+        nn.init.normal_(self.token_embedding.weight, std=0.02)
+        nn.init.normal_(self.text_projection, std=config.width**-0.5)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        eot = tokens.argmax(dim=-1, keepdim=True)  # (B, 1)
+        position = torch.arange(tokens.shape[1], device=tokens.device)  # (L,)
+        weight = (position <= eot) / (eot + 1)  # (B, L), 1/n for each of n words, 0 for padding
+        x = self.token_embedding(tokens)  # (B, L, W)
+        x = (weight.to(x.dtype).unsqueeze(1) @ x).squeeze(1)  # (B, W)
+        return x @ self.text_projection

@@ -1,4 +1,4 @@
-"""The Vision Transformer as an image tower: a picture is a sentence of patches (section 2.4)."""
+"""The Vision Transformer as an image encoder: a picture is a sentence of patches (section 2.4)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from clipedu.models.transformer import LayerNorm, Transformer
 
 
 class VisionTransformer(nn.Module):
-    """Pictures (B, 3, R, R) -> embeddings (B, E), not normalised.
+    """Pictures (B, 3, R, R) -> embeddings (B, E), not normalized.
 
     Unlike the first ViT it has a layer norm before the blocks (``ln_pre``).
     """
@@ -20,8 +20,7 @@ class VisionTransformer(nn.Module):
         width, patch = config.width, config.patch
         self.patch_dropout = 0.0  # share of the patches that training leaves out
         self.conv1 = nn.Conv2d(3, width, kernel_size=patch, stride=patch, bias=False)
-        # Class, positions and projection start at N(0, 1/width); conv1 and the blocks keep
-        # torch's defaults.
+        # These start at N(0, 1/width); conv1 and the blocks keep torch's defaults.
         scale = width**-0.5
         patches = (config.resolution // patch) ** 2
         self.class_embedding = nn.Parameter(scale * torch.randn(width))
@@ -33,8 +32,7 @@ class VisionTransformer(nn.Module):
 
     def features(self, pictures: Tensor) -> Tensor:
         """(B, 3, R, R) -> (B, W): the class token after the last block, before the projection."""
-        x = self.conv1(pictures)  # (B, W, R/P, R/P)
-        x = x.flatten(2).transpose(1, 2)  # (B, patches, W)
+        x = self.conv1(pictures).flatten(2).transpose(1, 2)  # (B, patches, W)
         first = self.class_embedding.to(x.dtype).expand(x.shape[0], 1, -1)
         x = torch.cat([first, x], dim=1)  # (B, 1 + patches, W)
         x = x + self.positional_embedding.to(x.dtype)
@@ -48,15 +46,13 @@ class VisionTransformer(nn.Module):
 
 
 def drop_patches(x: Tensor, share: float) -> Tensor:
-    """Leaves out a random share of each picture's patches, never the class token (FLIP,
-    arXiv 2212.00794): (B, 1 + P, W) -> (B, 1 + kept, W).
+    """FLIP (arXiv 2212.00794): leave out a random share of each picture's patches, but not all.
 
-    The patches carry their positions already, so the rest still know where they belong. At least
-    one patch stays.
+    (B, 1 + P, W) -> (B, 1 + kept, W). The class token stays. The patches carry their positions.
     """
     patches = x.shape[1] - 1
     kept = max(1, round(patches * (1 - share)))
-    luck = torch.rand(x.shape[0], patches, device=x.device)
-    chosen = 1 + luck.argsort(dim=1)[:, :kept]  # (B, kept)
+    scores = torch.rand(x.shape[0], patches, device=x.device)
+    chosen = 1 + scores.argsort(dim=1)[:, :kept]  # (B, kept)
     rest = x.gather(1, chosen[:, :, None].expand(-1, -1, x.shape[2]))  # (B, kept, W)
     return torch.cat([x[:, :1], rest], dim=1)

@@ -1,20 +1,9 @@
 """The contrastive losses when every process (rank) holds a part of the batch.
 
-Each of W ranks embeds n of the B = W * n pairs. A wrong caption is wrong wherever it was embedded:
-so the embeddings are gathered, and the loss is that of the whole batch. Two ways to share the work:
-
-    "gathered"   every rank computes the whole (B, B) matrix: simple, W times the same work
-    "local"      every rank asks for its own pictures and its own captions only: 2 of (n, B);
-                 the mean of the ranks' losses is the loss
-
-Both have the gradient of one process with the whole batch, **if the gather lets gradients back to
-the rank that they belong to**. Rank 0's loss depends on what rank 1 embedded, so rank 1's towers
-must hear of it. `gather` does: its backward adds up what all ranks have to say about a rank's rows.
-A plain `all_gather` does not, and then the local loss points the wrong way (lesson 08 measures it).
-
-About the size of gradients: `DistributedDataParallel` takes the **mean** over the ranks. Added up
-by `gather` and then divided by W, the towers' gradients are those of the whole batch. So are those
-of the logit scale and the bias, which every rank feels directly.
+Each of W ranks embeds n of the B = W * n pairs, and a wrong caption is wrong wherever it was
+embedded: so the embeddings are gathered, with gradients back to the rank that they belong to.
+`DistributedDataParallel` takes the mean over the ranks; the gather adds up. Every parameter gets
+the gradient of one process with the whole batch (lesson 08 measures it).
 """
 
 from __future__ import annotations
@@ -25,148 +14,109 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from clipedu.objectives.contrastive import _check_pairs, info_nce, siglip
+from clipedu.objectives.contrastive import Number, check_ids, check_pairs
 from clipedu.objectives.tiled import pair_loss, row_loss, tiled_info_nce, tiled_siglip
 
-Group = Any  # torch.distributed.ProcessGroup, or None for all ranks
-#: Tile of a rank's (n, B) strip where no other is asked for: large, as the strip is small.
-_WHOLE = 1 << 30
-
-
-def gather(rows: Tensor, *, group: Group = None) -> Tensor:
-    """(n, ...) on each rank -> (W * n, ...) on every rank, in the order of the ranks.
-
-    Gradients go back: a rank's rows get the sum of the gradients that all ranks have for them.
-    Without a process group, or alone in it, the rows themselves.
-
-    Raises ValueError on every rank when the ranks' shapes differ.
-    """
-    if not _together(group):
-        return rows
-    _check_equal(rows, group)
-    return _Gather.apply(rows, group)
+#: "gathered": every rank computes the whole (B, B) matrix, W times the same work. "local": each
+#: rank asks for its own pictures and captions only, 2 of (n, B); the ranks' mean is the loss.
+GatherMode = Literal["local", "gathered"]
+_WHOLE = 1 << 30  # a tile for everything at once
 
 
 def sharded_info_nce(
     image: Tensor,
     text: Tensor,
-    logit_scale: Tensor | float,
+    logit_scale: Number,
+    false_negative_ids: Tensor | None = None,
     *,
-    same: Tensor | None = None,
-    how: Literal["local", "gathered"] = "local",
+    gather_mode: GatherMode = "local",
     tile: int = 0,
-    group: Group = None,
+    check_values: bool = True,
 ) -> Tensor:
     """InfoNCE over the pairs of all ranks. Call it on every rank, with n pairs each.
 
-    Args:
-        image, text: (n, E), this rank's, rows of length 1.
-        logit_scale: the multiplier, as for :func:`info_nce`.
-        same: (n,) whole numbers of this rank's captions, equal where captions are, on any rank.
-        how: "local" or "gathered", see above. The loss differs, its mean over ranks does not.
-        tile: 0 for whole matrices, or the tile of :mod:`clipedu.objectives.tiled`.
-
-    Returns (). The mean of its gradients over the ranks is the gradient of the whole batch.
-    Raises ValueError on every rank when ranks hold different numbers of pairs, or for NaN.
+    image, text: (n, E), this rank's, rows of length 1.
+    false_negative_ids: (n,), this rank's; equal for equal captions on any rank.
+    gather_mode: who computes what, see above. The mean over the ranks is the same.
+    tile: 0 for whole matrices, or the tile of :mod:`clipedu.objectives.tiled`.
+    check_values: whether to look for unequal ranks and NaN, which waits for a GPU.
+    Returns (). Raises ValueError on every rank for unequal numbers of pairs, or for NaN.
     """
-    _check_how(how)
-    if same is not None and (same.dim() != 1 or same.is_floating_point()):
-        raise ValueError(
-            f"same has shape {tuple(same.shape)} and is {same.dtype}; expected (n,) whole numbers, "
-            "equal for equal captions: no rank should hold a (B, B) matrix"
-        )
-    everyone, captions, numbers = _everyone(image, text, same, group)
-    n = len(image)
-    if how == "gathered" or len(everyone) == n:
-        if tile:
-            return tiled_info_nce(everyone, captions, logit_scale, same=numbers, tile=tile)
-        matrix = None if numbers is None else numbers[:, None] == numbers[None, :]
-        return info_nce(everyone, captions, logit_scale, same=matrix)
-    first = dist.get_rank(group) * n
-    equal = None if numbers is None else (numbers[first : first + n], numbers)
-    size = tile or _WHOLE
-    for_pictures = row_loss(image, captions, logit_scale, first=first, same=equal, tile=size)
-    for_captions = row_loss(text, everyone, logit_scale, first=first, same=equal, tile=size)
+    check_ids(false_negative_ids, len(image))
+    images, texts, first = _everyone(image, text, gather_mode, check_values)
+    ids = None if false_negative_ids is None else _gather(false_negative_ids)
+    tile = tile or _WHOLE
+    if gather_mode == "gathered":
+        return tiled_info_nce(images, texts, logit_scale, ids, tile=tile, check_values=False)
+    for_pictures = row_loss(image, texts, logit_scale, ids, first, tile)
+    for_captions = row_loss(text, images, logit_scale, ids, first, tile)
     return (for_pictures + for_captions) / 2
 
 
 def sharded_siglip(
     image: Tensor,
     text: Tensor,
-    logit_scale: Tensor | float,
-    bias: Tensor | float,
+    logit_scale: Number,
+    bias: Number,
     *,
-    how: Literal["local", "gathered"] = "local",
+    gather_mode: GatherMode = "local",
     tile: int = 0,
-    group: Group = None,
+    check_values: bool = True,
 ) -> Tensor:
     """SigLIP over the pairs of all ranks; arguments and result as in :func:`sharded_info_nce`."""
-    _check_how(how)
-    everyone, captions, _ = _everyone(image, text, None, group)
-    if how == "gathered" or len(everyone) == len(image):
-        if tile:
-            return tiled_siglip(everyone, captions, logit_scale, bias, tile=tile)
-        return siglip(everyone, captions, logit_scale, bias)
-    first = dist.get_rank(group) * len(image)
-    return pair_loss(image, captions, logit_scale, bias, first=first, tile=tile or _WHOLE)
+    images, texts, first = _everyone(image, text, gather_mode, check_values)
+    tile = tile or _WHOLE
+    if gather_mode == "gathered":
+        return tiled_siglip(images, texts, logit_scale, bias, tile=tile, check_values=False)
+    return pair_loss(image, texts, logit_scale, bias, first, tile)
 
 
 class _Gather(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, rows: Tensor, group: Group) -> Tensor:
-        n, ranks = len(rows), dist.get_world_size(group)
-        ctx.group, ctx.n, ctx.first = group, n, dist.get_rank(group) * n
+    def forward(ctx: Any, rows: Tensor) -> Tensor:
+        n, ranks = len(rows), dist.get_world_size()
+        ctx.own = slice(dist.get_rank() * n, (dist.get_rank() + 1) * n)
         everyone = rows.new_empty((ranks * n, *rows.shape[1:]))
-        parts = _rooms(everyone, group)
-        dist.all_gather(parts, rows.contiguous(), group=group)
+        dist.all_gather(list(everyone.chunk(ranks)), rows.contiguous())
         return everyone
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> Any:
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
         total = gradients[0].contiguous().clone()
-        # what all ranks have to say about all rows
-        dist.all_reduce(total, group=ctx.group)
-        return total[ctx.first : ctx.first + ctx.n], None
+        dist.all_reduce(total)  # what all ranks have to say about all rows
+        return total[ctx.own]
+
+
+def _ranks() -> int:
+    return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
+
+
+def _gather(rows: Tensor) -> Tensor:
+    """(n, ...) on each rank -> (W * n, ...) on every rank, in the order of the ranks."""
+    return rows if _ranks() == 1 else _Gather.apply(rows)
 
 
 def _everyone(
-    image: Tensor, text: Tensor, same: Tensor | None, group: Group
-) -> tuple[Tensor, Tensor, Tensor | None]:
-    """All ranks' pictures, captions and caption numbers, checked alike on every rank."""
-    _check_pairs(image, text, unit=False, values=False)
-    both = gather(torch.cat([image, text.to(image.dtype)], dim=1), group=group)  # (B, 2E)
-    everyone, captions = both.split(image.shape[1], dim=1)
-    _check_pairs(everyone, captions, unit=True)
-    numbers = None if same is None else gather(same, group=group)
-    return everyone, captions, numbers
+    image: Tensor, text: Tensor, gather_mode: str, check_values: bool
+) -> tuple[Tensor, Tensor, int]:
+    """All ranks' pictures and captions, (B, E) each, and where this rank's begin."""
+    if gather_mode not in ("local", "gathered"):
+        raise ValueError(f"gather_mode is {gather_mode!r}; expected 'local' or 'gathered'")
+    check_pairs(image, text, values=False)
+    both = torch.cat([image, text.to(image.dtype)], dim=1)  # (n, 2E)
+    if check_values and _ranks() > 1:
+        _check_equal(both)  # without it, a gather of unequal parts would hang
+    images, texts = _gather(both).split(image.shape[1], dim=1)
+    check_pairs(images, texts, values=check_values)  # now, so that all ranks raise the same
+    return images, texts, dist.get_rank() * len(image) if _ranks() > 1 else 0
 
 
-def _together(group: Group) -> bool:
-    return dist.is_available() and dist.is_initialized() and dist.get_world_size(group) > 1
-
-
-def _check_equal(rows: Tensor, group: Group) -> None:
-    """Every rank tells its shape: a gather of unequal ones would hang or read foreign memory.
-
-    Every time: ranks that remember and ranks that ask would wait for each other.
-    """
-    shape = torch.tensor([rows.dim(), *rows.shape, 0, 0, 0][:4], device=rows.device)
-    shapes = shape.new_empty(dist.get_world_size(group) * len(shape))
-    dist.all_gather(_rooms(shapes, group), shape, group=group)
-    shapes = shapes.view(-1, len(shape))  # (W, 4)
-    if bool((shapes != shapes[0]).any()):
-        sizes = ", ".join(f"rank {r}: {int(s[1])}" for r, s in enumerate(shapes))
-        raise ValueError(
-            f"the ranks hold different numbers of pairs ({sizes}). A sharded loss needs equal "
-            "parts: drop the last incomplete batch, or take a batch that the ranks divide"
-        )
-
-
-def _rooms(everyone: Tensor, group: Group) -> list[Tensor]:
-    """Views of a tensor's equal parts, one for each rank to be written into."""
-    return list(everyone.chunk(dist.get_world_size(group)))
-
-
-def _check_how(how: str) -> None:
-    if how not in ("local", "gathered"):
-        raise ValueError(f"how is {how!r}; expected 'local' or 'gathered'")
+def _check_equal(rows: Tensor) -> None:
+    """Every rank tells its shape (n, E), every time: ranks that remember would wait for others."""
+    shape = torch.tensor(rows.shape, device=rows.device)
+    shapes = shape.new_empty(_ranks(), 2)  # (W, 2)
+    dist.all_gather(list(shapes.unbind()), shape)
+    if (shapes != shape).any():
+        sizes = ", ".join(f"rank {r}: {n}" for r, n in enumerate(shapes[:, 0].tolist()))
+        wrong = f"the ranks hold different numbers of pairs ({sizes})"
+        raise ValueError(f"{wrong}: drop the last incomplete batch, or take one that they divide")

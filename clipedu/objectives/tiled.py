@@ -1,33 +1,25 @@
 """The contrastive losses a tile at a time: the same numbers, in memory linear in the batch.
 
-A batch of 32,768 has 2^30 similarities, 4 GiB in float32, and the gradient needs several such
-matrices. None of them has to exist: a row's denominator is a sum, and a sum can be taken piece by
-piece.
-
-    forward    for each tile of the matrix: compute its logits, add them to the running
-               log-sum-exp of their rows and columns, throw them away
-    backward   for each tile: compute its logits again, turn them into the gradient with the
-               finished denominators, multiply by the embeddings, throw them away
-
-Kept between the two are the embeddings and two vectors of length N. The price is one more product
-of matrices. Nothing is approximated; only the order of the sums differs. The loops over the tiles
-are in :mod:`clipedu.objectives.tiled_functions`; here is what they are asked for.
-
-    tiled_info_nce    = info_nce
-    tiled_siglip      = siglip
-    row_loss          one direction of InfoNCE for some of the rows, as a rank needs it
-    pair_loss         SigLIP for some of the rows
+A batch of 32,768 has 2^30 similarities, 4 GiB in float32. A row's denominator is a sum, and a sum
+can be taken piece by piece: forward adds each tile's logits to the log-sum-exp of its rows and
+columns and forgets them; backward computes them again and turns them into the gradient. Kept are
+the embeddings and two vectors of length N, at the price of one more product of matrices.
 """
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
+from torch.nn import functional as F
 
-from clipedu.objectives.contrastive import _check_pairs, _check_rows, _number, _warn_alone
-from clipedu.objectives.tiled_functions import TiledInfoNCE, TiledPairs, TiledRows
+from clipedu.device import accumulator_dtype
+from clipedu.numbers import check_whole
+from clipedu.objectives.contrastive import Number, check_ids, check_pairs, comparable, one_number
 
 #: Rows and columns of a tile: 1024 x 1024 float32 are 4 MiB, which stays in a core's cache.
 TILE = 1024
@@ -36,139 +28,164 @@ TILE = 1024
 def tiled_info_nce(
     image: Tensor,
     text: Tensor,
-    logit_scale: Tensor | float,
+    logit_scale: Number,
+    false_negative_ids: Tensor | None = None,
     *,
-    same: Tensor | None = None,
     tile: int = TILE,
+    check_values: bool = True,
 ) -> Tensor:
-    """:func:`info_nce`, in memory linear in the batch.
+    """:func:`info_nce`, in memory linear in the batch: arguments and errors as there.
 
-    Args:
-        image, text, logit_scale: as for :func:`info_nce`.
-        same: as for :func:`info_nce`, (N, N) bool; or (N,) whole numbers that are equal where
-            captions are equal, which needs no matrix either.
-        tile: rows and columns computed at a time; any size gives the same loss.
-
-    Returns:
-        (), with gradients to image, text and logit_scale (first order only).
-
-    Raises the errors of :func:`info_nce`, and ValueError for a tile below 1.
+    tile: rows and columns computed at a time, at least 1. Gradients are of first order only.
     """
-    _check_pairs(image, text, unit=True)
-    n = len(image)
-    if n == 1:
-        _warn_alone("tiled_info_nce", "the loss is 0 whatever the model does")
-    _check_tile(tile)
-    _check_same(same, n, n)
-    image, text, scale = _precise(image, text, logit_scale)
-    return TiledInfoNCE.apply(image, text, scale, same, tile)
+    check_pairs(image, text, values=check_values, logit_scale=logit_scale)
+    image, text, scale = _strip(image, text, logit_scale, 0, tile)
+    check_ids(false_negative_ids, len(text))
+    return _TiledCrossEntropy.apply(image, text, scale, false_negative_ids, 0, tile, True)
 
 
 def tiled_siglip(
     image: Tensor,
     text: Tensor,
-    logit_scale: Tensor | float,
-    bias: Tensor | float,
+    logit_scale: Number,
+    bias: Number,
     *,
     tile: int = TILE,
+    check_values: bool = True,
 ) -> Tensor:
     """:func:`siglip`, in memory linear in the batch. Arguments and errors: see there."""
-    _check_pairs(image, text, unit=True)
-    if len(image) == 1:
-        _warn_alone("tiled_siglip", "all it can learn is to say yes")
-    return pair_loss(image, text, logit_scale, bias, first=0, tile=tile)
+    check_pairs(image, text, values=check_values, logit_scale=logit_scale, bias=bias)
+    return pair_loss(image, text, logit_scale, bias, 0, tile)
 
 
 def row_loss(
-    queries: Tensor,
-    keys: Tensor,
-    logit_scale: Tensor | float,
-    *,
-    first: int = 0,
-    same: Tensor | tuple[Tensor, Tensor] | None = None,
-    tile: int = TILE,
+    queries: Tensor, keys: Tensor, scale: Number, ids: Tensor | None, first: int, tile: int
 ) -> Tensor:
     """One direction of InfoNCE for n of M rows: the mean cross-entropy of queries among keys.
 
-    Query i has the right answer `first + i`. A rank of a distributed run holds n pictures (the
-    queries), and gathers all M captions (the keys).
-
-    Args:
-        queries: (n, E); keys: (M, E).
-        same: (n, M) bool, or a pair of (n,) and (M,) whole numbers that are equal for equal
-            captions. What is marked, but the answer itself, leaves the denominators.
-
-    Returns (); raises ValueError when first + n > M.
+    A rank holds n pictures, the queries (n, E), and gathers all captions, the keys (M, E). Query i
+    has the right answer `first + i`. ids: (M,), false_negative_ids of the keys. Returns ().
     """
-    _check_block(queries, keys, first)
-    _check_tile(tile)
-    _check_same(same, len(queries), len(keys))
-    queries, keys, scale = _precise(queries, keys, logit_scale)
-    return TiledRows.apply(queries, keys, scale, same, first, tile)
+    queries, keys, scale = _strip(queries, keys, scale, first, tile)
+    check_ids(ids, len(keys))
+    return _TiledCrossEntropy.apply(queries, keys, scale, ids, first, tile, False)
 
 
 def pair_loss(
-    image: Tensor,
-    text: Tensor,
-    logit_scale: Tensor | float,
-    bias: Tensor | float,
-    *,
-    first: int = 0,
-    tile: int = TILE,
+    image: Tensor, text: Tensor, scale: Number, bias: Number, first: int, tile: int
 ) -> Tensor:
-    """SigLIP for n of M rows: the sum over (n, M) of -log sigmoid, divided by n.
-
-    Picture i belongs to caption `first + i`. image (n, E), text (M, E). Returns ().
-    """
-    _check_block(image, text, first)
-    _check_tile(tile)
-    image, text, scale = _precise(image, text, logit_scale)
-    return TiledPairs.apply(image, text, scale, _number("bias", bias, image), first, tile)
+    """SigLIP for n of M rows: picture i (n, E) belongs to caption `first + i` (M, E)."""
+    image, text, scale = _strip(image, text, scale, first, tile)
+    return _TiledSigmoid.apply(image, text, scale, one_number("bias", bias, image), first, tile)
 
 
-def _precise(a: Tensor, b: Tensor, scale: Tensor | float) -> tuple[Tensor, Tensor, Tensor]:
-    """Everything in float32 at least, as in `similarity_logits`."""
-    if isinstance(scale, torch.nn.Parameter):
-        raise TypeError(
-            "logit_scale is a parameter, that is the logarithm of the scale; pass its exp: "
-            "model.logit_scale.exp()"
-        )
-    precise = torch.promote_types(torch.promote_types(a.dtype, b.dtype), torch.float32)
-    a, b = a.to(precise), b.to(precise)
-    return a, b, _number("logit_scale", scale, a)
+def _strip(
+    queries: Tensor, keys: Tensor, scale: Number, first: int, tile: int
+) -> tuple[Tensor, Tensor, Tensor]:
+    """What the functions below take, checked and in one dtype."""
+    check_whole("tile", tile)
+    needed = first + len(queries)
+    if first < 0 or needed > len(keys):
+        found = f"{len(queries)} rows with right answers from {first} on"
+        raise ValueError(f"{found} need at least {needed} answers; there are {len(keys)}")
+    return comparable(queries, keys, scale)
 
 
-def _check_tile(tile: int) -> None:
-    if isinstance(tile, bool) or not isinstance(tile, int) or tile < 1:
-        raise ValueError(f"tile is {tile!r}; expected a whole number from 1, such as {TILE}")
+def _tiles(queries: Tensor, keys: Tensor, tile: int) -> Iterator[tuple[slice, slice, Tensor]]:
+    """Rows, columns and cosines (T, T) of each tile, in full precision also in autocast."""
+    for i in range(0, len(queries), tile):
+        for j in range(0, len(keys), tile):
+            rows, columns = slice(i, i + tile), slice(j, j + tile)
+            with torch.autocast(queries.device.type, enabled=False):
+                cosines = queries[rows] @ keys[columns].T
+            yield rows, columns, cosines
 
 
-def _check_block(queries: Tensor, keys: Tensor, first: int) -> None:
-    _check_rows("image", queries)
-    _check_rows("text", keys)
-    if queries.shape[1] != keys.shape[1]:
-        raise ValueError(
-            f"rows of {queries.shape[1]} and of {keys.shape[1]} numbers can't be compared"
-        )
-    if not 0 <= first <= len(keys) - len(queries):
-        raise ValueError(
-            f"{len(queries)} rows with right answers from {first} on need at least "
-            f"{first + len(queries)} answers; there are {len(keys)}"
-        )
+def _answers(block: Tensor, rows: slice, columns: slice, first: int) -> Tensor:
+    """A view of the entries (i, first + i) that lie in this tile; empty where there are none."""
+    offset = first + rows.start - columns.start
+    return block.diagonal(offset) if -len(block) < offset < block.shape[1] else block[:0, 0]
 
 
-def _check_same(same: Any, rows: int, columns: int) -> None:
-    if same is None:
-        return
-    if isinstance(same, Tensor) and same.dim() == 2:
-        if same.dtype != torch.bool:
-            raise TypeError(f"same is {same.dtype}; expected bool for a matrix")
-        if tuple(same.shape) != (rows, columns):
-            raise ValueError(f"same has shape {tuple(same.shape)}; expected {(rows, columns)}")
-        return
-    left, right = (same, same) if isinstance(same, Tensor) else same
-    for part, n in ((left, rows), (right, columns)):
-        if part.is_floating_point() or part.dtype == torch.bool:
-            raise TypeError(f"same is {part.dtype}; expected whole numbers, equal for equal ones")
-        if tuple(part.shape) != (n,):
-            raise ValueError(f"same has shape {tuple(part.shape)}; expected {(n,)}")
+class _TiledCrossEntropy(torch.autograd.Function):
+    """Queries (n, E) among keys (M, E); with `both` (n = M), also keys among queries."""
+
+    @staticmethod
+    def logits(ctx: Any, cosines: Tensor, scale: Tensor, rows: slice, columns: slice) -> Tensor:
+        """Scaled; -infinity where captions are equal, but not at the right answers."""
+        logits = cosines * scale
+        if ctx.ids is not None:
+            own = ctx.ids[ctx.first + rows.start :][: len(logits)]
+            equal = own[:, None] == ctx.ids[None, columns]
+            _answers(equal, rows, columns, ctx.first).fill_(False)
+            logits.masked_fill_(equal, -math.inf)
+        return logits
+
+    @staticmethod
+    def forward(ctx: Any, queries: Tensor, keys: Tensor, scale: Tensor, *how: Any) -> Tensor:
+        ids, ctx.first, ctx.tile, ctx.both = how
+        ctx.ids = None if ids is None else ids.to(queries.device)
+        n = len(queries)
+        per_row = queries.new_full((n,), -math.inf)  # log of each row's denominator, so far
+        per_column = queries.new_full((len(keys),), -math.inf)
+        for rows, columns, cosines in _tiles(queries, keys, ctx.tile):
+            logits = _TiledCrossEntropy.logits(ctx, cosines, scale, rows, columns)  # (T, T)
+            per_row[rows] = torch.logaddexp(per_row[rows], logits.logsumexp(1))
+            if ctx.both:
+                per_column[columns] = torch.logaddexp(per_column[columns], logits.logsumexp(0))
+        right = (queries * keys[ctx.first : ctx.first + n]).sum(1) * scale
+        ctx.save_for_backward(queries, keys, scale, per_row, per_column)
+        return ((per_row + per_column) / 2 - right if ctx.both else per_row - right).mean()
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *gradients: Tensor) -> Any:
+        queries, keys, scale, per_row, per_column = ctx.saved_tensors
+        directions = 2 if ctx.both else 1
+        to_queries, to_keys = torch.zeros_like(queries), torch.zeros_like(keys)
+        to_scale = queries.new_zeros((), dtype=accumulator_dtype(queries.device))
+        for rows, columns, cosines in _tiles(queries, keys, ctx.tile):
+            logits = _TiledCrossEntropy.logits(ctx, cosines, scale, rows, columns)  # (T, T)
+            share = (logits - per_row[rows, None]).exp_()  # softmax along the rows
+            if ctx.both:
+                share += (logits - per_column[columns]).exp_()  # and along the columns
+            _answers(share, rows, columns, ctx.first).sub_(directions)  # what it should be
+            to_queries[rows].addmm_(share, keys[columns])
+            to_keys[columns].addmm_(share.T, queries[rows])
+            to_scale += cosines.mul_(share).sum()
+        each = gradients[0] / (directions * len(queries))
+        to_scale, each = to_scale.to(scale) * each, each * scale
+        return to_queries.mul_(each), to_keys.mul_(each), to_scale, None, None, None, None
+
+
+class _TiledSigmoid(torch.autograd.Function):
+    """SigLIP for a strip of rows. The derivative of -log sigmoid(x) is -sigmoid(-x)."""
+
+    @staticmethod
+    def forward(ctx: Any, image: Tensor, text: Tensor, *how: Any) -> Tensor:
+        scale, bias, ctx.first, ctx.tile = how
+        total = image.new_zeros((), dtype=accumulator_dtype(image.device))
+        for rows, columns, cosines in _tiles(image, text, ctx.tile):
+            logits = cosines.mul_(scale).add_(bias).neg_()
+            _answers(logits, rows, columns, ctx.first).neg_()  # a pair: yes is right
+            total -= F.logsigmoid(logits).sum()
+        ctx.save_for_backward(image, text, scale, bias)
+        return total.to(image.dtype) / len(image)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *gradients: Tensor) -> Any:
+        image, text, scale, bias = ctx.saved_tensors
+        to_image, to_text = torch.zeros_like(image), torch.zeros_like(text)
+        to_scale, to_bias = image.new_zeros(2, dtype=accumulator_dtype(image.device)).unbind()
+        for rows, columns, cosines in _tiles(image, text, ctx.tile):
+            share = (cosines * scale).add_(bias).sigmoid_()  # how far "no" is missed
+            _answers(share, rows, columns, ctx.first).sub_(1)  # how far "yes" is
+            to_image[rows].addmm_(share, text[columns])
+            to_text[columns].addmm_(share.T, image[rows])
+            to_bias += share.sum()
+            to_scale += cosines.mul_(share).sum()
+        each = gradients[0] / len(image)
+        to_scale, to_bias = to_scale.to(scale) * each, to_bias.to(scale) * each
+        each = each * scale
+        return to_image.mul_(each), to_text.mul_(each), to_scale, to_bias, None, None

@@ -1,104 +1,87 @@
 """Pairs of a picture and a caption, in batches; training and held-out families kept apart.
 
-Notable:
-
-* a :class:`PairSet` knows its role. One that holds a training family can't also hold a held-out
-  one;
-* `batch_at(step, n, seed)` needs no state: batch 1,000 is the same whether or not batches 1..999
-  were drawn, so a resumed run sees exactly what an unbroken one would have seen;
-* no two pictures in a batch share a name, since the second would be a false negative of the first
-  caption.
+`batch_at(step, n, seed)` needs no state: batch 1,000 is the same whether or not batches 1..999 were
+drawn, so a resumed run sees exactly what an unbroken one would have seen. No two pictures in a
+batch share a name, since the second would be a false negative of the first caption. Recipes are
+chosen on :func:`set_aside`; the held-out families are only ever reported.
 """
 
 from __future__ import annotations
 
 import copy
+from collections import defaultdict
 from collections.abc import Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
+from torch import Tensor
 
-from clipedu.pairs.augment import NONE, Augmentation, augment, change, draw_luck, ink, is_coloured
-from clipedu.pairs.captions import captions
-from clipedu.pairs.icons import FAMILIES, HELD_OUT_FAMILIES, TRAINING_FAMILIES, Icon
+from clipedu.pairs.augment import NONE, Augmentation, apply_params, draw_params, ink, is_colored
+from clipedu.pairs.captions import all_captions, captions
+from clipedu.pairs.icons import (
+    FAMILIES,
+    HELD_OUT_FAMILIES,
+    TRAINING_FAMILIES,
+    check_families,
+    load_icons,
+)
 from clipedu.pairs.raster import Pictures, open_pictures
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+NamedTask = tuple[np.ndarray, np.ndarray, list[str]]  # rgba (n, S, S, 4), labels (n,), class names
 
 
 class PairSet:
-    """Pictures with words, all of one role.
-
-    Attributes:
-        icons: n records; `icons[i]` describes `rgba[i]`.
-        rgba: (n, size, size, 4) uint8.
-        role: "train" or "held_out".
-
-    Raises ValueError for no family, for one that does not exist, and for a mix of the two roles.
-    """
+    """Pictures with words, all of one role. Raises ValueError for a mix of roles or no family."""
 
     def __init__(self, pictures: Pictures, families: Sequence[str]):
-        _some(families, tuple(FAMILIES))
-        for key in families:
-            if key not in FAMILIES:
-                raise ValueError(
-                    f"There is no family {key!r}. The families are: {', '.join(FAMILIES)}."
-                )
+        check_families(families)
         roles = {FAMILIES[key].role for key in families}
         if len(roles) != 1:
             raise ValueError(
-                f"Families {', '.join(families)} mix training and held-out ones. Held-out families "
-                f"({', '.join(HELD_OUT_FAMILIES)}) may never meet a training family "
-                f"({', '.join(TRAINING_FAMILIES)}): take one kind or the other."
+                f"Held-out families ({', '.join(HELD_OUT_FAMILIES)}) may never meet a training "
+                f"family ({', '.join(TRAINING_FAMILIES)}): take one kind or the other."
             )
-        rows = pictures.where(families)
-        self.families = tuple(families)
-        self.role = roles.pop()
+        self.role = roles.pop()  # "train" or "held_out"
         self.size = pictures.size
-        self.icons: list[Icon] = [pictures.icons[i] for i in rows]
-        self.rgba = pictures.rgba[
-            rows
-        ]  # a copy in memory: random rows of a map are slow on a cold disk
-        _, self.name_ids = np.unique(
-            [icon.name.lower() for icon in self.icons], return_inverse=True
-        )
+        rows = pictures.where(families)
+        self.icons = [pictures.icons[i] for i in rows]
+        # (n, size, size, 4) uint8, in memory: random rows of a map are slow on a cold disk
+        self.rgba = pictures.rgba[rows]
+        names = [icon.name.lower() for icon in self.icons]
+        self.name_ids = np.unique(names, return_inverse=True)[1]  # (n,) int64, from 0
 
     def without(self, rows: Sequence[int] | np.ndarray) -> PairSet:
-        """The same pairs without these rows, for validation.
-
-        rows: numbers of pairs. Raises ValueError if none is left, TypeError for a mask.
-        """
+        """The same pairs without these rows: numbers, not a mask. ValueError if none is left."""
         if np.asarray(rows).dtype == bool:
             raise TypeError("rows are numbers, not a mask: give np.flatnonzero(mask).")
-        keep = np.ones(len(self), dtype=bool)
-        keep[np.asarray(rows, dtype=np.int64)] = False
-        if not keep.any():
+        keep = np.delete(np.arange(len(self)), np.asarray(rows, dtype=np.int64))
+        if not len(keep):
             raise ValueError(f"All {len(self)} pairs are set aside: none is left to learn from.")
         rest = copy.copy(self)
-        rest.__dict__.pop("_coloured", None)  # known of the old rows
-        rest.icons = [icon for icon, kept in zip(self.icons, keep, strict=True) if kept]
+        rest.__dict__.pop("_colored", None)  # it was computed for the old rows
+        rest.icons = [self.icons[i] for i in keep]
         rest.rgba = self.rgba[keep]
-        _, rest.name_ids = np.unique(self.name_ids[keep], return_inverse=True)
+        rest.name_ids = np.unique(self.name_ids[keep], return_inverse=True)[1]
         return rest
 
     def __len__(self) -> int:
         return len(self.icons)
 
-    def __getitem__(self, i: int) -> tuple[torch.Tensor, Icon]:
-        """The i-th picture, (3, S, S) float on white, and its record."""
-        return to_pictures(self.rgba[i : i + 1])[0], self.icons[i]
+    def texts(self) -> list[str]:
+        """Every text that captions can be made of: what a tokenizer learns from."""
+        return all_captions(self.icons)
+
+    @property
+    def largest_batch(self) -> int:
+        """Pairs that one batch can hold: no name comes twice."""
+        return int(self.name_ids.max()) + 1
 
     def rows_at(self, step: int, n: int, seed: int) -> np.ndarray:
-        """(n,) rows of the batch of this step: random, no name twice.
-
-        Raises ValueError when n is not between 1 and the number of names.
-        """
-        names = int(self.name_ids.max()) + 1
-        if not 1 <= n <= names:
-            raise ValueError(f"A batch holds 1 to {names} pairs here (one for each name), not {n}.")
+        """(n,) rows of the batch of this step: random, no name twice. ValueError for a wrong n."""
+        if not 1 <= n <= self.largest_batch:
+            most = self.largest_batch
+            raise ValueError(f"A batch holds 1 to {most} pairs here (one for each name), not {n}.")
         order = np.random.default_rng((seed, step)).permutation(len(self))
         look = min(len(order), 2 * n)
         while True:
@@ -108,103 +91,122 @@ class PairSet:
             look = min(len(order), 2 * look)
 
     def batch_at(
-        self, step: int, n: int, seed: int, how: Augmentation = NONE
-    ) -> tuple[torch.Tensor, list[str]]:
+        self, step: int, n: int, seed: int, augmentation: Augmentation = NONE
+    ) -> tuple[Tensor, list[str]]:
         """The batch of this step: (n, 3, S, S) float pictures in 0..1 and n captions."""
-        rows = self.rows_at(step, n, seed)
-        generator = torch.Generator().manual_seed(_mix(seed, step))
-        pictures = augment(ink(torch.from_numpy(self.rgba[rows])), generator, how)
-        return pictures, self._captions(rows, step, seed)
+        return self.part_at(step, n, seed, augmentation, slice(0, n))
 
     def part_at(
-        self, step: int, n: int, seed: int, how: Augmentation, part: slice
-    ) -> tuple[torch.Tensor, list[str]]:
-        """One rank's part of the batch: the pictures of these places, and all n captions.
+        self, step: int, n: int, seed: int, augmentation: Augmentation, part: slice
+    ) -> tuple[Tensor, list[str]]:
+        """One rank's part of the batch: the pictures of these positions, and all n captions.
 
-        Chance is drawn for the whole batch, which is cheap, and pictures are made for the part
-        alone, which is not: the parts together are the batch, to the last bit.
+        Random numbers are drawn for the whole batch, so the parts together are it, bit for bit.
         """
         rows = self.rows_at(step, n, seed)
-        generator = torch.Generator().manual_seed(_mix(seed, step))
-        luck = draw_luck(n, generator, how, self._coloured[rows]).of(part)
-        pictures = change(ink(torch.from_numpy(self.rgba[rows[part]])), luck, how)
-        return pictures, self._captions(rows, step, seed)
-
-    def _captions(self, rows: np.ndarray, step: int, seed: int) -> list[str]:
-        return captions([self.icons[i] for i in rows], np.random.default_rng((seed, step, 1)))
-
-    @cached_property
-    def _coloured(self) -> torch.Tensor:
-        """(n,) bool, whether each picture has colours: the order of a batch's draws."""
-        pixels = torch.from_numpy(self.rgba).split(1024)
-        return torch.cat([is_coloured(ink(some)) for some in pixels])
+        pixels = ink(torch.from_numpy(self.rgba[rows[part]]))
+        colored = is_colored(pixels) if len(pixels) == n else self._colored[rows]
+        params = draw_params(n, batch_generator(seed, step), augmentation, colored)
+        pictures = apply_params(pixels, params.take(part), augmentation)
+        words = np.random.default_rng((seed, step, 1))
+        return pictures, captions([self.icons[i] for i in rows], words)
 
     def batch(
-        self, n: int, *, seed: int = 0, how: Augmentation = NONE
-    ) -> tuple[torch.Tensor, list[str]]:
+        self, n: int, *, seed: int = 0, augmentation: Augmentation = NONE
+    ) -> tuple[Tensor, list[str]]:
         """A batch to look at: (n, 3, S, S) float pictures in 0..1 and n captions."""
-        return self.batch_at(0, n, seed, how)
+        return self.batch_at(0, n, seed, augmentation)
 
-    def show(
-        self, n: int = 32, *, seed: int = 0, how: Augmentation = NONE, columns: int = 8
-    ) -> Figure:
-        """A batch as a grid of pictures with their captions."""
-        from clipedu.plots import picture_grid
-
-        pictures, words = self.batch(n, seed=seed, how=how)
-        return picture_grid(pictures, words, columns)
+    @cached_property
+    def _colored(self) -> Tensor:
+        """(n,) bool, whether each picture has colors: the order of a batch's draws."""
+        pixels = torch.from_numpy(self.rgba).split(1024)
+        return torch.cat([is_colored(ink(some)) for some in pixels])
 
 
-def _mix(seed: int, step: int) -> int:
-    return int(np.random.SeedSequence((seed, step, 2)).generate_state(1, np.uint64)[0] >> 1)
+def batch_generator(seed: int, step: int) -> torch.Generator:
+    """The random numbers of a step's pictures."""
+    mixed = np.random.SeedSequence((seed, step, 2)).generate_state(1, np.uint64)[0]
+    return torch.Generator().manual_seed(int(mixed >> np.uint64(1)))
 
 
 def training_pairs(
     size: int = 32, *, families: Sequence[str] = TRAINING_FAMILIES, progress: bool = True
 ) -> PairSet:
-    """Pairs to learn from. Raises ValueError for no family and for one that is held out."""
-    _of_role(families, "train")
+    """Pairs to learn from. Raises ValueError for no family and for a held-out one."""
+    check_families(families, "train")
     return PairSet(open_pictures(size, progress=progress), families)
 
 
 def held_out_pairs(
     families: str | Sequence[str] = HELD_OUT_FAMILIES, size: int = 32, *, progress: bool = True
 ) -> PairSet:
-    """Pairs that no model here has learned from. Raises ValueError for no family and for a training
-    family."""
+    """Pairs to test on. Raises ValueError for no family and for a training one."""
     families = (families,) if isinstance(families, str) else families
-    _of_role(families, "held_out")
+    check_families(families, "held_out")
     return PairSet(open_pictures(size, progress=progress), families)
 
 
-def _some(families: Sequence[str], known: Sequence[str]) -> None:
-    if len(families) == 0:
-        raise ValueError(f"No family is named. Name one or more of these: {', '.join(known)}.")
+def shared_names(families: Sequence[str], *, at_least: int) -> set[str]:
+    """Names that occur in at least so many of the families, letter for letter."""
+    families_of: dict[str, set[str]] = defaultdict(set)
+    for icon in load_icons(families):
+        families_of[icon.name].add(icon.family)
+    return {name for name, known in families_of.items() if len(known) >= at_least}
 
 
-def _of_role(families: Sequence[str], role: str) -> None:
-    known = [key for key, family in FAMILIES.items() if family.role == role]
-    _some(families, known)  # before any picture is drawn
-    for key in families:
-        if key not in known:
-            kind = "for training" if role == "train" else "held out"
-            raise ValueError(f"Family {key!r} is not {kind}. These are: {', '.join(known)}.")
+def held_out_names(family: str) -> set[str]:
+    """Names of a held-out family in at least two training families: things that people draw.
 
-
-def to_pictures(rgba: np.ndarray | torch.Tensor) -> torch.Tensor:
-    """(N, S, S, 4) uint8 RGBA -> (N, 3, S, S) float pictures on white, in 0..1.
-
-    Raises ValueError for another shape or type.
+    A name of one family may be its private jargon. ValueError for a family that is not held out.
     """
+    check_families([family], "held_out")
+    drawn = {icon.name for icon in load_icons([family])}
+    return drawn & shared_names(TRAINING_FAMILIES, at_least=2)
+
+
+def held_out_task(family: str, size: int = 32) -> NamedTask:
+    """The zero-shot task of a held-out family, with :func:`held_out_names` as its classes."""
+    classes = held_out_names(family)
+    pictures = open_pictures(size)
+    rows = [i for i in pictures.where([family]) if pictures.icons[i].name in classes]
+    return _task(pictures, rows)
+
+
+def set_aside(pairs: PairSet, *, names: int = 300, seed: int = 0) -> tuple[PairSet, NamedTask]:
+    """The pairs that are left, and a validation task: known names and families, unseen pictures.
+
+    For each of `names` names that two or more families share, one family's pictures of it leave the
+    training set. Raises ValueError when fewer names are shared.
+    """
+    known: dict[str, set[str]] = defaultdict(set)
+    for icon in pairs.icons:
+        known[icon.name].add(icon.family)
+    shared = sorted(name for name, families in known.items() if len(families) >= 2)
+    if len(shared) < names:
+        raise ValueError(f"Only {len(shared)} names are shared by two families, not {names}.")
+    rng = np.random.default_rng(seed)
+    classes = sorted(shared[i] for i in rng.permutation(len(shared))[:names])
+    family = {name: sorted(known[name])[rng.integers(len(known[name]))] for name in classes}
+    rows = [i for i, icon in enumerate(pairs.icons) if family.get(icon.name) == icon.family]
+    return pairs.without(rows), _task(pairs, rows)
+
+
+def _task(pictures: Pictures | PairSet, rows: Sequence[int]) -> NamedTask:
+    names = [pictures.icons[i].name for i in rows]
+    classes, labels = np.unique(names, return_inverse=True)
+    return pictures.rgba[rows], labels, classes.tolist()
+
+
+def to_pictures(rgba: np.ndarray | Tensor) -> Tensor:
+    """(N, S, S, 4) uint8 RGBA -> (N, 3, S, S) float on white, in 0..1; ValueError for others."""
     pixels = torch.as_tensor(np.array(rgba) if isinstance(rgba, np.ndarray) else rgba)
     if pixels.dtype != torch.uint8 or pixels.ndim != 4 or pixels.shape[-1] != 4:
-        raise ValueError(
-            f"Expected RGBA pictures as (N, S, S, 4) uint8, "
-            f"got {tuple(pixels.shape)} {pixels.dtype}."
-        )
+        found = f"{tuple(pixels.shape)} {pixels.dtype}"
+        raise ValueError(f"Expected RGBA pictures as (N, S, S, 4) uint8, got {found}.")
     return 1 - ink(pixels)
 
 
-def to_model(pictures: torch.Tensor) -> torch.Tensor:
-    """Pictures in 0..1 -> what the image tower sees: centred on 0, from -1 to 1."""
+def to_model(pictures: Tensor) -> Tensor:
+    """Pictures in 0..1 -> what the image encoder sees: centered on 0, from -1 to 1."""
     return pictures * 2 - 1

@@ -1,296 +1,330 @@
 """Pairs in tar shards, in the layout that img2dataset writes and WebDataset readers know.
 
-    00000.tar          000000000.png  000000000.txt  000000000.json  000000001.png ...
-    00000_stats.json   how many samples the shard was written with
-
-Notable:
-
-* tar files need no library but Python's own. Each shard is read once from end to end, every
-  picture decoded; after that it is known which samples are good and where they lie;
-* so the batch of any step is known without a place in a stream: a run that was broken off in the
-  middle of an epoch goes on with the next pair, also with another number of ranks or workers;
-* a bad sample (cut off, broken picture, no caption) is skipped and counted, never guessed at;
-* the course's own shards name each picture's family, so held-out ones are known here too.
-
-This is for shards on a disk that this machine can read. A bucket far away wants a stream, which the
-webdataset library reads from the same files.
+00000.tar holds 000000000.png, .txt and .json, and so on; 00000_stats.json counts its samples. Each
+shard is read once from end to end, which finds the good samples; then any step's batch is known.
+The webdataset library reads a stream: a run could resume only by reading all that came before.
 """
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import io
 import json
+import re
 import tarfile
+import tempfile
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, Literal, NamedTuple
 
 import numpy as np
 import torch
-from PIL import Image
+from PIL import Image, ImageOps
+from torch import Tensor
 from tqdm.auto import tqdm
 
-from clipedu.pairs.augment import NONE, Augmentation, change, draw_luck, ink
-from clipedu.pairs.clean import in_8_bits
-from clipedu.pairs.icons import HELD_OUT_FAMILIES
+from clipedu.numbers import check_whole, is_whole
+from clipedu.pairs.augment import NONE, Augmentation, apply_params, draw_params, ink
+from clipedu.pairs.batches import PairSet, batch_generator
+from clipedu.pairs.captions import caption
+from clipedu.pairs.clean import clean_caption, rgba_picture
+from clipedu.pairs.icons import FAMILIES, HELD_OUT_FAMILIES
 
 PICTURES = ("jpg", "jpeg", "png", "webp")
-#: Why a sample is left out.
-REASONS = ("cut off", "no picture", "broken picture", "no caption", "name twice")
+#: Why a sample is left out; "lost": it was counted, or is in a shard that can't be read to its end.
+REASONS = ("lost", "no picture", "broken picture", "no caption", "name twice")
+_OURS = re.compile(r"\d{5,}(\.tar|_stats\.json)")
+_SHARD = re.compile(r"[^.].*\.(tar(\.(gz|bz2|xz|zst))?|tgz|tbz2?|txz)", re.IGNORECASE)
+#: Of a sample: ending -> offset and length of each file that ends so.
+Files = dict[str, list[tuple[int, int]]]
 
 
 class Sample(NamedTuple):
-    """key: its name in the shard; picture: (S, S, 4) uint8 RGBA; caption."""
+    """A good sample: its picture has `length` bytes at `offset` of the shard."""
 
     key: str
-    picture: np.ndarray
     caption: str
+    shard: Path
+    offset: int
+    length: int
+    size: int
 
-
-@dataclass
-class _Shard:
-    """Where the good samples of a tar file lie, and why others are left out."""
-
-    path: Path
-    keys: list[str] = field(default_factory=list)
-    places: list[tuple[int, int]] = field(default_factory=list)  # of the picture: offset, bytes
-    captions: list[str] = field(default_factory=list)
-    skipped: Counter[str] = field(default_factory=Counter)
-    held_out: bool = False  # whether a good sample is of a held-out family
+    @property
+    def picture(self) -> np.ndarray:
+        """(size, size, 4) uint8 RGBA, the middle square; OSError, ValueError: the file changed."""
+        with self.shard.open("rb") as shard:
+            whole = rgba_picture(_read(shard, self.offset, self.length), self.size)
+        return np.asarray(ImageOps.fit(whole, (self.size, self.size), Image.Resampling.BICUBIC))
 
 
 class ShardPairs:
-    """Pairs from tar shards; a data set for :func:`clipedu.training.train` and for torch's loaders.
+    """Pairs from tar shards; a data set for :func:`clipedu.training.train`.
 
-    Attributes:
-        size: pixels along a side that pictures are cut and scaled to.
-        role: "held_out" where any picture is of a held-out family, else "train".
-        skipped: how many samples are left out, by reason. Of a shard that is cut off, those that
-            its _stats.json counts and the file no longer holds are in it too.
+    `role` is "held_out" where any picture is of a held-out family, else "train".
     """
 
-    def __init__(self, shards: Sequence[_Shard], size: int) -> None:
-        self.size = size
-        self.shards = list(shards)
-        self.role = "held_out" if any(shard.held_out for shard in shards) else "train"
-        self.skipped: Counter[str] = sum((shard.skipped for shard in shards), Counter())
-        self._first = np.cumsum([0] + [len(shard.keys) for shard in shards])
+    def __init__(self, size: int) -> None:
+        self.size = size  # pixels along a side that pictures are cropped and scaled to
+        self.role: Literal["train", "held_out"] = "train"
+        self.shards: list[Path] = []
+        self.samples: list[Sample] = []  # the good ones, in the order of the shards
+        self.skipped: Counter[str] = Counter()  # by reason; of a shard with a fault at least one
+        self.notes: list[str] = []  # faults of shards, and the first sample skipped for a reason
+
+    def add_shard(self, path: Path) -> None:
+        """Adds the good samples of a tar file, counts the others, and notes what is wrong."""
+        self.shards.append(path)
+        good, bad, packed = len(self.samples), self.skipped.total(), 0
+        try:
+            with path.open("rb") as file:
+                samples, fault, packed = _scan(file)
+                for key, files in samples.items():
+                    self._add_sample(path, file, key, files)
+        except OSError as error:  # it is a folder, or may not be read
+            fault = error.strerror or str(error)
+        good, bad = len(self.samples) - good, self.skipped.total() - bad
+        written = _count_written(path)
+        lost = written - good - bad if written else max(packed, bool(fault) and not bad)
+        if lost > 0:
+            self.skipped["lost"] += lost
+        if fault:
+            self.notes.append(f"{path.name}: {fault}")
+
+    def _add_sample(self, path: Path, file: BinaryIO, key: str, files: Files) -> None:
+        data = {ending: _read(file, *places[0]) for ending, places in files.items()}
+        if twice := max(map(len, files.values())) - 1:
+            self.skipped["name twice"] += twice
+        reason, ending = "no picture", next((e for e in PICTURES if e in data), "")
+        try:
+            if not ending:
+                raise ValueError(f"its files end in .{', .'.join(files)}")
+            reason = "no caption"
+            words, family = _caption(data)
+            reason = "broken picture"
+            rgba_picture(data[ending], self.size)
+        except (TypeError, ValueError) as error:
+            if not self.skipped[reason]:
+                self.notes.append(f"{reason}, such as {key!r} in {path.name}: {error}")
+            self.skipped[reason] += 1
+            return
+        self.samples.append(Sample(key, words, path, *files[ending][0], self.size))
+        if family in HELD_OUT_FAMILIES:  # the course's own shards name it
+            self.role = "held_out"
 
     def __len__(self) -> int:
-        return int(self._first[-1])
+        return len(self.samples)
 
     def __getitem__(self, row: int) -> Sample:
-        """The good sample of this row. Raises IndexError, or OSError when the file has changed."""
-        if not 0 <= row < len(self):
-            raise IndexError(f"There are {len(self)} samples, from 0; not {row}.")
-        number = int(np.searchsorted(self._first, row, side="right")) - 1
-        shard, place = self.shards[number], row - int(self._first[number])
-        offset, count = shard.places[place]
-        with shard.path.open("rb") as file:
-            file.seek(offset)
-            data = file.read(count)
-        return Sample(shard.keys[place], _square(data, self.size), shard.captions[place])
+        return self.samples[row]
+
+    @property
+    def largest_batch(self) -> int:
+        """Pairs that one batch can hold."""
+        return len(self)
 
     def texts(self) -> list[str]:
         """Every caption: what a tokenizer learns from."""
-        return [caption for shard in self.shards for caption in shard.captions]
+        return [sample.caption for sample in self.samples]
 
     def report(self) -> str:
-        """How many samples there are and what was left out, in a sentence."""
+        """How many samples there are, what was left out and why."""
         told = ", ".join(f"{self.skipped[r]:,} {r}" for r in REASONS if self.skipped[r])
-        total = sum(self.skipped.values())
-        rest = f"{total:,} skipped ({told})" if total else "none skipped"
-        return f"{len(self):,} pairs in {len(self.shards):,} shards; {rest}."
+        rest = f"{self.skipped.total():,} skipped ({told})" if told else "none skipped"
+        more = [f"and {len(self.notes) - 9:,} more"] * (len(self.notes) > 9)
+        lines = [f"{len(self):,} pairs in {len(self.shards):,} shards; {rest}."]
+        return "\n  ".join(lines + self.notes[:9] + more)
 
     def rows_at(self, step: int, n: int, seed: int) -> np.ndarray:
-        """(n,) rows of the batch of this step.
-
-        Each epoch is a shuffle of its own, of all rows: every row once, also where a batch begins
-        in one epoch and ends in the next. Raises ValueError for an n below 1.
-        """
-        if n < 1:
-            raise ValueError(f"A batch holds 1 pair or more, not {n}.")
-        places = np.arange(step * n, (step + 1) * n)
-        epochs = places // len(self)
+        """(n,) rows of this step: each epoch is a shuffle of all, and a batch may be of two."""
+        check_whole("pairs in a batch", n)
+        position = np.arange(step * n, (step + 1) * n)
+        epochs = position // len(self)
         rows = np.empty(n, np.int64)
         for epoch in np.unique(epochs):
-            here = epochs == epoch
             order = np.random.default_rng((seed, int(epoch))).permutation(len(self))
-            rows[here] = order[places[here] % len(self)]
+            rows[epochs == epoch] = order[position[epochs == epoch] % len(self)]
         return rows
 
     def batch_at(
-        self, step: int, n: int, seed: int, how: Augmentation = NONE
-    ) -> tuple[torch.Tensor, list[str]]:
+        self, step: int, n: int, seed: int, augmentation: Augmentation = NONE
+    ) -> tuple[Tensor, list[str]]:
         """The batch of this step: (n, 3, S, S) float pictures in 0..1 and n captions."""
-        return self.part_at(step, n, seed, how, slice(0, n))
+        return self.part_at(step, n, seed, augmentation, slice(0, n))
 
     def part_at(
-        self, step: int, n: int, seed: int, how: Augmentation, part: slice
-    ) -> tuple[torch.Tensor, list[str]]:
-        """One rank's part of the batch: the pictures of these places, and all n captions.
-
-        Only its own pictures are read. What is done to a picture depends on its place in the whole
-        batch, so that parts together are the batch.
-        """
+        self, step: int, n: int, seed: int, augmentation: Augmentation, part: slice
+    ) -> tuple[Tensor, list[str]]:
+        """One rank's part of the batch: the pictures of these positions, and all n captions."""
         rows = self.rows_at(step, n, seed)
-        rgba = np.stack([self[int(row)].picture for row in rows[part]])
-        mixed = np.random.SeedSequence((seed, step, 2)).generate_state(1, np.uint64)[0]
-        generator = torch.Generator().manual_seed(int(mixed >> np.uint64(1)))
-        pictures = change(ink(torch.from_numpy(rgba)), draw_luck(n, generator, how).of(part), how)
-        return pictures, [self._caption(int(row)) for row in rows]
-
-    def epoch(
-        self, epoch: int = 0, *, seed: int = 0, part: int = 0, parts: int = 1, start: int = 0
-    ) -> Iterator[Sample]:
-        """An epoch's samples in their order, without those before `start`.
-
-        With `parts`, each reader (rank times workers, plus worker) gets every `parts`-th: together
-        they read each sample once. `start` counts the samples that all of them have read, so a run
-        may go on with another number of readers. Raises ValueError unless 0 <= part < parts.
-        """
-        if not 0 <= part < parts:
-            raise ValueError(f"part must be from 0 to {parts - 1}, not {part}.")
-        order = np.random.default_rng((seed, epoch)).permutation(len(self))
-        for row in order[start + part :: parts]:
-            yield self[int(row)]
-
-    def _caption(self, row: int) -> str:
-        number = int(np.searchsorted(self._first, row, side="right")) - 1
-        return self.shards[number].captions[row - int(self._first[number])]
+        rgba = np.stack([self[row].picture for row in rows[part]])
+        params = draw_params(n, batch_generator(seed, step), augmentation).take(part)
+        pictures = apply_params(ink(torch.from_numpy(rgba)), params, augmentation)
+        return pictures, [self[row].caption for row in rows]
 
 
 def open_shards(folder: str | Path, size: int = 32, *, progress: bool = True) -> ShardPairs:
-    """Reads every shard of a folder once and keeps where its good samples lie.
+    """Reads every shard of a folder once and keeps where its good samples are.
 
-    Raises:
-        FileNotFoundError: no folder, or no .tar file in it.
-        ValueError: not one good sample in all of them; says what was wrong with them.
+    Raises FileNotFoundError for no .tar file, ValueError for not one good sample in all of them.
     """
     folder = Path(folder)
-    files = sorted(folder.glob("*.tar"))
+    files = sorted(path for path in folder.glob("*") if _SHARD.fullmatch(path.name))
     if not files:
         what = "no .tar file in it" if folder.is_dir() else "no such folder"
         raise FileNotFoundError(
-            f"{folder}: {what}. `clipedu data shard --out {folder}` writes the course's pairs as "
-            "shards; img2dataset writes your own."
+            f"{folder}: {what}. `clipedu data shard --out {folder}` writes the course's pairs."
         )
-    quiet = not progress or len(files) < 3
-    bar = tqdm(files, desc="reading shards", unit="shard", disable=quiet)
-    pairs = ShardPairs([_scan(path) for path in bar], size)
+    pairs = ShardPairs(size)
+    for path in tqdm(files, "reading shards", disable=not progress or len(files) < 3):
+        pairs.add_shard(path)
     if not len(pairs):
         raise ValueError(f"There is no good sample in {folder}: {pairs.report()}")
     return pairs
 
 
-def _scan(path: Path) -> _Shard:
-    shard = _Shard(path)
-    groups: dict[str, dict[str, tuple[int, int]]] = {}
-    with path.open("rb") as file:
-        for name, place in _members(path):
-            place_in, slash, base = name.rpartition("/")
-            stem, _, kind = base.partition(".")
-            key = place_in + slash + stem  # two folders may use one number for two samples
-            parts = groups.setdefault(key, {})
-            if kind.lower() in parts:
-                shard.skipped["name twice"] += 1
-                continue
-            parts[kind.lower()] = place
-        for key, parts in groups.items():
-            _keep(shard, key, {kind: _read(file, *place) for kind, place in parts.items()}, parts)
-    written = _written(path)
-    known = len(shard.keys) + sum(shard.skipped.values())
-    if written is not None and written > known:
-        shard.skipped["cut off"] += written - known
-    return shard
+def _scan(file: BinaryIO) -> tuple[dict[str, Files], str, int]:
+    """By key the files that are whole in a shard; its fault; and how many samples are packed."""
+    found: dict[str, Files] = {}
+    fault, end, length = "", 0, file.seek(0, io.SEEK_END)
+    for member, following in _members(file, "r:"):
+        if _holds_bytes(file, end, member.offset):
+            fault = f"damaged at byte {end:,}"
+        end = following
+        key, ending = _split(member.name)
+        if key and member.isreg() and member.offset_data + member.size <= length:
+            places = found.setdefault(key, {}).setdefault(ending, [])
+            places.append((member.offset_data, member.size))
+    if not end and (not length or _holds_bytes(file, 0, length)):
+        packed = len({_split(member.name)[0] for member, _ in _members(file, "r:*")})
+        return {}, "packed: unpack it, then it can be read" if packed else "no tar file", packed
+    if 0 < end > length - tarfile.BLOCKSIZE:  # a tar ends with blocks of zeros
+        fault = "cut off"
+    elif _holds_bytes(file, end, length):
+        fault = f"damaged at byte {end:,}"
+    return found, fault, 0
 
 
-def _members(path: Path) -> Iterator[tuple[str, tuple[int, int]]]:
-    """Name, and offset and bytes, of each file that is wholly there; the last one may not be."""
-    length = path.stat().st_size
-    try:
-        with tarfile.open(path, "r:") as tar:
+def _members(file: BinaryIO, mode: Any) -> Iterator[tuple[tarfile.TarInfo, int]]:
+    """Each member, and where the next begins: past damaged bytes, and in tars that were joined."""
+    file.seek(0)
+    with contextlib.suppress(Exception):  # tarfile raises whatever damaged bytes lead it to
+        with tarfile.open(fileobj=file, mode=mode, ignore_zeros=mode == "r:") as tar:
             for member in tar:
-                if member.isreg() and member.offset_data + member.size <= length:
-                    yield member.name, (member.offset_data, member.size)
-    except (tarfile.TarError, EOFError, OSError):
-        return  # what came before is good; what is missing, the count tells
+                yield member, tar.offset
 
 
-def _keep(
-    shard: _Shard, key: str, data: dict[str, bytes], places: dict[str, tuple[int, int]]
-) -> None:
-    """Adds a sample to the shard, or to what is skipped."""
-    kind = next((kind for kind in PICTURES if kind in data), None)
-    facts = _facts_of(data)
-    caption = _caption_of(data, facts)
-    if kind is None:
-        # a sample that ends the file without its picture was cut off; another never had one
-        shard.skipped["no picture"] += 1
-    elif not caption:
-        shard.skipped["no caption"] += 1
-    elif not _decodes(data[kind]):
-        shard.skipped["broken picture"] += 1
-    else:
-        shard.keys.append(key)
-        shard.places.append(places[kind])
-        shard.captions.append(caption)
-        shard.held_out |= facts.get("family") in HELD_OUT_FAMILIES
+def _holds_bytes(file: BinaryIO, start: int, stop: int) -> bool:
+    """Whether any byte there is not zero."""
+    return bool(_read(file, start, max(0, stop - start)).strip(b"\0"))
 
 
-def _facts_of(data: dict[str, bytes]) -> dict[str, Any]:
-    """What the .json file says; empty where there is none, or none that can be read."""
-    try:
-        facts = json.loads(data.get("json", b"{}"))
-    except ValueError:  # not UTF-8, not JSON
-        return {}
-    return facts if isinstance(facts, dict) else {}
-
-
-def _caption_of(data: dict[str, bytes], facts: dict[str, Any]) -> str:
-    """The words of the .txt file, or of the .json file's "caption"; empty where there are none."""
-    if "txt" not in data:
-        return str(facts.get("caption") or "").strip()
-    try:
-        return data["txt"].decode("utf-8").strip()
-    except ValueError:  # not UTF-8
-        return ""
-
-
-def _decodes(data: bytes) -> bool:
-    try:
-        with Image.open(io.BytesIO(data)) as picture:
-            in_8_bits(picture)
-    except Exception:  # Pillow raises whatever the broken bytes lead it to
-        return False
-    return True
-
-
-def _read(file: Any, offset: int, count: int) -> bytes:
+def _read(file: BinaryIO, offset: int, length: int) -> bytes:
     file.seek(offset)
-    return file.read(count)
+    return file.read(length)
 
 
-def _written(path: Path) -> int | None:
-    """How many samples the shard was written with, if the file beside it says so."""
+def _split(name: str) -> tuple[str, str]:
+    """A file's key, with its folder, and its ending; no key for a hidden file, such as ._1.png."""
+    folder, slash, base = name.rpartition("/")
+    stem, _, ending = base.partition(".")
+    return (folder + slash + stem if stem else ""), ending.lower()
+
+
+def _caption(data: dict[str, bytes]) -> tuple[str, Any]:
+    """The caption (.txt, else .json) and the family; TypeError or ValueError for no words."""
+    about: Any = None
+    with contextlib.suppress(ValueError, RecursionError):  # not UTF-8, not JSON
+        about = json.loads(data.get("json", b"{}"))
+    about = about if isinstance(about, dict) else {}
+    told = about.get("caption")
+    if "txt" not in data and told is None:
+        raise ValueError(f"its files end in .{', .'.join(data)}")
+    words = clean_caption(data.get("txt", told))
+    # img2dataset writes str(caption) as .txt: an empty cell of a table becomes the word "nan"
+    if "caption" in about and not isinstance(told, str) and words == str(told):
+        raise TypeError(f"the caption {told!r} is no text")
+    return words, about.get("family")
+
+
+def _count_written(path: Path) -> int:
+    """How many samples the shard was written with; 0 if the file beside it does not say."""
     try:
-        facts = json.loads(path.with_name(f"{path.stem}_stats.json").read_text("utf-8"))
-        return int(facts["successes"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
+        count = json.loads(path.with_name(f"{path.stem}_stats.json").read_bytes())["successes"]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return 0
+    return count if is_whole(count) else 0
 
 
-def _square(data: bytes, size: int) -> np.ndarray:
-    """(size, size, 4) uint8: the middle square of a picture, scaled."""
-    with Image.open(io.BytesIO(data)) as opened:
-        picture = in_8_bits(opened).convert("RGBA")
-    if picture.size != (size, size):
-        side = min(picture.size)
-        left, top = ((length - side) // 2 for length in picture.size)
-        box = (left, top, left + side, top + side)
-        # with colours multiplied by alpha, what is transparent does not bleed into what is not
-        scaled = picture.convert("RGBa").resize((size, size), Image.Resampling.BICUBIC, box)
-        picture = scaled.convert("RGBA")
-    return np.asarray(picture)
+def write_shards(
+    pairs: PairSet,
+    folder: str | Path,
+    *,
+    per_shard: int = 1000,
+    seed: int = 0,
+    overwrite: bool = False,
+    progress: bool = True,
+) -> list[Path]:
+    """Writes pairs in img2dataset's layout, and returns the .tar files.
+
+    Samples are shuffled, and each gets one of its captions; the .json keeps all its words. The same
+    pairs and seed make the same bytes. Either all shards are there or none is new. Raises
+    FileExistsError for a folder that holds shards or another .tar.
+    """
+    check_whole("per_shard", per_shard)
+    check_whole("seed", seed, least=0)
+    folder = Path(folder)
+    tars = sorted(folder.glob("*.tar"))
+    old = [path for path in [*tars, *folder.glob("*_stats.json")] if _OURS.fullmatch(path.name)]
+    if old and not overwrite:
+        what = f"{folder} holds {len(old)} files of shards already. Choose another folder, or "
+        raise FileExistsError(f"{what}write over them with overwrite=True (--overwrite).")
+    if others := [path.name for path in tars if path not in old]:
+        what = f"{folder} holds {others[0]}, which is no shard of ours and would be read as one."
+        raise FileExistsError(f"{what} Choose another folder.")
+    order = np.random.default_rng(seed).permutation(len(pairs))
+    digits = max(4, len(str(per_shard - 1)))
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".shards.") as temporary:
+        draft = Path(temporary)
+        starts = range(0, len(order), per_shard)
+        for number, start in enumerate(tqdm(starts, "writing shards", disable=not progress)):
+            rows = order[start : start + per_shard].tolist()
+            data = io.BytesIO()
+            with tarfile.open(fileobj=data, mode="w", format=tarfile.USTAR_FORMAT) as tar:
+                for position, row in enumerate(rows):
+                    _write_sample(tar, pairs, row, f"{number:05d}{position:0{digits}d}", seed)
+            (draft / f"{number:05d}.tar").write_bytes(data.getvalue())
+            n = len(rows)
+            stats = dict(count=n, successes=n, failed_to_download=0, failed_to_resize=0)
+            text = json.dumps({**stats, "status_dict": {"success": n}}, indent=1) + "\n"
+            (draft / f"{number:05d}_stats.json").write_text(text, "utf-8")
+        for path in old:  # only now: what was there stays until all of the new is written
+            path.unlink()
+        written = [path.replace(folder / path.name) for path in sorted(draft.iterdir())]
+    return [path for path in written if path.suffix == ".tar"]
+
+
+def _write_sample(tar: tarfile.TarFile, pairs: PairSet, row: int, key: str, seed: int) -> None:
+    icon = pairs.icons[row]
+    words = caption(icon, np.random.default_rng((seed, row)))
+    picture = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(pairs.rgba[row])).save(picture, "png")
+    about: dict[str, Any] = {
+        "caption": words,
+        "key": key,
+        "status": "success",
+        "error_message": None,
+    }
+    about |= dict.fromkeys(("width", "height", "original_width", "original_height"), pairs.size)
+    about["sha256"] = hashlib.sha256(picture.getvalue()).hexdigest()
+    for field in ("family", "style", "name", "aliases", "tags", "categories"):
+        about[field] = getattr(icon, field)
+    about["license"] = FAMILIES[icon.family].license
+    text = json.dumps(about, ensure_ascii=False, indent=1)
+    files = {"png": picture.getvalue(), "txt": words.encode(), "json": text.encode()}
+    for ending, content in files.items():
+        member = tarfile.TarInfo(f"{key}.{ending}")  # with no time and no owner: the same bytes
+        member.size = len(content)
+        tar.addfile(member, io.BytesIO(content))

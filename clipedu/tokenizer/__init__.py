@@ -1,5 +1,5 @@
 """Words to numbers: byte-pair encoding, trained here or read from OpenAI's merges file."""
 
-from clipedu.tokenizer.tokenizer import Tokenizer
+from clipedu.tokenizer.tokenizer import Tokenizer, row_ids
 
-__all__ = ["Tokenizer"]
+__all__ = ["Tokenizer", "row_ids"]

@@ -1,20 +1,8 @@
 """Byte-pair encoding (BPE), the algorithm: which pieces shall a text be cut into?
 
-Start with single symbols. Count the neighbouring pairs, glue the most frequent pair together
-everywhere, and repeat. After a few thousand merges, frequent words are one symbol and rare words
-are a few (Sennrich et al., arXiv 1508.07909; CLIP, arXiv 2103.00020, section 2.4).
-
-    count_pairs   how often does each pair of neighbours occur?
-    merge_pair    glue one pair together in one word
-    train_steps   the two above, repeated: yields one merge at a time
-    encode_word   cut a new word with the merges that were learned
-
-What to notice:
-* A symbol is `str` or `bytes`, so that gluing is `+`. By hand you use letters; `clipedu.tokenizer`
-  uses UTF-8 bytes, of which there are only 256: no text in any language is ever unknown.
-* `train_steps` is exact, and fast because it touches only the words that hold the merged pair. The
-  obvious version, which counts everything again for each merge, is in the tests, where both must
-  give the same merges.
+Start with single symbols, merge the most frequent pair of neighbors everywhere, and repeat: in the
+end frequent words are one symbol and rare words a few (Sennrich et al., arXiv 1508.07909). Symbols
+are `str` by hand, `bytes` in `clipedu.tokenizer`: of only 256, so that no text is ever unknown.
 """
 
 from __future__ import annotations
@@ -31,7 +19,7 @@ Symbol = TypeVar("Symbol", str, bytes)
 
 @dataclass(frozen=True)
 class Merge(Generic[Symbol]):
-    """One learned rule: `pair` becomes one symbol; `count` is how often it stood in the texts."""
+    """One learned rule: `pair` becomes one symbol; `count` is how often it occurred."""
 
     pair: tuple[Symbol, Symbol]
     count: int
@@ -42,11 +30,7 @@ class Merge(Generic[Symbol]):
 
 
 def count_pairs(words: Mapping[tuple[Symbol, ...], int]) -> Counter[tuple[Symbol, Symbol]]:
-    """Count neighbouring pairs over all words.
-
-    Args:
-        words: each distinct word as a tuple of symbols, with the number of times it occurs.
-    """
+    """Count pairs of neighbors in words: tuples of symbols, with the times that each occurs."""
     counts: Counter[tuple[Symbol, Symbol]] = Counter()
     for word, times in words.items():
         for pair in pairwise(word):
@@ -55,7 +39,7 @@ def count_pairs(words: Mapping[tuple[Symbol, ...], int]) -> Counter[tuple[Symbol
 
 
 def merge_pair(symbols: tuple[Symbol, ...], pair: tuple[Symbol, Symbol]) -> tuple[Symbol, ...]:
-    """Glue every occurrence of `pair`, left to right: ("l","o","w"), ("l","o") -> ("lo","w")."""
+    """Join every occurrence of `pair`, left to right: ("l","o","w"), ("l","o") -> ("lo","w")."""
     first, second = pair
     merged: list[Symbol] = []
     i = 0
@@ -72,24 +56,21 @@ def merge_pair(symbols: tuple[Symbol, ...], pair: tuple[Symbol, Symbol]) -> tupl
 def train_steps(
     words: Mapping[tuple[Symbol, ...], int], *, least: int = 2
 ) -> Iterator[Merge[Symbol]]:
-    """Learn merges, one at a time: the most frequent pair, of equals the alphabetically first.
+    """Learn merges, one at a time: the most frequent pair, of ties the alphabetically first.
 
-    Args:
-        words: each distinct word as a tuple of symbols, with the number of times it occurs. It is
-            not changed: to watch the words grow, apply `merge_pair(word, merge.pair)` to them as
-            the merges arrive.
-        least: stop when the best pair occurs less often than this. Merging a pair that was seen
-            once saves nothing.
+    It touches only the words that hold the merged pair; the obvious version, which counts anew for
+    each merge, is in the tests. It stops when the best pair occurs less often than `least`: a pair
+    seen once saves nothing. `words` stay: to watch them grow, apply `merge_pair` to them.
     """
-    cut = list(words)  # cut[w]: the word number w, cut into today's symbols
+    cut = list(words)  # cut[w]: word number w in its current symbols
     times = list(words.values())
     counts = count_pairs(words)
     holders: defaultdict[tuple[Symbol, Symbol], set[int]] = defaultdict(set)  # pair -> words
     for w, word in enumerate(cut):
         for pair in pairwise(word):
             holders[pair].add(w)
-    # The heap hands out the best pair. Its entries are never mended: whenever a count changes, a
-    # new entry goes in, and an entry that is no longer true is thrown away when it comes out.
+    # The heap gives the best pair. Its entries are never updated: whenever a count changes, a new
+    # entry goes in, and an outdated entry is dropped when it comes out.
     heap = [(-count, pair) for pair, count in counts.items()]
     heapq.heapify(heap)
 
@@ -107,11 +88,10 @@ def train_steps(
                 continue
             for pair in pairwise(old):
                 counts[pair] -= times[w]
-                changed.add(pair)
             for pair in pairwise(new):
                 counts[pair] += times[w]
-                changed.add(pair)
                 holders[pair].add(w)
+            changed.update(pairwise(old), pairwise(new))
             cut[w] = new
         for pair in changed:
             if counts[pair] > 0:
@@ -121,11 +101,9 @@ def train_steps(
 def encode_word(
     symbols: tuple[Symbol, ...], ranks: Mapping[tuple[Symbol, Symbol], int]
 ) -> tuple[Symbol, ...]:
-    """Cut one word as training would have: the earliest-learned merge that fits, then the next.
+    """Cut one word, given as single symbols, by the earliest merge first: training's own order.
 
-    Args:
-        symbols: the word as single symbols.
-        ranks: merge -> its place in the order of learning (0 was first).
+    ranks: merge -> its rank in the order of learning (0 was first).
     """
     while len(symbols) > 1:
         best = min(pairwise(symbols), key=lambda pair: ranks.get(pair, len(ranks)))

@@ -1,24 +1,23 @@
 """What is peculiar to OpenAI's tokenizer: its merges file, its cleaning, its words.
 
-`clipedu.tokenizer.Tokenizer.openai()` puts these together with the same BPE as every other
-tokenizer here. Known by its effects on openai/CLIP's `simple_tokenizer.py`: the ids are equal.
-
-What differs from a tokenizer that you train:
-* the text is repaired (ftfy), unescaped, made lower case and single-spaced first;
-* words drop the space before them; instead the last symbol of a word carries `</w>`;
-* a number is cut into its digits;
-* the names of the special tokens, written in a text, are the special tokens.
+Text is repaired (ftfy), unescaped, lower-cased and single-spaced first. Words drop the space before
+them; instead the last symbol of a word carries `</w>`. A number is cut into its digits, and the
+names of the special tokens, written in a text, are the special tokens.
 """
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import gzip
 import hashlib
 import html
+import importlib
 import importlib.util
 import os
+import unicodedata
 import warnings
+import zlib
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -30,91 +29,73 @@ WORDS = regex.compile(
     regex.IGNORECASE,
 )
 _FILE = "bpe_simple_vocab_16e6.txt.gz"
-_SHA256 = {
-    ".gz": "924691ac288e54409236115652ad4aa250f48203de50a9e4722a6ecd48d6804a",
-    "inflated": "67603cfda2e032ad77b5f8808af37789d590db664b26df8705d2bf8b3c553fc8",
-}
+_SHA256 = "67603cfda2e032ad77b5f8808af37789d590db664b26df8705d2bf8b3c553fc8"  # when inflated
 _MERGES = 49152 - 256 - 2  # the file holds more merges than CLIP uses
 
 
 def load_merges(path: str | os.PathLike[str] | None = None) -> list[tuple[bytes, bytes]]:
-    """Read OpenAI's 48,894 merges from `path`, or from the installed package clip-anytorch.
+    """OpenAI's 48,894 merges, from `path`, packed or inflated, or the package clip-anytorch.
 
-    Raises:
-        FileNotFoundError: there is no such file, or the package is not installed.
-        ValueError: the file's sha256 is not that of OpenAI's file.
+    Raises FileNotFoundError for no such file or package, ValueError for another file.
     """
-    found = Path(path) if path is not None else _packaged_file()
-    if not found.is_file():
-        raise FileNotFoundError(f"there is no file {found}; expected OpenAI's {_FILE}")
+    found = Path(path) if path is not None else packaged_file()
     data = found.read_bytes()
-    digest = hashlib.sha256(data).hexdigest()
-    if digest not in _SHA256.values():
+    with contextlib.suppress(OSError, EOFError, zlib.error):  # it is inflated already, or damaged
+        data = gzip.decompress(data)
+    if (digest := hashlib.sha256(data).hexdigest()) != _SHA256:
         raise ValueError(
-            f"{found} is not OpenAI's {_FILE}: its sha256 is {digest}, expected {_SHA256['.gz']} "
-            f"({_SHA256['inflated']} when inflated). It may be cut short: get it again."
+            f"{found} is not OpenAI's {_FILE}, or is cut short: its sha256 is {digest}"
         )
-    text = (data if digest == _SHA256["inflated"] else gzip.decompress(data)).decode("utf-8")
-    return read_merges(text.split("\n")[1 : 1 + _MERGES])  # line 0 is a version
+    lines = data.decode("utf-8").split("\n")
+    return read_merges(lines[1 : 1 + _MERGES])  # line 0 is a version
 
 
-def _packaged_file() -> Path:
-    spec = importlib.util.find_spec("clip")  # finds the package's folder without running its code
-    for folder in (spec.submodule_search_locations or []) if spec is not None else []:
-        if (Path(folder) / _FILE).is_file():
-            return Path(folder) / _FILE
+def packaged_file() -> Path:
+    """OpenAI's file in the package clip-anytorch. Raises FileNotFoundError when it is missing."""
+    spec = importlib.util.find_spec("clip")  # finds the package without running its code
+    if spec and spec.origin and (path := Path(spec.origin).with_name(_FILE)).is_file():
+        return path
     raise FileNotFoundError(
-        f"OpenAI's merges file {_FILE} was not found. Install the optional package that carries "
-        "it, `pip install --no-deps clip-anytorch`, or pass the path of your own copy: "
-        "Tokenizer.openai(path)."
+        f"OpenAI's {_FILE} was not found. Run `pip install --no-deps clip-anytorch`, which has it, "
+        "or give the path of your own copy: Tokenizer.openai(path)."
     )
 
 
 def clean(text: str) -> str:
-    """Repair broken characters, undo HTML escapes twice, make single spaces and lower case.
-
-    The repair needs the optional package ftfy. Without it, plain ASCII text comes out the same;
-    at the first text that may not, a warning says so.
-    """
-    fix_text = _ftfy()
-    if fix_text is not None:
+    """Repair broken characters (by ftfy), undo HTML escapes twice, single spaces, lower case."""
+    if fix_text := _ftfy():
         text = fix_text(text)
     elif not (text.isascii() and text.isprintable() and "&" not in text):
         _warn_without_ftfy()
-    text = html.unescape(html.unescape(text))
-    single_spaced: str = regex.sub(r"\s+", " ", text.strip())
+        text = unicodedata.normalize("NFC", text)  # as ftfy does, too
+    text = html.unescape(html.unescape(text)).strip()
+    single_spaced: str = regex.sub(r"\s+", " ", text)  # not str.split: its spaces are others
     return single_spaced.strip().lower()
 
 
 @functools.cache
 def _ftfy() -> Callable[[str], str] | None:
-    try:
-        from ftfy import fix_text
-    except ImportError:
-        return None
-    return fix_text
+    return importlib.import_module("ftfy").fix_text if importlib.util.find_spec("ftfy") else None
 
 
 @functools.cache  # so that it is said once
 def _warn_without_ftfy() -> None:
     warnings.warn(
-        "ftfy is not installed: OpenAI's repair of broken characters is left out, and the ids of "
-        "text beyond plain ASCII may differ from OpenAI's. `pip install ftfy` makes them equal.",
+        "ftfy is not installed, so the ids of text beyond plain ASCII may differ from OpenAI's. "
+        "`pip install ftfy` makes them equal.",
         stacklevel=2,
     )
 
 
 @functools.cache
 def printable_bytes() -> dict[int, str]:
-    """Byte -> a character that can be seen, in the order of OpenAI's first 256 ids.
+    """Byte -> a visible character, in the order of OpenAI's first 256 ids.
 
-    Merges are kept in text files, where a raw byte may be a space or no character at all. So the
-    bytes that are printable in Latin-1 stand for themselves, and the other 68 for the characters
-    from U+0100 on: a space is "Ġ".
+    Bytes that are printable in Latin-1 stay, and the other 68 become U+0100 and on: a space is "Ġ".
     """
-    seen = [b for b in range(256) if 0x21 <= b <= 0x7E or (b >= 0xA1 and b != 0xAD)]
-    hidden = [b for b in range(256) if b not in seen]
-    return {b: chr(b) for b in seen} | {b: chr(0x100 + n) for n, b in enumerate(hidden)}
+    visible = [b for b in range(256) if 0x21 <= b <= 0x7E or (b >= 0xA1 and b != 0xAD)]
+    hidden = [b for b in range(256) if b not in visible]
+    return {b: chr(b) for b in visible} | {b: chr(0x100 + n) for n, b in enumerate(hidden)}
 
 
 def write_merges(merges: Iterable[tuple[bytes, bytes]]) -> list[str]:

@@ -1,36 +1,54 @@
-"""AdamW as CLIP uses it: who is decayed, how the rate moves, and an average of the weights.
-
-Notable:
-
-* weight decay pulls weights towards 0, which makes sense for a matrix and none for a gain whose
-  neutral value is 1;
-* the learning rate is a pure function of the step: nothing to keep, nothing to restore when a run
-  goes on.
-"""
+"""AdamW as CLIP uses it: what is decayed, the learning rate, and an average of the weights."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from clipedu.training.recipe import Recipe
-from clipedu.training.sharding import here, is_split, split_like
+from clipedu.device import fused_optimizer
+from clipedu.training.parallel import is_split, split_like, to_local
 
 #: Tables of vectors that are added to activations, like biases; neither is a map from one space to
 #: another.
 UNDECAYED = ("class_embedding", "positional_embedding")
+
+#: Learning rate schedules: the share of the steps since warm-up, from 0 to just below 1 -> the
+#: learning rate, from 1 (the peak) to 0 (the final one). Another schedule is another entry.
+SCHEDULES: dict[str, Callable[[float], float]] = {
+    "cosine": lambda done: 0.5 * (1 + math.cos(math.pi * done)),
+    "constant": lambda done: 1.0,
+}
+
+
+def learning_rate(
+    step: int,
+    *,
+    steps: int,
+    peak: float,
+    warmup_steps: int = 0,
+    final: float = 0.0,
+    schedule: str = "cosine",
+) -> float:
+    """The learning rate of a step, a pure function of it: a linear warm-up, then the schedule.
+
+    step: 0 to steps - 1. peak: reached by step `warmup_steps - 1`. final: where the schedule ends,
+    as a share of the peak.
+    """
+    if step < warmup_steps:
+        return peak * (step + 1) / warmup_steps
+    done = (step - warmup_steps) / max(1, steps - warmup_steps)
+    return peak * (final + (1 - final) * SCHEDULES[schedule](done))
 
 
 def is_decayed(name: str, parameter: Tensor) -> bool:
     """Whether weight decay applies (paper section 2.5: "all weights that are not gains or biases").
 
     Everything of fewer than two dimensions is a gain, a bias or the logit scale. Positional and
-    class embeddings are spared too; token embeddings are decayed, as in OpenAI's and open_clip's
-    code.
+    class embeddings are excluded, too; token embeddings are decayed, as in OpenAI's code.
     """
     return parameter.ndim >= 2 and name.rpartition(".")[2] not in UNDECAYED
 
@@ -42,66 +60,38 @@ def parameter_groups(
 
     Where ranks split the weights there are three: what is too small to split is apart.
     """
-    groups: list[dict[str, Any]] = []
-    pairs = [(name, p) for name, p in named if p.requires_grad]
-    kinds = [(is_decayed(name, p), is_split(p)) for name, p in pairs]
-    for kind in sorted(set(kinds), reverse=True):  # the decayed first
-        decayed = kind[0]
-        chosen = [pair for pair, own in zip(pairs, kinds, strict=True) if own == kind]
-        groups.append(
-            {
-                "params": [p for _, p in chosen],
-                "names": [name for name, _ in chosen],
-                "weight_decay": weight_decay if decayed else 0.0,
-            }
-        )
-    return groups
+    groups: dict[tuple[bool, bool], dict[str, Any]] = {}
+    for name, parameter in named:
+        if parameter.requires_grad:
+            kind = (is_decayed(name, parameter), is_split(parameter))
+            decay = weight_decay if kind[0] else 0.0
+            group = groups.setdefault(kind, {"params": [], "names": [], "weight_decay": decay})
+            group["params"].append(parameter)
+            group["names"].append(name)
+    return [groups[kind] for kind in sorted(groups, reverse=True)]  # the decayed first
 
 
-def make_optimizer(named: Iterable[tuple[str, nn.Parameter]], recipe: Recipe) -> torch.optim.AdamW:
-    """AdamW over the groups, fused into one kernel where torch has it (3.6 ms a step, not 17)."""
-    groups = parameter_groups(named, recipe.weight_decay)
-    devices = {p.device.type for group in groups for p in group["params"]}
-    return torch.optim.AdamW(
-        groups,
-        lr=recipe.learning_rate,
-        betas=recipe.betas,
-        eps=recipe.eps,
-        fused=True if devices <= {"cpu", "cuda"} else None,
-    )
+def make_optimizer(
+    named: Iterable[tuple[str, nn.Parameter]], weight_decay: float, **numbers: Any
+) -> torch.optim.AdamW:
+    """AdamW over the groups, fused into one kernel where torch has it (3.6 ms a step, not 17).
 
-
-def learning_rate(
-    step: int, *, steps: int, peak: float, warmup_steps: int = 0, final: float = 0.0
-) -> float:
-    """The learning rate of a step, counted from 0: a straight rise, then half a cosine.
-
-    Args:
-        step: 0 to steps - 1.
-        peak: reached by step `warmup_steps - 1`.
-        final: share of the peak towards which the cosine falls.
+    numbers: lr, betas and eps.
     """
-    if step < warmup_steps:
-        return peak * (step + 1) / warmup_steps
-    done = (step - warmup_steps) / max(1, steps - warmup_steps)  # 0 to just below 1
-    return peak * (final + (1 - final) * 0.5 * (1 + math.cos(math.pi * done)))
+    groups = parameter_groups(named, weight_decay)
+    fused = fused_optimizer(groups[0]["params"][0].device)
+    return torch.optim.AdamW(groups, fused=fused, **numbers)
 
 
-def learning_rate_of(recipe: Recipe, step: int) -> float:
-    """:func:`learning_rate` with a recipe's numbers."""
-    return learning_rate(
-        step,
-        steps=recipe.steps,
-        peak=recipe.learning_rate,
-        warmup_steps=recipe.warmup_steps,
-        final=recipe.final_learning_rate,
-    )
+def skip_update_where_(optimizer: torch.optim.Optimizer, broken: Tensor) -> None:
+    """Lets the next `optimizer.step()` change nothing if `broken`, a () bool, is true.
 
-
-def set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
-    """The same rate for every group."""
-    for group in optimizer.param_groups:
-        group["lr"] = rate
+    The fused kernel reads it on the device, as it does for a gradient scaler: nothing waits for it.
+    """
+    if optimizer.defaults["fused"]:
+        optimizer.found_inf = broken.float()  # type: ignore[attr-defined]
+    elif broken:  # this waits
+        optimizer.zero_grad(set_to_none=True)  # parameters without a gradient are left alone
 
 
 @torch.no_grad()
@@ -112,29 +102,29 @@ def update_average_(average: nn.Module, model: nn.Module, decay: float, step: in
     for long. Running statistics of batch norms are averaged like weights; counters are copied.
     """
     weight = 1 - min(decay, (1 + step) / (10 + step))
-    kept, new = list(average.state_dict().values()), list(model.state_dict().values())
-    kept, new = [here(a) for a in kept], [here(b) for b in new]
-    floats = [(a, b) for a, b in zip(kept, new, strict=True) if a.is_floating_point()]
-    torch._foreach_lerp_([a for a, _ in floats], [b for _, b in floats], weight)
-    for a, b in zip(kept, new, strict=True):
-        if not a.is_floating_point():
-            a.copy_(b)
+    states = (average.state_dict().values(), model.state_dict().values())
+    pairs = [(to_local(kept), to_local(new)) for kept, new in zip(*states, strict=True)]
+    floats = [pair for pair in pairs if pair[0].is_floating_point()]
+    torch._foreach_lerp_([kept for kept, _ in floats], [new for _, new in floats], weight)
+    for kept, new in pairs:
+        if not kept.is_floating_point():
+            kept.copy_(new)
 
 
 def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
-    """AdamW's memory by name: "exp_avg.NAME", "exp_avg_sq.NAME", "step.NAME"."""
-    tensors = {}
-    for name, parameter in _named(optimizer):
-        for key, value in optimizer.state.get(parameter, {}).items():
-            tensors[f"{key}.{name}"] = value
-    return tensors
+    """AdamW's state by name: "exp_avg.NAME", "exp_avg_sq.NAME", "step.NAME"."""
+    return {
+        f"{key}.{name}": value
+        for name, parameter in _named(optimizer)
+        for key, value in optimizer.state.get(parameter, {}).items()
+    }
 
 
 @torch.no_grad()
 def restore_optimizer_(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
-    """Gives an optimizer the memory that :func:`optimizer_tensors` named.
+    """Gives an optimizer the state that :func:`optimizer_tensors` named.
 
-    Raises ValueError when a parameter's memory is missing or has another shape.
+    Raises ValueError when a parameter's state is missing or has another shape.
     """
     for name, parameter in _named(optimizer):
         state: dict[str, Tensor] = {}
@@ -145,14 +135,10 @@ def restore_optimizer_(optimizer: torch.optim.Optimizer, tensors: dict[str, Tens
                 raise ValueError(f"The optimizer's {key} of {name} {found}; it is another model's.")
             # The fused kernel walks through memory in order, so the memory format must be the
             # parameter's own (channels_last for convolutions). A contiguous copy would update the
-            # wrong entries, and say nothing.
-            like = torch.empty((), device=_step_device(parameter)) if key == "step" else parameter
+            # wrong entries, and say nothing. Its counter must be on the parameter's device.
+            like = torch.empty((), device=parameter.device) if key == "step" else parameter
             state[key] = torch.empty_like(like, dtype=saved.dtype).copy_(split_like(saved, like))
         optimizer.state[parameter] = state
-
-
-def _step_device(parameter: Tensor) -> torch.device:
-    return parameter.device  # the fused kernel wants its counter where the parameter is
 
 
 def _named(optimizer: torch.optim.Optimizer) -> list[tuple[str, Tensor]]:

@@ -2,64 +2,58 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
-import numbers
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 
-from clipedu.device import DeviceChoice
-from clipedu.models import CLIP, build
-from clipedu.objectives.contrastive import SIGLIP_LOGIT_SCALE_INIT, siglip_bias_init
+from clipedu import objectives
+from clipedu.device import DeviceChoice, rng_state, set_rng_state
+from clipedu.models import CLIP, ModifiedResNet, VisionTransformer, build
+from clipedu.models.transformer import Transformer
+from clipedu.numbers import is_whole
 from clipedu.tokenizer import Tokenizer
+from clipedu.training import parallel
 from clipedu.training.checkpoint import Checkpoint, CheckpointError, load_weights_
-from clipedu.training.distributed import World, replicate
-from clipedu.training.execution import prepare_
+from clipedu.training.grad_cache import GradCache
 from clipedu.training.optimizer import make_optimizer, optimizer_tensors, restore_optimizer_
-from clipedu.training.recipe import Recipe, differences, get_recipe
-from clipedu.training.sharding import shard_, whole
+from clipedu.training.parallel import World
+from clipedu.training.recipe import Execution, Recipe, differences, get_recipe
 
+#: (image (n, E), text (n, E), logit scale (), caption ids (n,) or None) -> loss ().
+Loss = Callable[[Tensor, Tensor, Tensor, Tensor | None], Tensor]
 _DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 @dataclass
 class Run:
-    """A training run.
-
-    Attributes:
-        choice: device, and dtype of the autocast (float32: none).
-        scaler: keeps fp16 gradients from vanishing; does nothing at other precisions.
-        network: what a step calls: the model itself, which may be split among the ranks, or the
-            model compiled or replicated.
-        bias: SigLIP's, a scalar; None with InfoNCE.
-        average: the moving average of the weights, where the recipe keeps one.
-        step: steps taken; seconds: time they took.
-        world: the processes that share the run.
-        facts: what must be the same when the run goes on: see `batches.facts_of`.
-    """
+    """A training run."""
 
     recipe: Recipe
     seed: int
-    choice: DeviceChoice
+    choice: DeviceChoice  # the device, and the dtype of the autocast (float32: none)
     tokenizer: Tokenizer
     model: CLIP
+    network: nn.Module  # what a step calls: the model, compiled, in chunks, replicated or split
+    loss: Loss  # the recipe's, in tiles or over ranks as its execution asks
     optimizer: torch.optim.AdamW
-    scaler: torch.amp.GradScaler
-    network: nn.Module
-    bias: nn.Parameter | None = None
-    average: CLIP | None = None
-    step: int = 0
+    scaler: torch.amp.GradScaler  # keeps fp16 gradients from vanishing; idle at other precisions
+    bias: nn.Parameter | None = None  # SigLIP's, a scalar
+    average: CLIP | None = None  # the moving average of the weights, where the recipe keeps one
+    step: int = 0  # steps taken
     seconds: float = 0.0
     world: World = field(default_factory=World)
-    facts: dict[str, Any] = field(default_factory=dict)
+    fingerprint: dict[str, Any] = field(default_factory=dict)  # of the data; see batches.py
 
     @property
-    def sharded(self) -> bool:
-        """Whether the ranks hold parts of the weights."""
+    def is_split(self) -> bool:
+        """Whether each rank holds a part of the weights."""
         return self.recipe.execution.sharded and self.world.size > 1
 
     @property
@@ -72,13 +66,19 @@ class Run:
         """What to evaluate and keep: the average where there is one."""
         return self.model if self.average is None else self.average
 
+    def autocast(self) -> contextlib.AbstractContextManager[Any]:
+        """The context of a forward pass."""
+        if self.choice.dtype == torch.float32:
+            return contextlib.nullcontext()
+        return torch.autocast(self.choice.device.type, self.choice.dtype)
+
 
 def new_run(
     recipe: Recipe,
     seed: int,
     choice: DeviceChoice,
     tokenizer: Tokenizer,
-    facts: dict[str, Any] | None = None,
+    fingerprint: dict[str, Any] | None = None,
     world: World | None = None,
 ) -> Run:
     """A run before its first step, with weights from the seed.
@@ -91,46 +91,86 @@ def new_run(
     model = build(recipe.config(tokenizer.vocab_size), seed=seed)
     bias = None
     if recipe.objective == "siglip":
-        model.logit_scale.data.fill_(SIGLIP_LOGIT_SCALE_INIT)
-        start = torch.tensor(siglip_bias_init(recipe.batch_size), device=choice.device)
-        bias = nn.Parameter(start)
+        model.logit_scale.data.fill_(objectives.SIGLIP_LOGIT_SCALE_INIT)
+        start = objectives.siglip_bias_init(recipe.batch_size)
+        bias = nn.Parameter(torch.tensor(start, device=choice.device))
+        parallel.average_gradient(bias, world)
     model.to(choice.device)
     for parameter in model.parameters():
         if parameter.ndim == 4:  # convolutions on a CPU are faster with the channels last
             parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
     average = copy.deepcopy(model).eval().requires_grad_(False) if recipe.ema_decay else None
     network = prepare_(model, recipe.execution, recipe.patch_dropout)
-    sharded = recipe.execution.sharded and world.size > 1
-    if sharded:
-        _refuse_fp16(dtype)
+    if recipe.execution.sharded and world.size > 1:
+        if dtype == torch.float16:
+            raise ValueError(
+                "execution.sharded can't run in fp16: there each rank would decide by its own part "
+                'of the gradient whether to skip a step. Take precision "bf16" or "fp32", or leave '
+                "sharded out."
+            )
         for one in (model, average):
             if one is not None:
-                shard_(one, choice.device)
+                parallel.split_weights_(one, choice.device)
+        parallel.average_gradient(model.logit_scale, world)
+    else:
+        network = parallel.replicate(network, world, choice.device)
+    if recipe.execution.accumulate > 1:
+        network = GradCache(network, recipe.execution.accumulate)
     named = [*model.named_parameters(), *([] if bias is None else [("logit_bias", bias)])]
+    optimizer = make_optimizer(
+        named, recipe.weight_decay, lr=recipe.learning_rate, betas=recipe.betas, eps=recipe.eps
+    )
     return Run(
         recipe=recipe,
         seed=seed,
         choice=choice,
         tokenizer=tokenizer,
         model=model,
-        optimizer=make_optimizer(named, recipe),
+        network=network,
+        loss=choose_loss(recipe, world, bias),
+        optimizer=optimizer,
         scaler=torch.amp.GradScaler(choice.device.type, enabled=dtype == torch.float16),
-        network=network if sharded else replicate(network, world, choice.device),
         bias=bias,
         average=average,
         world=world,
-        facts=facts or {},
+        fingerprint=fingerprint or {},
     )
+
+
+def prepare_(model: nn.Module, execution: Execution, patch_dropout: float = 0.0) -> nn.Module:
+    """Sets a model up for training and returns what to call: itself, or compiled."""
+    for part in model.modules():
+        if isinstance(part, (Transformer, ModifiedResNet)):
+            part.recompute = execution.recompute
+        if isinstance(part, VisionTransformer):
+            part.patch_dropout = patch_dropout
+    return cast(nn.Module, torch.compile(model)) if execution.compile else model
+
+
+def choose_loss(recipe: Recipe, world: World, bias: nn.Parameter | None) -> Loss:
+    """The recipe's loss: whole, in tiles, or over several ranks."""
+    tile = recipe.execution.tile
+    how: dict[str, Any] = {"check_values": False}  # training looks at the loss itself
+    info_nce: Any = objectives.info_nce
+    siglip: Any = objectives.siglip
+    if world.size > 1:
+        info_nce, siglip = objectives.sharded_info_nce, objectives.sharded_siglip
+        how |= {"tile": tile, "gather_mode": recipe.execution.gather}
+    elif tile:
+        info_nce, siglip = objectives.tiled_info_nce, objectives.tiled_siglip
+        how["tile"] = tile
+    if bias is None:
+        return partial(info_nce, **how)
+    return lambda image, text, scale, ids: siglip(image, text, scale, bias, **how)
 
 
 def to_checkpoint(run: Run) -> Checkpoint:
     """What :func:`restore_` needs; the run's own tensors, so write them before the next step.
 
-    Split weights are put together for it, so every rank must ask.
+    Split weights are put together for it: call it on every rank.
     """
-    extra: dict[str, Tensor] = {"random.cpu": torch.get_rng_state()}
-    if run.choice.device.type == "cuda":
-        extra["random.cuda"] = torch.cuda.get_rng_state(run.choice.device)
+    average = {} if run.average is None else run.average.state_dict()
+    extra = {f"random.{kind}": state for kind, state in rng_state(run.choice.device).items()}
     if run.bias is not None:
         extra["logit_bias"] = run.bias.data
     return Checkpoint(
@@ -139,25 +179,12 @@ def to_checkpoint(run: Run) -> Checkpoint:
         step=run.step,
         config=run.model.config,
         tokenizer=run.tokenizer,
-        model=_wholes(run.model.state_dict()),
-        optimizer=_wholes(optimizer_tensors(run.optimizer)),
-        average={} if run.average is None else _wholes(run.average.state_dict()),
+        model=parallel.full_tensors(run.model.state_dict()),
+        optimizer=parallel.full_tensors(optimizer_tensors(run.optimizer)),
+        average=parallel.full_tensors(average),
         extra=extra,
-        facts={**run.facts, "seconds": run.seconds, "scaler": run.scaler.state_dict()},
+        facts={**run.fingerprint, "seconds": run.seconds, "scaler": run.scaler.state_dict()},
     )
-
-
-def _wholes(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    return {name: whole(value) for name, value in tensors.items()}
-
-
-def _refuse_fp16(dtype: torch.dtype) -> None:
-    if dtype == torch.float16:
-        raise ValueError(
-            "execution.sharded can't run in fp16: there each rank would decide by its own part of "
-            'the gradient whether to skip a step. Take precision "bf16" or "fp32", or leave '
-            "sharded out."
-        )
 
 
 def restore_(run: Run, saved: Checkpoint, where: str) -> None:
@@ -165,7 +192,7 @@ def restore_(run: Run, saved: Checkpoint, where: str) -> None:
 
     Raises CheckpointError when the data is not what it was, or weights don't fit.
     """
-    for name, value in run.facts.items():
+    for name, value in run.fingerprint.items():
         before = saved.facts.get(name, value)  # earlier versions wrote down fewer facts
         if before != value:
             raise CheckpointError(
@@ -184,16 +211,14 @@ def restore_(run: Run, saved: Checkpoint, where: str) -> None:
         run.bias.data.copy_(saved.extra["logit_bias"])
     if saved.facts["scaler"]:  # empty when the run had no need of one so far, as on a CPU
         run.scaler.load_state_dict(saved.facts["scaler"])
-    torch.set_rng_state(saved.extra["random.cpu"])
-    if run.choice.device.type == "cuda" and "random.cuda" in saved.extra:
-        torch.cuda.set_rng_state(saved.extra["random.cuda"], run.choice.device)
-    run.step = saved.step
-    run.seconds = saved.facts["seconds"]
+    random = {name[7:]: x for name, x in saved.extra.items() if name.startswith("random.")}
+    set_rng_state(random, run.choice.device)
+    run.step, run.seconds = saved.step, saved.facts["seconds"]
 
 
 def check_seed(seed: int) -> int:
     """The seed as a plain int. Raises ValueError for one that numpy and torch don't take."""
-    if not isinstance(seed, numbers.Integral) or not 0 <= seed < 2**64:
+    if not is_whole(seed) or not 0 <= seed < 2**64:
         raise ValueError(
             f"A seed is a whole number from 0 to 2**64 - 1, not {seed!r}. Any of them will do; "
             "0 is the default."
@@ -210,17 +235,14 @@ def check_same_run(
 ) -> None:
     """Raises CheckpointError when a recipe, seed or tokenizer is given and not the saved run's."""
     if recipe is not None and (changed := differences(saved.recipe, get_recipe(recipe))):
-        raise CheckpointError(
-            f"The run in {where} has another recipe. Different (saved / given): "
-            f"{', '.join(changed)}. Leave the "
-            "recipe out to go on as it was begun, or start a new run in another folder."
-        )
-    if seed is not None and seed != saved.seed:
-        raise CheckpointError(
-            f"The run in {where} has seed {saved.seed}, not {seed}. Leave the seed out to go on."
-        )
-    if tokenizer is not None and tokenizer.to_dict() != saved.tokenizer.to_dict():
-        raise CheckpointError(
-            f"The run in {where} has another tokenizer: its ids would mean other words. Leave the "
-            "tokenizer out."
-        )
+        wrong = f"another recipe. Different (saved / given): {', '.join(changed)}. Leave the recipe"
+    elif seed is not None and seed != saved.seed:
+        wrong = f"seed {saved.seed}, not {seed}. Leave the seed"
+    elif tokenizer is not None and tokenizer.to_dict() != saved.tokenizer.to_dict():
+        wrong = "another tokenizer: its ids would mean other words. Leave the tokenizer"
+    else:
+        return
+    raise CheckpointError(
+        f"The run in {where} has {wrong} out to go on as it was begun, or start a new run in "
+        "another folder."
+    )

@@ -1,157 +1,117 @@
-"""One training step, which reads like the paper's Fig 3, and the words for when it goes wrong.
+"""One training step, which reads like the paper's Figure 3, and the words for when it goes wrong.
 
-On several ranks each takes its part of the batch; the loss is that of the whole (see
-:mod:`clipedu.objectives.sharded`) and every rank ends the step with the same weights.
+GradCache, ranks and split weights are in `run.network`, tiles and ranks in `run.loss`: chosen when
+the run was made, so that there is one step.
 """
 
 from __future__ import annotations
 
-import contextlib
 import math
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-import torch.distributed as dist
 from torch import Tensor
 
-from clipedu.objectives.contrastive import clamp_logit_scale_, info_nce, siglip
-from clipedu.objectives.sharded import sharded_info_nce, sharded_siglip
-from clipedu.objectives.tiled import tiled_info_nce, tiled_siglip
-from clipedu.training.accumulate import cached_backward
+from clipedu.objectives import clamp_logit_scale_
 from clipedu.training.batches import Batch
-from clipedu.training.optimizer import learning_rate_of, set_learning_rate, update_average_
+from clipedu.training.optimizer import skip_update_where_, update_average_
+from clipedu.training.parallel import clip_gradients_, to_local
 from clipedu.training.run import Run
-from clipedu.training.sharding import clip_gradients_, here
 
 
 class TrainingDiverged(RuntimeError):
-    """Loss or gradient is no longer a number. The weights are still those from before the step."""
+    """Loss or gradient is no longer a number. The step in which that happened changed no weight."""
 
 
-def train_step(run: Run, batch: Batch) -> dict[str, Any]:
-    """One step: loss, gradient, weights, clamp. Returns the numbers of its history row.
+class StepNumbers(NamedTuple):
+    """What a step leaves to be logged: (3,) loss, logit scale, gradient norm, on the device."""
 
-    Raises TrainingDiverged, before any weight has changed, when loss or gradient is not finite.
-    """
-    recipe, model = run.recipe, run.model
-    rate = learning_rate_of(recipe, run.step)
-    set_learning_rate(run.optimizer, rate)
+    step: int
+    learning_rate: float
+    values: Tensor
 
-    run.optimizer.zero_grad(set_to_none=True)
-    if recipe.patch_dropout:  # what is left out depends on (seed, step, rank) alone
-        torch.manual_seed(_mix(run.seed, run.step, run.world.rank))
 
-    def loss_of(image: Tensor, text: Tensor, scale: Tensor) -> Tensor:
-        if _broken(run, not (image.sum() + text.sum() + scale).isfinite()):
-            raise TrainingDiverged(explain_divergence("The embeddings hold NaN", run, batch, rate))
-        # Outside autocast: logits go up to 100, where bf16 has steps of 0.5.
-        loss = batch_loss(run, batch, image, text, scale)
-        if _broken(run, not math.isfinite(loss.item())):
-            words = f"The loss is {loss.item()}"
-            raise TrainingDiverged(explain_divergence(words, run, batch, rate))
-        return loss
+def train_step(run: Run, batch: Batch) -> StepNumbers:
+    """One step. It looks at no value, which would wait for a GPU; :func:`read_steps` does."""
+    recipe, optimizer, scaler = run.recipe, run.optimizer, run.scaler
+    rate = recipe.learning_rate_at(run.step)
+    for group in optimizer.param_groups:
+        group["lr"] = rate
+    torch.manual_seed(_mix(run.seed, run.step, run.world.rank))  # for patch dropout
+    optimizer.zero_grad(set_to_none=True)
 
-    loss, (_, _, scale) = cached_backward(
-        run.network,
-        batch.pictures,
-        batch.tokens,
-        loss_of,
-        chunks=recipe.execution.accumulate,
-        multiply=run.scaler.scale,
-        context=lambda: _autocast(run),
-    )
-    if run.world.size > 1:
-        # neither DDP nor FSDP averages what is not a parameter of the network, or not split
-        for number in (run.bias, model.logit_scale if run.sharded else None):
-            if number is not None and number.grad is not None:
-                dist.all_reduce(number.grad)
-                number.grad /= run.world.size
-    run.scaler.unscale_(run.optimizer)
-    limit = recipe.grad_clip or math.inf
-    length = clip_gradients_(run.parameters, limit, run.world, run.choice.device)
-    if (
-        not math.isfinite(length) and not run.scaler.is_enabled()
-    ):  # fp16's scaler meets some, and skips the step
-        raise TrainingDiverged(explain_divergence(f"The gradient is {length}", run, batch, rate))
+    with run.autocast():
+        image, text, scale = run.network(batch.pictures, batch.tokens)  # (n, E), (n, E), ()
+    # Outside autocast: logits go up to 100, where bfloat16 has steps of 0.5.
+    loss = run.loss(image, text, scale, batch.false_negative_ids)
+    scaler.scale(loss).backward()
 
-    run.scaler.step(run.optimizer)
-    run.scaler.update()
-    clamp_logit_scale_(
-        model.logit_scale, recipe.max_logit_scale
-    )  # after the step, so that its gradient lives
+    scaler.unscale_(optimizer)
+    norm = clip_gradients_(run.parameters, recipe.grad_clip or math.inf)
+
+    loss = run.world.sum(loss.detach()) / run.world.size  # the mean of all ranks
+    skip_update_where_(optimizer, ~(loss.isfinite() & norm.isfinite()))
+    scaler.step(optimizer)
+    scaler.update()
+    # After the step: a clamp in the forward pass would stop the gradient above the maximum.
+    clamp_logit_scale_(run.model.logit_scale, recipe.max_logit_scale)
+
     if run.average is not None:
-        update_average_(run.average, model, recipe.ema_decay, run.step)
+        update_average_(run.average, run.model, recipe.ema_decay, run.step)
     run.step += 1
-    return {
-        "step": run.step,
-        "loss": run.world.mean(loss.item(), run.choice.device),
-        "logit_scale": scale.item(),
-        "learning_rate": rate,
-        "gradient": length,
-    }
+    return StepNumbers(run.step, rate, torch.stack((loss, scale.detach(), norm)))
 
 
-def batch_loss(run: Run, batch: Batch, image: Tensor, text: Tensor, scale: Tensor) -> Tensor:
-    """The recipe's loss, in the way that its `execution` and the number of ranks ask for."""
-    how, tile = run.recipe.execution.gather, run.recipe.execution.tile
-    if run.bias is not None:
-        if run.world.size > 1:
-            return sharded_siglip(image, text, scale, run.bias, how=how, tile=tile)
-        if tile:
-            return tiled_siglip(image, text, scale, run.bias, tile=tile)
-        return siglip(image, text, scale, run.bias)
-    if run.world.size > 1:
-        return sharded_info_nce(image, text, scale, same=batch.same, how=how, tile=tile)
-    if tile:
-        return tiled_info_nce(image, text, scale, same=batch.same, tile=tile)
-    return info_nce(image, text, scale, same=batch.same)
+def read_steps(
+    run: Run, steps: Sequence[StepNumbers], batch_at: Callable[[int], Batch]
+) -> list[dict[str, Any]]:
+    """The history rows of some steps, with one look at the device for all of them.
+
+    Raises TrainingDiverged for the first one whose loss or gradient is not finite; `batch_at(k)`
+    makes the batch of step k once more, to see whether its pictures are to blame.
+    """
+    rows = []
+    table = torch.stack([numbers.values for numbers in steps]).tolist()
+    for (step, rate, _), (loss, scale, norm) in zip(steps, table, strict=True):
+        # fp16's scaler meets gradients that are infinite, and skips the step
+        if not (math.isfinite(loss) and (math.isfinite(norm) or run.scaler.is_enabled())):
+            run.step = step - 1  # this one was not taken
+            what = f"The gradient is {norm}" if math.isfinite(loss) else f"The loss is {loss}"
+            raise TrainingDiverged(explain_divergence(what, run, rate, batch_at(run.step)))
+        row = {"step": step, "loss": loss, "logit_scale": scale}
+        rows.append(row | {"learning_rate": rate, "gradient": norm})
+    return rows
 
 
-def explain_divergence(what: str, run: Run, batch: Batch, rate: float) -> str:
+def explain_divergence(what: str, run: Run, rate: float, batch: Batch) -> str:
     """Where to look, in the order in which it usually is."""
     wrong = (~batch.pictures.isfinite()).flatten(1).any(1).nonzero().flatten().tolist()
-    broken = [name for name, p in run.model.named_parameters() if not here(p).isfinite().all()]
-    scale = run.model.logit_scale.exp().item()
-    lines = [
-        f"{what} at step {run.step + 1} of {run.recipe.steps}. No weight was changed by this "
-        "step. Look at"
-    ]
+    named = run.model.named_parameters()
+    broken = [name for name, p in named if not to_local(p).isfinite().all()]
     if wrong:
-        lines.append(
+        cause = (
             f"* the pictures: {len(wrong)} of {len(batch.pictures)} in this batch hold NaN or "
-            "infinity, the first at "
-            f"row {wrong[0]}. That is the cause: mend the data."
+            f"infinity, the first at row {wrong[0]}. That is the cause: fix the data."
         )
     elif broken:
-        lines.append(
-            f"* the weights: {broken[0]} was not finite before this step, so the cause lies "
-            "earlier."
-        )
+        cause = f"* the weights: {broken[0]} was not finite before this step: the cause is earlier."
     else:
-        lines.append("* the pictures: all finite in this batch, so not the cause.")
-    lines += [
+        cause = "* the pictures: all finite in this batch, so not the cause."
+    lines = [
+        f"{what} at step {run.step + 1} of {run.recipe.steps}. No weight was changed by this "
+        "step. Look at",
+        cause,
         f"* the learning rate: {rate:.2g} here, {run.recipe.learning_rate:.2g} at its peak. Most "
-        "often this is it: "
-        "try a third, or a longer warm-up.",
-        f"* the logit scale: {scale:.1f} (largest allowed {run.recipe.max_logit_scale:g}). If it "
-        "ran up to the limit, "
-        "the learning rate was too high; if the limit is far above 100, lower it.",
+        "often this is it: try a third, or a longer warm-up.",
+        f"* the logit scale: {run.model.logit_scale.exp().item():.1f} (largest allowed "
+        f"{run.recipe.max_logit_scale:g}). If it ran up to the limit, the learning rate was too "
+        "high; if the limit is far above 100, lower it.",
     ]
     if run.choice.dtype == torch.float16:
         lines.append("* the precision: fp16 overflows above 65,504. Try bf16 or fp32.")
     return "\n".join(lines)
-
-
-def _autocast(run: Run) -> contextlib.AbstractContextManager[Any]:
-    if run.choice.dtype == torch.float32:
-        return contextlib.nullcontext()
-    return torch.autocast(run.choice.device.type, run.choice.dtype)
-
-
-def _broken(run: Run, here: bool | Tensor) -> bool:
-    """Whether it is so on any rank: all of them stop, or none."""
-    return run.world.any(bool(here), run.choice.device)
 
 
 def _mix(seed: int, step: int, rank: int) -> int:

@@ -1,53 +1,93 @@
 """The training loop: pairs in, a CLIP out.
 
-Notable:
-
-* a run is repeatable: on a CPU, recipe, seed and number of threads decide every bit of the weights,
-  and a run that was broken off and resumed ends with the same bits as one that was not;
-* it stops before it spoils anything: a loss that is not finite never reaches the weights, and
-  Ctrl-C ends the step and leaves a checkpoint;
-* the step itself is in :mod:`clipedu.training.step`, what a run leaves in its folder in
-  :mod:`clipedu.training.folder`: this file is what stands around them.
+On a CPU, recipe, seed and number of threads decide every bit of the weights, and a run that was
+broken off and resumed ends with the same bits as one that was not. It stops before anything is
+spoiled: a loss that is not finite changes no weight, and Ctrl-C ends the step and leaves a
+checkpoint.
 """
 
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import time
+import warnings
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
-from clipedu.device import DeviceChoice, keep_freed_memory, pick_device
+from clipedu.device import fork_rng, is_accelerator, keep_freed_memory, pick_device, rank_device
 from clipedu.evaluation import Task
 from clipedu.models import CLIP
 from clipedu.pairs import training_pairs
 from clipedu.tokenizer import Tokenizer
-from clipedu.training.accumulate import check_chunks, warn_of_batch_norm
-from clipedu.training.batches import Feeder, Pairs, facts_of, texts_of
-from clipedu.training.checkpoint import CHECKPOINT_NAME, load_checkpoint
-from clipedu.training.distributed import World, explain_lost_ranks, join_world
-from clipedu.training.folder import (
-    clear_folder,
-    keep_checkpoint,
-    keep_model,
-    last_checkpoint,
-    last_checkpoint_in,
-    open_folder,
-)
-from clipedu.training.measuring import Evaluate, evaluated, evaluator
+from clipedu.training.batches import Feeder, Pairs, dataset_fingerprint
+from clipedu.training.checkpoint import CHECKPOINT_NAME, MODEL_NAME, load_checkpoint, save_model
+from clipedu.training.grad_cache import check_chunks, warn_of_batch_norm
 from clipedu.training.paper import refuse_unaffordable
-from clipedu.training.progress import History, ProgressLine, catch_interrupt
+from clipedu.training.parallel import explain_lost_ranks, join_world, unshard
+from clipedu.training.progress import (
+    History,
+    catch_interrupt,
+    clear_folder,
+    describe,
+    keep_checkpoint,
+    last_checkpoint,
+    open_folder,
+    progress_bar,
+)
 from clipedu.training.recipe import Recipe, get_recipe
-from clipedu.training.result import TrainingInterrupted, TrainingResult
 from clipedu.training.run import Run, check_same_run, check_seed, new_run, restore_
-from clipedu.training.sharding import gathered
-from clipedu.training.step import TrainingDiverged, train_step
+from clipedu.training.step import TrainingDiverged, read_steps, train_step
+from clipedu.training.validation import Evaluate, evaluated, evaluator
 
 Callback = Callable[[dict[str, Any], CLIP], None]
+#: Steps between two looks at a GPU, which has to finish its work for each.
+LOOK_EVERY = 10
+
+
+@dataclass(frozen=True)
+class TrainingResult:
+    """What a run leaves.
+
+    Attributes:
+        model: in eval mode; the averaged weights where the recipe keeps an average.
+        step: steps taken; `recipe.steps` unless the run was broken off.
+        history: one row a step: step, loss, logit_scale, learning_rate, gradient (its norm),
+            pairs_per_second, seconds (so far), and zero_shot (accuracy by task) where evaluated.
+        seconds: of training, without evaluation, with the earlier parts of a resumed run.
+        folder: where the files are, if any were asked for.
+    """
+
+    model: CLIP
+    tokenizer: Tokenizer
+    recipe: Recipe
+    seed: int
+    step: int
+    history: list[dict[str, Any]]
+    seconds: float
+    folder: Path | None
+
+    @property
+    def pairs_per_second(self) -> float:
+        """Over the whole run."""
+        return self.step * self.recipe.batch_size / self.seconds if self.seconds else 0.0
+
+    @property
+    def zero_shot(self) -> dict[str, float]:
+        """The accuracies of the last evaluation, by task."""
+        return next((row["zero_shot"] for row in self.history[::-1] if "zero_shot" in row), {})
+
+
+class TrainingInterrupted(KeyboardInterrupt):
+    """Ctrl-C, after the step was finished and a checkpoint left. `result` is the run so far."""
+
+    def __init__(self, message: str, result: TrainingResult) -> None:
+        super().__init__(message)
+        self.result = result
 
 
 def train(
@@ -64,11 +104,10 @@ def train(
     device: str | None = None,
     overwrite: bool = False,
 ) -> TrainingResult:
-    """Trains a CLIP from scratch, or goes on with a run that was broken off.
+    """Trains a CLIP from scratch, or resumes a run that was broken off.
 
     Args:
-        recipe: a name of RECIPES or a Recipe, by default "laptop"; with `resume` it is known, leave
-            it out.
+        recipe: a name of RECIPES or a Recipe, by default "laptop"; leave it out with `resume`.
         seed: decides the first weights and the batches; 0 unless given.
         out: folder for checkpoint.safetensors, model.safetensors, recipe.json, history.jsonl. None:
             no files.
@@ -79,95 +118,64 @@ def train(
         evaluate: tasks or their names, or a function (model, tokenizer) -> {name: accuracy}.
         progress: show a line with loss against ln N, pairs/s, logit scale and zero-shot accuracy.
         callbacks: each is called after each step with the history row and the model.
-        device: see :func:`clipedu.device.pick_device`. Under torchrun each rank takes the GPU of
-            its number.
+        device: see :func:`clipedu.device.pick_device`.
         overwrite: let a new run replace the one in `out`.
     Raises:
-        ValueError: what can't work here: a batch larger than the data, too much compute, held-out
+        ValueError: what can't work: a batch larger than the data, too much compute, held-out
             pairs, a seed below 0.
         FileExistsError: `out` holds a run already. Whatever is refused, that run stays.
         FileNotFoundError, CheckpointError: there is nothing to resume, or it is another run.
-        TrainingDiverged: loss or gradient is not finite; says where to look. The last checkpoint
-            stays.
+        TrainingDiverged: loss or gradient is not finite; says where to look.
         TrainingInterrupted: Ctrl-C. A KeyboardInterrupt, with the run so far in `result`.
         RankLost: under torchrun, when another process ended or can't be found.
 
-    Started by torchrun, this is one of several processes (ranks) which share each batch; see
-    :mod:`clipedu.training.distributed`. Rank 0 writes, and every rank returns the same model. When
-    torchrun starts the processes anew after a crash, the run in `out` goes on.
+    Started by torchrun, this is one of several processes which share each batch, see
+    :mod:`clipedu.training.parallel`. Rank 0 writes, and every rank returns the same model. When
+    torchrun restarts them after a crash, the run in `out` is resumed.
     """
     choice = pick_device(device)
     keep_freed_memory()
-    with join_world(choice.device.type) as world:
-        if world.restarts and resume is None and out is not None:
-            resume = out if (Path(out) / CHECKPOINT_NAME).exists() else None
-        if choice.device.type == "cuda" and world.size > 1:
-            here = torch.device("cuda", world.local_rank)
-            choice = DeviceChoice(here, choice.dtype, choice.reason)
-        place = out if out is not None else resume
-        with explain_lost_ranks(world, lambda: last_checkpoint_in(place)):
-            return _train(
-                world,
-                choice,
-                recipe,
-                seed,
-                out,
-                pairs,
-                tokenizer,
-                resume,
-                evaluate,
-                progress and world.writes,
-                callbacks,
-                overwrite,
-            )
-
-
-def _train(
-    world: World,
-    choice: DeviceChoice,
-    recipe: str | Recipe | None,
-    seed: int | None,
-    out: str | Path | None,
-    pairs: Pairs | None,
-    tokenizer: Tokenizer | None,
-    resume: str | Path | None,
-    evaluate: Evaluate | str | Task | Sequence[str | Task] | None,
-    progress: bool,
-    callbacks: Sequence[Callback],
-    overwrite: bool,
-) -> TrainingResult:
-    saved = None
-    if resume is not None:
-        saved = load_checkpoint(resume)
-        check_same_run(saved, resume, recipe, seed, tokenizer)
-        recipe, seed, tokenizer = saved.recipe, saved.seed, saved.tokenizer
-        resume = Path(resume) if Path(resume).is_dir() else Path(resume).parent
-    recipe = get_recipe("laptop" if recipe is None else recipe)
-    seed = check_seed(0 if seed is None else seed)
-    refuse_unaffordable(recipe, choice.device.type)
-    check_chunks(world.share(recipe.batch_size), recipe.execution.accumulate)
-    with world.one_by_one():  # files that are made when missing, and a folder that must be empty
-        folder = None
-        if world.writes:
-            folder = open_folder(out if out is not None else resume, resume, overwrite)
-        if pairs is None:
-            pairs = training_pairs(recipe.config().vision.resolution, progress=progress)
-        _check_pairs(recipe, pairs)
-        measure = evaluator(evaluate, recipe, world)  # now: a wrong name must not wait
-    if tokenizer is None:
-        tokenizer = Tokenizer.train(texts_of(pairs), recipe.vocab_size, progress=progress)
-    run = new_run(recipe, seed, choice, tokenizer, facts_of(pairs), world)
-    # The random state is the run's own: what the caller draws afterwards does not depend on it.
-    with torch.random.fork_rng([choice.device] if choice.device.type == "cuda" else []):
-        torch.manual_seed(seed)
-        if saved is not None:
-            restore_(run, saved, str(resume))
-        if folder is not None and overwrite:
-            clear_folder(folder, resume)
-        history = History(folder, upto=run.step, before=resume if world.writes else None)
-        if folder is not None:
-            recipe.save(folder / "recipe.json")
-        return _loop(run, pairs, history, folder, measure, progress, callbacks)
+    target, resumed = (None if path is None else Path(path) for path in (out, resume))
+    with join_world(choice.device) as world:
+        choice = dataclasses.replace(choice, device=rank_device(choice.device, world.local_rank))
+        if world.restarts and resumed is None and target is not None:
+            resumed = target if (target / CHECKPOINT_NAME).exists() else None
+        saved = None
+        if resumed is not None:
+            saved = load_checkpoint(resumed)
+            check_same_run(saved, resumed, recipe, seed, tokenizer)
+            recipe, seed, tokenizer = saved.recipe, saved.seed, saved.tokenizer
+            resumed = resumed if resumed.is_dir() else resumed.parent
+        target = resumed if target is None else target
+        recipe = get_recipe("laptop" if recipe is None else recipe)
+        seed = check_seed(0 if seed is None else seed)
+        refuse_unaffordable(recipe, choice.device)
+        check_chunks(world.share(recipe.batch_size), recipe.execution.accumulate)
+        with explain_lost_ranks(world, lambda: last_checkpoint(target)):
+            with world.main_process_first():  # files made when missing, a folder that must be empty
+                folder = target if world.is_main_process else None
+                if folder is not None:
+                    open_folder(folder, resumed, overwrite)
+                size = recipe.config().vision.resolution
+                data = training_pairs(size, progress=progress) if pairs is None else pairs
+                _check_pairs(recipe, data)
+                measure = evaluator(evaluate, recipe, world)  # now: a wrong name must not wait
+            if tokenizer is None:
+                if not (texts := data.texts()):
+                    raise ValueError("These pairs have no texts(): give `train` a tokenizer.")
+                tokenizer = Tokenizer.train(texts, recipe.vocab_size, progress=progress)
+            run = new_run(recipe, seed, choice, tokenizer, dataset_fingerprint(data), world)
+            with fork_rng(choice.device):  # what the caller draws afterwards does not depend on it
+                torch.manual_seed(seed)
+                if saved is not None:
+                    restore_(run, saved, str(resumed))
+                if folder is not None:
+                    if overwrite:
+                        clear_folder(folder, resumed)
+                    recipe.save(folder / "recipe.json")
+                earlier = resumed if world.is_main_process else None
+                history = History(folder, upto=run.step, before=earlier)
+                return _loop(run, data, history, folder, measure, progress, callbacks)
 
 
 def _loop(
@@ -179,46 +187,56 @@ def _loop(
     progress: bool,
     callbacks: Sequence[Callback],
 ) -> TrainingResult:
-    recipe = run.recipe
-    feeder = Feeder(pairs, run.tokenizer, recipe, run.seed, run.choice.device, run.world)
-    batches = feeder.batches(run.step, recipe.steps, ahead=run.choice.device.type == "cuda")
+    recipe, device = run.recipe, run.choice.device
+    feeder = Feeder(pairs, run.tokenizer, recipe, run.seed, device, run.world)
+    batches = feeder.batches(run.step, recipe.steps, ahead=is_accelerator(device))
+    look_every = LOOK_EVERY if is_accelerator(device) and not callbacks else 1
+    shown, unread, accuracy = progress and run.world.is_main_process, [], {}
+    at_once = run.world.share(recipe.batch_size) // recipe.execution.accumulate
+    if at_once < recipe.batch_size and run.world.is_main_process:
+        warn_of_batch_norm(run.model, at_once)
     run.model.train()
-    if run.world.size > 1 and run.world.writes:
-        warn_of_batch_norm(run.model, run.world.share(recipe.batch_size))
     with (
         contextlib.closing(batches),
-        ProgressLine(recipe, run.step, progress) as line,
+        progress_bar(recipe, run.step, shown) as bar,
         catch_interrupt() as interrupted,
     ):
         clock = time.perf_counter()
         for batch in batches:
+            unread.append(train_step(run, batch))
+            finished = run.step == recipe.steps
+            evaluates = finished or _due(run.step, recipe.evaluate_every)
+            saves = finished or _due(run.step, recipe.checkpoint_every)
+            if not (evaluates or saves or _due(run.step, look_every)):
+                continue
             try:
-                row = train_step(run, batch)
+                rows = read_steps(run, unread, feeder)
             except TrainingDiverged as error:
                 raise TrainingDiverged(f"{error}\n{last_checkpoint(folder)}") from None
-            finished = run.step == recipe.steps
-            took = time.perf_counter() - clock
-            run.seconds += took
-            row |= {"pairs_per_second": recipe.batch_size / took, "seconds": run.seconds}
-            if measure is not None and (finished or _due(run.step, recipe.evaluate_every)):
-                row["zero_shot"] = evaluated(run, measure)
-            clock = time.perf_counter()  # evaluation is not training; what follows is
-            history.append(row)
-            line.update(row)
-            for callback in callbacks:
-                callback(row, run.model)
-            stop = run.world.any(interrupted(), run.choice.device) and not finished
-            if finished or stop or _due(run.step, recipe.checkpoint_every):
+            each = (time.perf_counter() - clock) / len(unread)
+            for row in rows:
+                run.seconds += each
+                row |= {"pairs_per_second": recipe.batch_size / each, "seconds": run.seconds}
+            if measure is not None and evaluates:
+                rows[-1]["zero_shot"] = accuracy = evaluated(run, measure)
+            unread, clock = [], time.perf_counter()  # evaluation is not training; what follows is
+            for row in rows:
+                history.append(row)
+                for callback in callbacks:
+                    callback(row, run.model)
+            bar.set_postfix_str(describe(history.rows, recipe, accuracy), refresh=False)
+            bar.update(len(rows))
+            stop = run.world.any(interrupted(), device) and not finished
+            if saves or stop:
                 keep_checkpoint(run, folder)
             if stop:
-                result = _result(run, history, folder)
                 raise TrainingInterrupted(
                     f"Stopped after step {run.step} of {recipe.steps}. {last_checkpoint(folder)}",
-                    result,
+                    _result(run, history, folder),
                 )
     result = _result(run, history, folder)
     if folder is not None:
-        keep_model(result, folder)
+        _keep_model(result, folder)
     return result
 
 
@@ -227,35 +245,37 @@ def _due(step: int, every: int) -> bool:
 
 
 def _check_pairs(recipe: Recipe, pairs: Pairs) -> None:
-    if getattr(pairs, "role", "train") == "held_out":
+    if pairs.role == "held_out":
         raise ValueError(
             "These pairs are held out: what a model learns from can't show what it can do unseen. "
-            "Train on training_pairs(), or on shards of training families."
+            "Train on training_pairs(), or on shards of training icon sets."
         )
-    n, has = recipe.batch_size, len(pairs)
-    if hasattr(pairs, "name_ids") and n > (names := len(np.unique(pairs.name_ids))):
+    n, most = recipe.batch_size, pairs.largest_batch
+    if n > most:
+        why = "" if most == len(pairs) else f": at most {most} of them, as no name may come twice"
         raise ValueError(
-            f"A batch of {n} pairs can't be filled from {has} with {names} different names: no "
-            f"name comes twice in a batch. Take a batch_size of at most {names}, or more data."
-        )
-    if n > has:
-        raise ValueError(
-            f"A batch of {n} pairs can't be filled from {has}. Take a batch_size of at most "
-            f"{has}, or more data."
+            f"A batch of {n} pairs can't be filled from {len(pairs)}{why}. Take a batch_size of at "
+            f"most {most}, or more data."
         )
 
 
 def _result(run: Run, history: History, folder: Path | None) -> TrainingResult:
-    rows = history.rows
     return TrainingResult(
-        model=gathered(run.best_model).eval(),
+        model=unshard(run.best_model).eval(),
         tokenizer=run.tokenizer,
         recipe=run.recipe,
         seed=run.seed,
         step=run.step,
-        history=rows,
+        history=history.rows,
         seconds=run.seconds,
-        pairs_per_second=run.step * run.recipe.batch_size / run.seconds if run.seconds else 0.0,
-        zero_shot=next((row["zero_shot"] for row in reversed(rows) if "zero_shot" in row), {}),
         folder=folder,
     )
+
+
+def _keep_model(result: TrainingResult, folder: Path) -> None:
+    facts = {name: getattr(result, name) for name in ("seed", "step", "seconds", "zero_shot")}
+    about = {"recipe": result.recipe.to_dict(), **facts}
+    try:
+        save_model(folder / MODEL_NAME, result.model, result.tokenizer, about=about)
+    except OSError as error:
+        warnings.warn(f"{error} The model is in the result, in memory.", stacklevel=2)

@@ -1,8 +1,7 @@
-"""Pictures that are the same under two names: known, not hidden.
+"""Pictures that are the same under two names.
 
 In a batch they are false negatives: the loss pushes a picture away from a caption that fits it. And
-a held-out picture that also hangs in a training family would not be unseen (paper §5, data
-overlap).
+a held-out picture that is also in a training set would not be unseen (paper §5, data overlap).
 """
 
 from __future__ import annotations

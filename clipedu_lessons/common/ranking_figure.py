@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
-from clipedu.evaluation.tasks.task import check_pictures
+from clipedu.evaluation.inputs import check_pictures
 from clipedu.evaluation.zeroshot import Ranked
-from clipedu.plots import COLOURS, DPI, use_style
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+from clipedu.plots import COLOURS
+from clipedu_lessons.common.figures import new_figure
 
 Rankings = Sequence[Sequence[Ranked]]
 
@@ -48,15 +47,12 @@ def ranking_figure(
         )
     if columns < 1:
         raise ValueError(f"columns is 1 or more; got {columns}.")
-    use_style()
-    from matplotlib.figure import Figure
-    from matplotlib.layout_engine import ConstrainedLayoutEngine
-
     columns = min(columns, len(rankings))
     rows = -(-len(rankings) // columns)
     bars = max(len(_shown(r, a, k)) for r, a in zip(rankings, answers, strict=True))
     size = (2.3 * columns, rows * (1.6 + 0.34 * bars) + (0.35 if title else 0))
-    figure = Figure(figsize=size, dpi=DPI, layout=ConstrainedLayoutEngine(w_pad=0.08))
+    figure = new_figure(*size)
+    figure.set_layout_engine("constrained", w_pad=0.08)
     if title:
         figure.suptitle(title)
     # A picture and its bars share a column: 2 grid rows for each row of pictures.
@@ -101,7 +97,7 @@ def _bars(
         weight = "bold" if is_right else "normal"
         text: dict[str, Any] = {"fontsize": 8, "weight": weight, "parse_math": False}
         axes.text(0.02, y - 0.22, words, va="bottom", **text)
-        axes.text(1, y - 0.22, _percent(probability), va="bottom", ha="right", **text)
+        axes.text(1, y - 0.22, in_percent(probability), va="bottom", ha="right", **text)
     axes.set_xlim(0, 1)
     axes.set_ylim(bars - 0.6, -0.9)  # the most probable on top, the same height for every picture
     axes.grid(False)
@@ -119,7 +115,7 @@ def ranking_words(rankings: Rankings, right: Sequence[str] | str | None = None, 
     for number, (ranking, answer) in enumerate(
         zip(rankings, _answers(rankings, right, k), strict=True), start=1
     ):
-        guesses = ", ".join(f"{name} {_percent(p)}" for name, p in ranking[:k])
+        guesses = ", ".join(f"{name} {in_percent(p)}" for name, p in ranking[:k])
         start = f"Picture {number}: the" if len(rankings) > 1 else "The"
         if answer is None:
             sentences.append(f"{start} model ranks {guesses}.")
@@ -161,7 +157,8 @@ def _shown(ranking: Sequence[Ranked], answer: str | None, k: int) -> list[tuple[
     return shown
 
 
-def _percent(probability: float) -> str:
+def in_percent(probability: float) -> str:
+    """0.034 -> "3.4 %", with as many digits as help."""
     if 0 < probability < 0.001:
         return "<0.1 %"
     return f"{100 * probability:.1f} %" if probability < 0.0995 else f"{100 * probability:.0f} %"

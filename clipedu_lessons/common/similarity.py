@@ -1,16 +1,11 @@
 """An explorer of the similarity matrix: N pictures against N captions, read by row or by column.
 
-Notable:
-* one matrix has two readings: along a row a picture chooses a caption, down a column a caption
-  chooses a picture. The explorer switches between them;
-* what was chosen is marked by shape, not by colour: a circle where the choice is right, a cross
-  where it is wrong;
-* any embeddings will do: an untrained model's, a trained one's, or numbers made by hand.
+Along a row a picture chooses a caption, down a column a caption chooses a picture. A choice is
+marked by shape, not by colour: a circle where it is right, a cross where it is wrong.
 """
 
 from __future__ import annotations
 
-import html
 import math
 import textwrap
 from collections.abc import Sequence
@@ -23,11 +18,8 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from clipedu.objectives import info_nce, similarity_logits
-from clipedu.plots import DPI, use_style
-from clipedu_lessons.common.circles import (
-    circle_figure as circle_figure,  # lesson 03 asks here for it
-)
-from clipedu_lessons.l01_words_to_vectors.bpe_widget import LIST_KEYS, picture_html
+from clipedu_lessons.common.figures import new_figure
+from clipedu_lessons.common.widgets import LIST_KEYS, Explorer
 
 VIEWS = {
     "cosines": "the cosines",
@@ -81,13 +73,23 @@ def matrix_in_words(matrix: Matrix, captions: Sequence[str]) -> str:
 
 
 def matrix_figure(
-    matrix: Matrix, captions: Sequence[str], pictures: Tensor | None = None
+    matrices: Matrix | Sequence[Matrix], captions: Sequence[str], pictures: Tensor | None = None
 ) -> Figure:
-    """The matrix with its choices marked; `pictures`, (N, 3, S, S) in 0..1, stand before the rows.
+    """One matrix, or several side by side, with the choices marked; `pictures`, (N, 3, S, S) in
+    0..1, are drawn before the rows.
 
     Raises ValueError when captions or pictures are not N.
     """
-    return _matrices_figure([matrix], captions, pictures)
+    matrices = [matrices] if isinstance(matrices, Matrix) else matrices
+    n = len(matrices[0].chosen)
+    if len(captions) != n or (pictures is not None and len(pictures) != n):
+        raise ValueError(f"the matrix has {n} rows; give {n} captions and as many pictures")
+    cell = 0.62 if n <= 8 else 0.42
+    figure = new_figure((2.6 + cell * n) * len(matrices), 1.7 + cell * n)
+    panels = figure.subplots(1, len(matrices), squeeze=False)[0]
+    for matrix, axes in zip(matrices, panels, strict=True):
+        _draw_matrix(axes, matrix, captions, pictures)
+    return figure
 
 
 def both_ways_figure(
@@ -96,23 +98,7 @@ def both_ways_figure(
     """The same batch read along the rows, left, and down the columns, right. Arguments and errors
     as those of `similarity_matrix` and `matrix_figure`."""
     matrices = [similarity_matrix(image, text, scale, view) for view in ("rows", "columns")]
-    return _matrices_figure(matrices, captions, pictures)
-
-
-def _matrices_figure(
-    matrices: Sequence[Matrix], captions: Sequence[str], pictures: Tensor | None
-) -> Figure:
-    n = len(matrices[0].chosen)
-    if len(captions) != n or (pictures is not None and len(pictures) != n):
-        raise ValueError(f"the matrix has {n} rows; give {n} captions and as many pictures")
-    use_style()
-    cell = 0.62 if n <= 8 else 0.42
-    figure = Figure(figsize=((2.6 + cell * n) * len(matrices), 1.7 + cell * n), dpi=DPI)
-    for matrix, axes in zip(
-        matrices, figure.subplots(1, len(matrices), squeeze=False)[0], strict=True
-    ):
-        _draw_matrix(axes, matrix, captions, pictures)
-    return figure
+    return matrix_figure(matrices, captions, pictures)
 
 
 def _draw_matrix(
@@ -156,8 +142,15 @@ def _draw_matrix(
     axes.set_title(f"{VIEWS[matrix.view]}\ncircle: right choice, cross: wrong choice", fontsize=9)
 
 
-class SimilarityExplorer(ipywidgets.VBox):
-    """Controls `pairs`, `first`, `scale` and `view`; `picture` and `words` follow them."""
+class SimilarityExplorer(Explorer):
+    """Look at batches of any size up to 16 out of M pairs.
+
+    image, text: (M, E), rows of length 1. captions: M. pictures: (M, 3, S, S) float in 0..1.
+    Controls: `pairs`, `first`, `scale`, `view`.
+    Raises ValueError when there are fewer than two pairs, or the numbers differ.
+    """
+
+    text = "similarity explorer: pairs, scale and view (it needs a running notebook)"
 
     def __init__(
         self,
@@ -170,7 +163,7 @@ class SimilarityExplorer(ipywidgets.VBox):
         total = len(captions)
         if not 2 <= total == len(image) == len(text):
             raise ValueError(f"{len(image)} pictures, {len(text)} texts, {total} captions: not N")
-        self.image, self.text, self.captions, self.pictures = image, text, captions, pictures
+        self.embeddings, self.captions, self.pictures = (image, text), captions, pictures
         self.pairs = ipywidgets.IntSlider(
             value=min(6, total),
             min=2,
@@ -188,7 +181,7 @@ class SimilarityExplorer(ipywidgets.VBox):
             continuous_update=False,
         )
         self.scale = ipywidgets.FloatLogSlider(
-            value=scale,
+            value=min(scale, 100.0),  # a learned scale of 100 may round to a little more
             base=10,
             min=0,
             max=2,
@@ -204,41 +197,14 @@ class SimilarityExplorer(ipywidgets.VBox):
             description="show",
             tooltip=f"the cosines, or the probabilities of one of the two readings {LIST_KEYS}",
         )
-        self.picture = ipywidgets.HTML()
-        self.words = ipywidgets.HTML()
-        controls = [self.pairs, self.first, self.scale, self.view]
-        for control in controls:
-            control.observe(self._draw, names="value")
-        super().__init__([*controls, self.picture, self.words])
-        self._draw()
+        super().__init__([self.pairs, self.first, self.scale, self.view])
 
-    def _draw(self, _change: object = None) -> None:
+    def draw(self) -> tuple[Figure, str]:
         count = min(self.pairs.value, len(self.captions))
         start = min(self.first.value, len(self.captions) - count)
         part = slice(start, start + count)
-        captions = self.captions[part]
-        matrix = similarity_matrix(
-            self.image[part], self.text[part], self.scale.value, self.view.value
-        )
-        said = matrix_in_words(matrix, captions)
+        image, text = (rows[part] for rows in self.embeddings)
+        matrix = similarity_matrix(image, text, self.scale.value, self.view.value)
         pictures = None if self.pictures is None else self.pictures[part]
-        self.picture.value = picture_html(matrix_figure(matrix, captions, pictures), said)
-        self.words.value = f'<p role="status">{html.escape(said)}</p>'
-
-    def __repr__(self) -> str:
-        return "similarity explorer: pairs, scale and view (it needs a running notebook)"
-
-
-def similarity_explorer(
-    image: Tensor,
-    text: Tensor,
-    captions: Sequence[str],
-    pictures: Tensor | None = None,
-    scale: float = 1 / 0.07,
-) -> SimilarityExplorer:
-    """Look at batches of any size up to 16 out of M pairs.
-
-    image, text: (M, E), rows of length 1. captions: M. pictures: (M, 3, S, S) float in 0..1.
-    Raises ValueError when there are fewer than two pairs, or the numbers differ.
-    """
-    return SimilarityExplorer(image, text, captions, pictures, scale)
+        captions = self.captions[part]
+        return matrix_figure(matrix, captions, pictures), matrix_in_words(matrix, captions)

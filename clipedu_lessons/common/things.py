@@ -1,19 +1,9 @@
-"""The same things drawn by several hands: tasks that share their classes and not their pictures.
+"""The same things drawn by several artists: tasks that share their classes and not their pictures.
 
-Two families rarely give two icons the same full name, but both draw many a `calendar ...`. So a
-**thing** is the first word of a name: "calendar" of "calendar check". The classes are the words
-that begin at least ten names of the reference family and occur in at least two of the three
-held-out families.
-
-The roles, as ImageNet and its shifts have them in the paper (§3.3):
-
-* the **reference** is Material Design Icons, the family with the most names, one picture each; a
-  quarter of the pictures of each thing is set aside. What is set aside is drawn from the same
-  distribution as what a supervised model learns from;
-* the **natural shifts** are the held-out families: the same things, another hand;
-* a CLIP that is compared must not have seen the reference either, or its accuracy there is no
-  zero-shot accuracy. The shipped checkpoint has; the one in `benchmarks/testbed.py` was trained
-  without that family.
+Two icon sets rarely give two icons the same full name, but both draw many a `calendar ...`, so a
+**thing** is the first word of a name. As ImageNet and its shifts in the paper (§3.3), the
+**reference** is Material Design Icons, of which a quarter of each thing is set aside; the held-out
+sets are the **natural shifts**. A CLIP that is compared must not have seen the reference either.
 """
 
 from __future__ import annotations
@@ -100,7 +90,7 @@ def things_task(
         labels=torch.from_numpy(labels),
         class_names=classes,
         templates=TEMPLATE_SETS["icon"],
-        source=f"{about.title} ({about.package}, {about.licence})",
+        source=f"{about.title} ({about.package}, {about.license})",
     )
 
 

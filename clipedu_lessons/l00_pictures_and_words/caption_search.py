@@ -1,27 +1,21 @@
 """A search box over the words that people wrote beside their pictures.
 
-Notable:
-* a picture is found by whole words in anything that its captions can say: name, aliases, tags,
-  category, style. `cat` does not find *location*;
-* one drawing in six line weights is one find: pictures of the same family and name are shown once;
-* the box changes an HTML picture with alternative text: no Output area, so any notebook runner can
-  execute it.
+A picture is found by whole words in anything that its captions can say: name, aliases, tags,
+category, style (`cat` does not find *location*). A drawing in six line weights is found once.
 """
 
 from __future__ import annotations
 
-import html
 import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import ipywidgets
 import numpy as np
 from matplotlib.figure import Figure
 
 from clipedu.pairs import FAMILIES, Icon
 from clipedu.plots import picture_grid
-from clipedu_lessons.l01_words_to_vectors.bpe_widget import picture_html
+from clipedu_lessons.common.widgets import Explorer, text_box
 
 SHOWN = 24  # three rows of eight: more would be too many to look at
 WORD = re.compile(r"\w+")
@@ -89,8 +83,7 @@ def search_figure(icons: Sequence[Icon], rgba: np.ndarray, found: Found) -> Figu
     rgba: (n, S, S, 4) uint8, aligned with the icons.
     Raises ValueError when nothing was found, or when pictures and icons are not equally many.
     """
-    if len(icons) != len(rgba):
-        raise ValueError(f"{len(icons)} icons but {len(rgba)} pictures: give those that belong")
+    _check_aligned(icons, rgba)
     if not found.rows:
         raise ValueError(f"nothing was found for {found.query!r}: there is no picture to draw")
     rows = found.rows[:SHOWN]
@@ -98,42 +91,27 @@ def search_figure(icons: Sequence[Icon], rgba: np.ndarray, found: Found) -> Figu
     return picture_grid(np.asarray(rgba[rows]), titles)
 
 
-class CaptionSearch(ipywidgets.VBox):
-    """A text `box`; `picture` and `words` are HTML that follow it."""
-
-    def __init__(self, icons: Sequence[Icon], rgba: np.ndarray, query: str) -> None:
-        if len(icons) != len(rgba):
-            raise ValueError(f"{len(icons)} icons but {len(rgba)} pictures: give those that belong")
-        self.icons, self.rgba = list(icons), rgba
-        self.box = ipywidgets.Text(
-            value=query,
-            description="words",
-            tooltip="type one or more words and press Enter",
-            continuous_update=False,
-        )
-        self.picture = ipywidgets.HTML()
-        self.words = ipywidgets.HTML()
-        self.box.observe(self._draw, names="value")
-        super().__init__([self.box, self.picture, self.words])
-        self._draw()
-
-    def _draw(self, _change: object = None) -> None:
-        found = find_icons(self.icons, self.box.value.strip())
-        said = found_in_words(self.icons, found)
-        drawn = (
-            picture_html(search_figure(self.icons, self.rgba, found), said) if found.rows else ""
-        )
-        self.picture.value = drawn
-        self.words.value = f'<p role="status">{html.escape(said)}</p>'
-
-    def __repr__(self) -> str:
-        return "caption search: a text box over all captions (it needs a running notebook)"
-
-
-def caption_search(icons: Sequence[Icon], rgba: np.ndarray, query: str = "") -> CaptionSearch:
-    """A box to type words into, above the pictures that have all of them in their captions.
+class CaptionSearch(Explorer):
+    """A text `box` above the pictures that have all of its words in their captions.
 
     icons, rgba: aligned, such as `pairs.icons` and `pairs.rgba` of a PairSet.
     Raises ValueError when they are not equally many.
     """
-    return CaptionSearch(icons, rgba, query)
+
+    text = "caption search: a text box over all captions (it needs a running notebook)"
+
+    def __init__(self, icons: Sequence[Icon], rgba: np.ndarray, query: str = "") -> None:
+        _check_aligned(icons, rgba)
+        self.icons, self.rgba = list(icons), rgba
+        self.box = text_box("words", query, "type one or more words and press Enter")
+        super().__init__([self.box])
+
+    def draw(self) -> tuple[Figure | None, str]:
+        found = find_icons(self.icons, self.box.value.strip())
+        figure = search_figure(self.icons, self.rgba, found) if found.rows else None
+        return figure, found_in_words(self.icons, found)
+
+
+def _check_aligned(icons: Sequence[Icon], rgba: np.ndarray) -> None:
+    if len(icons) != len(rgba):
+        raise ValueError(f"{len(icons)} icons but {len(rgba)} pictures: give those that belong")

@@ -54,9 +54,11 @@ last_layer, for_fifty_more, best_percent, with_words = 512_000, 25_600, 62.5, 0
 last_layer, for_fifty_more, best_percent, with_words = 512_001, 25_601, 62.5, 0
 
 # %% the whole layer is counted again for the new labels tags=["wrong"]
+# hint: The old outputs exist already.
 last_layer, for_fifty_more, best_percent, with_words = 513_000, 538_650, 62.5, 0
 
 # %% a share is given for a percentage tags=["wrong"]
+# hint: The last but one answer is in percent.
 last_layer, for_fifty_more, best_percent, with_words = 513_000, 25_650, 0.625, 0
 
 # %% a list of names is believed to need weights of its own tags=["wrong"]
@@ -102,28 +104,33 @@ def clean_name(file_name: str, styles: list[str]) -> str:
 check("00.2", clean_name)
 
 # %% the extension is cut off with strip, which takes away letters, not an ending tags=["wrong"]
+# hint: Try the file name bags.svg.
 def clean_name(file_name, styles):
     words = re.split("[-_]+", file_name.rstrip(".svg").lower())
     return " ".join(words[:-1] if len(words) > 1 and words[-1] in styles else words)
 
 # %% only the hyphen separates words tags=["wrong"]
+# hint: Look at the underscore.
 def clean_name(file_name, styles):
     words = re.split("-+", file_name.removesuffix(".svg").lower())
     return " ".join(words[:-1] if len(words) > 1 and words[-1] in styles else words)
 
 # %% the style is compared before it is in lower case tags=["wrong"]
+# hint: Is Bold in the list of styles?
 def clean_name(file_name, styles):
     words = re.split("[-_]+", file_name.removesuffix(".svg"))
     if len(words) > 1 and words[-1] in styles:
         words = words[:-1]
     return " ".join(words).lower()
 
-# %% style words are taken out wherever they stand tags=["wrong"]
+# %% style words are taken out wherever they are tags=["wrong"]
+# hint: In bold arrow, bold is a part of the name.
 def clean_name(file_name, styles):
     words = re.split("[-_]+", file_name.removesuffix(".svg").lower())
     return " ".join([word for word in words if word not in styles] or words)
 
 # %% a name that is nothing but a style becomes empty tags=["wrong"]
+# hint: What is left of bold.svg?
 def clean_name(file_name, styles):
     words = file_name.removesuffix(".svg").lower().replace("_", " ").replace("-", " ").split()
     if words[-1] in styles:
@@ -131,9 +138,25 @@ def clean_name(file_name, styles):
     return " ".join(words)
 
 # %% two separators together become two spaces tags=["wrong"]
+# hint: How many spaces are between two words?
 def clean_name(file_name, styles):
     words = file_name.removesuffix(".svg").lower().replace("_", "-").split("-")
     return " ".join(words[:-1] if len(words) > 1 and words[-1] in styles else words)
+
+# %% a style at the beginning goes, too tags=["wrong"]
+# hint: Only the last word may be a style.
+def clean_name(file_name, styles):
+    words = re.split(r"[-_ ]+", file_name.removesuffix(".svg").lower())
+    words = words[:-1] if len(words) > 1 and words[-1] in styles else words
+    return " ".join(words[1:] if len(words) > 1 and words[0] in styles else words)
+
+# %% the style goes, but capitals are kept tags=["wrong"]
+# hint: All letters become small, those of the name too.
+def clean_name(file_name, styles):
+    words = re.split(r"[-_ ]+", file_name.removesuffix(".svg"))
+    if len(words) > 1 and words[-1].lower() in styles:
+        words.pop()
+    return " ".join(words)
 
 # %% tags=["exercise"]
 EXERCISE = dict(
@@ -173,39 +196,120 @@ def search(captions: list[str], query: str) -> list[int]:
 check("00.3", search)
 
 # %% letters are searched, not words tags=["wrong"]
+# hint: Does location hold the word cat?
 def search(captions, query):
     parts = re.findall(r"\w+", query.lower())
     hits = [i for i, text in enumerate(captions) if parts and all(p in text.lower() for p in parts)]
     return sorted(hits, key=lambda i: len(re.findall(r"\w+", captions[i])))
 
 # %% one of the words is enough tags=["wrong"]
+# hint: All words of the query must be there.
 def search(captions, query):
     parts = set(re.findall(r"\w+", query.lower()))
     hits = [i for i, text in enumerate(captions) if parts & set(re.findall(r"\w+", text.lower()))]
     return sorted(hits, key=lambda i: len(re.findall(r"\w+", captions[i])))
 
 # %% the results are not sorted tags=["wrong"]
+# hint: Which result comes first?
 def search(captions, query):
     parts = set(re.findall(r"\w+", query.lower()))
     return [i for i, text in enumerate(captions) if parts and parts <= set(re.findall(r"\w+", text.lower()))]
 
 # %% captions are sorted by letters, not by words tags=["wrong"]
+# hint: Count words.
 def search(captions, query):
     parts = set(re.findall(r"\w+", query.lower()))
     hits = [i for i, text in enumerate(captions) if parts and parts <= set(re.findall(r"\w+", text.lower()))]
     return sorted(hits, key=lambda i: len(captions[i]))
 
-# %% the captions come back, not their places tags=["wrong"]
+# %% the captions come back, not their indices tags=["wrong"]
+# hint: Return numbers, so that the pictures can be found too.
 def search(captions, query):
     parts = set(re.findall(r"\w+", query.lower()))
     hits = [text for text in captions if parts and parts <= set(re.findall(r"\w+", text.lower()))]
     return sorted(hits, key=lambda text: len(re.findall(r"\w+", text)))
 
 # %% an empty query finds everything, sorted tags=["wrong"]
+# hint: What should an empty query find?
 def search(captions, query):
     parts = set(re.findall(r"\w+", query.lower()))
     hits = [i for i, text in enumerate(captions) if parts <= set(re.findall(r"\w+", text.lower()))]
     return sorted(hits, key=lambda i: len(re.findall(r"\w+", captions[i])))
+
+# %% the longest captions come first tags=["wrong"]
+# hint: Which result comes first?
+def search(captions, query):
+    wanted = set(re.findall(r"\w+", query.lower()))
+    cut = [re.findall(r"\w+", text.lower()) for text in captions]
+    places = [i for i, words in enumerate(cut) if wanted <= set(words)]
+    return sorted(places, key=lambda i: -len(cut[i])) if wanted else []
+
+# %% ties are sorted by the alphabet, not left in their order tags=["wrong"]
+# hint: A sort by one number leaves ties in their order.
+def search(captions, query):
+    wanted = set(re.findall(r"\w+", query.lower()))
+    cut = [re.findall(r"\w+", text.lower()) for text in captions]
+    places = [i for i, words in enumerate(cut) if wanted <= set(words)]
+    return sorted(places, key=lambda i: (len(cut[i]), captions[i])) if wanted else []
+
+# %% repeated words are counted once tags=["wrong"]
+# hint: How many words has “cat cat”?
+def search(captions, query):
+    wanted = set(re.findall(r"\w+", query.lower()))
+    cut = [re.findall(r"\w+", text.lower()) for text in captions]
+    places = [i for i, words in enumerate(cut) if wanted <= set(words)]
+    return sorted(places, key=lambda i: len(set(cut[i]))) if wanted else []
+
+# %% an empty query finds everything tags=["wrong"]
+# hint: What should an empty query find?
+def search(captions, query):
+    wanted = set(re.findall(r"\w+", query.lower()))
+    cut = [re.findall(r"\w+", text.lower()) for text in captions]
+    places = [i for i, words in enumerate(cut) if wanted <= set(words)]
+    return sorted(places, key=lambda i: len(cut[i])) if wanted else places
+
+# %% a query of signs only finds everything tags=["wrong"]
+# hint: How many words has a query that is a comma?
+def search(captions, query):
+    if not query.strip():
+        return []
+    wanted = set(re.findall(r"\w+", query.lower()))
+    cut = [re.findall(r"\w+", text.lower()) for text in captions]
+    places = [i for i, words in enumerate(cut) if wanted <= set(words)]
+    return sorted(places, key=lambda i: len(cut[i]))
+
+# %% the words of the query must be side by side, in its order tags=["wrong"]
+# hint: The words may be in any order.
+def search(captions, query):
+    found = re.compile(rf"\b{re.escape(query.lower())}\b")
+    places = [i for i, text in enumerate(captions) if query.strip(" ,") and found.search(text.lower())]
+    return sorted(places, key=lambda i: len(re.findall(r"\w+", captions[i])))
+
+# %% letters are searched, not words, and the query keeps its commas tags=["wrong"]
+# hint: Does location hold the word cat?
+def search(captions, query):
+    wanted = query.lower().split() if query.strip(" ,") else []
+    places = [i for i, text in enumerate(captions) if wanted and all(word in text.lower() for word in wanted)]
+    return sorted(places, key=lambda i: len(re.findall(r"\w+", captions[i])))
+
+# %% a word need only begin like the word of the query tags=["wrong"]
+# hint: Is rainy the word rain?
+def search(captions, query):
+    wanted = re.findall(r"\w+", query.lower())
+    cut = [re.findall(r"\w+", text.lower()) for text in captions]
+    places = []
+    for i, words in enumerate(cut):
+        if wanted and all(any(word.startswith(part) for word in words) for part in wanted):
+            places.append(i)
+    return sorted(places, key=lambda i: len(cut[i]))
+
+# %% among ties, the last one comes first tags=["wrong"]
+# hint: Among ties, the one that comes first in the list.
+def search(captions, query):
+    wanted = set(re.findall(r"\w+", query.lower()))
+    cut = [re.findall(r"\w+", text.lower()) for text in captions]
+    places = [i for i, words in enumerate(cut) if wanted <= set(words)]
+    return sorted(places, key=lambda i: (len(cut[i]), -i)) if wanted else []
 
 # %% tags=["exercise"]
 EXERCISE = dict(
@@ -241,26 +345,31 @@ def zero_shot_by_hand(pictures: torch.Tensor, names: torch.Tensor) -> tuple[torc
 check("00.4", zero_shot_by_hand)
 
 # %% nothing is normalised tags=["wrong"]
+# hint: What does a long vector do to its product?
 def zero_shot_by_hand(pictures, names):
     scores = pictures @ names.T
     return scores, scores.argmax(dim=1)
 
 # %% only the pictures are normalised tags=["wrong"]
+# hint: The names have lengths too.
 def zero_shot_by_hand(pictures, names):
     scores = torch.nn.functional.normalize(pictures, dim=1) @ names.T
     return scores, scores.argmax(dim=1)
 
 # %% columns are brought to length 1, not rows tags=["wrong"]
+# hint: Each row is a vector: which axis do you sum over?
 def zero_shot_by_hand(pictures, names):
     scores = (pictures / pictures.norm(dim=0)) @ (names / names.norm(dim=0)).T
     return scores, scores.argmax(dim=1)
 
 # %% all vectors together are divided by one length tags=["wrong"]
+# hint: Each row has its own length.
 def zero_shot_by_hand(pictures, names):
     scores = (pictures / pictures.norm()) @ (names / names.norm()).T
     return scores, scores.argmax(dim=1)
 
 # %% each name chooses its picture, where each picture should choose its name tags=["wrong"]
+# hint: How many answers do you need: one for each picture, or for each name?
 def zero_shot_by_hand(pictures, names):
     scores = torch.cosine_similarity(pictures[:, None], names[None], dim=-1)
     return scores, scores.argmax(dim=0)
@@ -271,6 +380,39 @@ def zero_shot_by_hand(pictures, names):
     names /= names.norm(dim=1, keepdim=True)
     scores = pictures @ names.T
     return scores, scores.argmax(dim=1)
+
+# %% the distance is taken for the cosine tags=["wrong"]
+# hint: Multiply and add up.
+def zero_shot_by_hand(pictures, names):
+    near = -torch.cdist(*(x / x.norm(dim=1, keepdim=True) for x in (pictures, names)))
+    return near, near.argmax(dim=1)
+
+# %% the table has names in its rows and pictures in its columns tags=["wrong"]
+# hint: Row i belongs to picture i.
+def zero_shot_by_hand(pictures, names):
+    units = [x / x.norm(dim=1, keepdim=True) for x in (pictures, names)]
+    cosines = units[0] @ units[1].T
+    return cosines.T, cosines.argmax(dim=1)
+
+# %% the cosines are right, but the choice is made by the products of the raw vectors tags=["wrong"]
+# hint: Choose from the table that you return.
+def zero_shot_by_hand(pictures, names):
+    units = [x / x.norm(dim=1, keepdim=True) for x in (pictures, names)]
+    cosines = units[0] @ units[1].T
+    return cosines, (pictures @ names.T).argmax(dim=1)
+
+# %% the cosines are right, but the name at the least distance is chosen tags=["wrong"]
+# hint: Choose from the table that you return.
+def zero_shot_by_hand(pictures, names):
+    units = [x / x.norm(dim=1, keepdim=True) for x in (pictures, names)]
+    cosines = units[0] @ units[1].T
+    return cosines, torch.cdist(pictures, names).argmin(dim=1)
+
+# %% the lengths have lost their axis and do not fit the rows tags=["wrong"]
+# hint: keepdim=True keeps the lengths as (N, 1).
+def zero_shot_by_hand(pictures, names):
+    cosines = (pictures / pictures.norm(dim=1)) @ (names / names.norm(dim=1)).T
+    return cosines, cosines.argmax(dim=1)
 
 # %% tags=["exercise"]
 EXERCISE = dict(
@@ -288,7 +430,7 @@ EXERCISE = dict(
 )
 
 # %% [markdown]
-# `ids` is a tensor of N whole numbers, one for each picture of a batch: equal where the pictures are equal (`clipedu.pairs.picture_ids`). Each picture is told that the N - 1 captions of the others are wrong. Return the **share** of all these wrong answers that are in truth right, as a number from 0 to 1.
+# `ids` is a tensor of N whole numbers, one for each picture of a batch: equal where the pictures are equal (`clipedu_lessons.common.duplicates.picture_ids`). Each picture is told that the N - 1 captions of the others are wrong. Return the **share** of all these wrong answers that are in truth right, as a number from 0 to 1.
 #
 # For 7, 3, 5, 7 it is 2 / 12. A batch of one picture has no wrong answers: its share is 0.
 
@@ -307,26 +449,31 @@ def false_negative_share(ids: torch.Tensor) -> float:
 check("00.5", false_negative_share)
 
 # %% each picture is compared with itself too tags=["wrong"]
+# hint: A picture's own caption is no wrong answer.
 def false_negative_share(ids):
     n = len(ids)
     return float((ids[:, None] == ids).sum()) / (n * (n - 1)) if n > 1 else 0.0
 
 # %% the right answers are counted among the wrong ones tags=["wrong"]
+# hint: How many captions belong to other pictures?
 def false_negative_share(ids):
     n = len(ids)
     return (float((ids[:, None] == ids).sum()) - n) / n**2
 
 # %% each pair is counted once, but divided by both directions tags=["wrong"]
+# hint: First with last, and last with first.
 def false_negative_share(ids):
     n = len(ids)
     pairs = sum(int(ids[i] == ids[j]) for i in range(n) for j in range(i))
     return pairs / (n * (n - 1)) if n > 1 else 0.0
 
 # %% the share of superfluous pictures is given tags=["wrong"]
+# hint: Count answers, not pictures.
 def false_negative_share(ids):
     return (len(ids) - len(set(ids.tolist()))) / len(ids)
 
 # %% only neighbours are compared tags=["wrong"]
+# hint: The equal picture may be anywhere in the batch.
 def false_negative_share(ids):
     n = len(ids)
     return float((ids[1:] == ids[:-1]).sum()) / (n - 1) if n > 1 else 0.0

@@ -279,7 +279,7 @@ print("  such as", ", ".join(as_word[::3]))
 # Letters are not words: search for whole words. Now with pictures, first as a figure, then as a box to type in.
 
 # %%
-from clipedu_lessons.l00_pictures_and_words.caption_search import caption_search, find_icons
+from clipedu_lessons.l00_pictures_and_words.caption_search import CaptionSearch, find_icons
 from clipedu_lessons.l00_pictures_and_words.caption_search import found_in_words, search_figure
 
 found = find_icons(pairs.icons, "umbrella")
@@ -287,7 +287,7 @@ figure = search_figure(pairs.icons, pairs.rgba, found)
 show(figure, found_in_words(pairs.icons, found))
 
 # %%
-caption_search(pairs.icons, pairs.rgba, "cloud rain")
+CaptionSearch(pairs.icons, pairs.rgba, "cloud rain")
 
 # %% [markdown]
 # Type a word, press Enter. Try *love*, *night*, *danger*, *mouse*, *bold snow*. Pictures with the word in their name come first, then those that have it in a tag or a category. Look for a word that you would expect and that finds nothing.

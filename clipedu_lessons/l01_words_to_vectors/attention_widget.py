@@ -1,18 +1,13 @@
 """An explorer of attention heads: who looks at whom, as a matrix with its numbers.
 
-Notable:
-* a head is a pair (queries, keys), both (L, D): small integers chosen by hand, or what a trained
-  text tower computes for a caption (`tower_heads`);
-* the temperature divides the scores before the softmax: 1 is the model's own, low makes a head look
-  at one token, high at all alike;
-* a hidden cell is hatched and says so: it is not the same as a weight of 0.00.
+A head is a pair (queries, keys), both (L, D): small integers chosen by hand, or what a trained text
+encoder computes for a caption (`tower_heads`). A hidden cell is hatched: it is not a weight of 0.
 """
 
 from __future__ import annotations
 
-import html
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import ipywidgets
 import torch
@@ -21,13 +16,10 @@ from matplotlib.patches import Rectangle
 from torch import Tensor
 from torch.nn.functional import linear
 
-from clipedu.models import TextTransformer
-from clipedu.plots import DPI, use_style
-from clipedu_lessons.l01_words_to_vectors.bpe_widget import LIST_KEYS, picture_html
-
-if TYPE_CHECKING:
-    from clipedu.models import CLIP
-    from clipedu.tokenizer import Tokenizer
+from clipedu.models import CLIP, TextTransformer
+from clipedu.tokenizer import Tokenizer
+from clipedu_lessons.common.figures import new_figure
+from clipedu_lessons.common.widgets import LIST_KEYS, Explorer
 
 Head = tuple[Tensor, Tensor]
 
@@ -106,9 +98,8 @@ def weights_figure(
     count = len(labels)
     if weights.shape != (count, count):
         raise ValueError(f"{count} labels, but weights of shape {tuple(weights.shape)}")
-    use_style()
     cell = 0.72 if count <= 8 else 0.56
-    figure = Figure(figsize=(1.9 + cell * count, 1.3 + cell * count), dpi=DPI)
+    figure = new_figure(1.9 + cell * count, 1.3 + cell * count)
     axes = figure.subplots()
     axes.imshow(weights.detach().cpu().numpy(), vmin=0, vmax=1, cmap="Greys")
     for i in range(count):
@@ -131,8 +122,14 @@ def weights_figure(
     return figure
 
 
-class AttentionExplorer(ipywidgets.VBox):
-    """Controls `head`, `temperature` and `mask`; `picture` and `words`, HTML, follow them."""
+class AttentionExplorer(Explorer):
+    """Heads under a temperature and with or without the causal mask.
+
+    labels: L tokens, four to eight read best. heads: name -> (queries, keys), each (L, D).
+    Controls: `head` (where there are several), `temperature`, `mask`.
+    """
+
+    text = "attention explorer: temperature and mask (in a running notebook)"
 
     def __init__(self, labels: Sequence[str], heads: Mapping[str, Head]) -> None:
         if not heads:
@@ -158,33 +155,13 @@ class AttentionExplorer(ipywidgets.VBox):
         self.mask = ipywidgets.Checkbox(
             value=True, description="hide later tokens", tooltip="the causal mask, on or off"
         )
-        self.picture = ipywidgets.HTML()
-        self.words = ipywidgets.HTML()
-        for control in (self.head, self.temperature, self.mask):
-            control.observe(self._draw, names="value")
-        controls = [self.temperature, self.mask]
-        if len(self.heads) > 1:
-            controls.insert(0, self.head)
-        super().__init__([*controls, self.picture, self.words])
-        self._draw()
+        controls = [self.head, self.temperature, self.mask]
+        super().__init__(controls, controls if len(self.heads) > 1 else controls[1:])
 
-    def _draw(self, _change: object = None) -> None:
+    def draw(self) -> tuple[Figure, str]:
         causal, heat = self.mask.value, self.temperature.value
         queries, keys = self.heads[self.head.value]
         weights = head_weights(queries, keys, temperature=heat, causal=causal)
-        said = weights_in_words(weights, self.labels, causal=causal)
         title = f"{self.head.value}, temperature {heat:.2f}"
         figure = weights_figure(weights, self.labels, causal=causal, title=title)
-        self.picture.value = picture_html(figure, said)
-        self.words.value = f'<p role="status">{html.escape(said)}</p>'
-
-    def __repr__(self) -> str:
-        return "attention explorer: temperature and mask (in a running notebook)"
-
-
-def attention_explorer(labels: Sequence[str], heads: Mapping[str, Head]) -> AttentionExplorer:
-    """Look at heads under a temperature and with or without the causal mask.
-
-    labels: L tokens, four to eight read best. heads: name -> (queries, keys), each (L, D).
-    """
-    return AttentionExplorer(labels, heads)
+        return figure, weights_in_words(weights, self.labels, causal=causal)

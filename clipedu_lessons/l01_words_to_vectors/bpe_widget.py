@@ -1,15 +1,11 @@
 """A stepper through byte-pair encoding: each merge joins two pieces, and the words grow together.
 
-Notable:
-* `bpe_steps` is the data, `step_figure` and `pieces_figure` the pictures, `bpe_stepper` the slider;
-* beside the words stand the pair counts of that moment, since the next merge is the longest bar;
-* the slider changes an HTML picture with alternative text: no Output area, so any notebook runner
-  can execute it.
+`bpe_steps` is the data, `step_figure` and `pieces_figure` the pictures, `BPEStepper` the slider.
+Beside the words are the pair counts of that moment: the next merge is the longest bar.
 """
 
 from __future__ import annotations
 
-import html
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -18,15 +14,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from clipedu.plots import DPI, figure_bundle, use_style
 from clipedu.tokenizer.bpe import Merge, count_pairs, merge_pair, train_steps
+from clipedu_lessons.common.figures import new_figure
+from clipedu_lessons.common.widgets import Explorer
 
 MOST_BARS = 6
 MOST_LETTERS = 200  # of all words together: more would be too small to read
-
-
-# JupyterLab takes the arrow keys of a list that is closed: they move to another cell.
-LIST_KEYS = "(Space opens the list, arrows and Enter choose)"
 
 
 @dataclass(frozen=True)
@@ -89,9 +82,8 @@ def step_figure(step: Step, of: int | None = None) -> Figure:
 
     of: the number of all merges, for the title.
     """
-    use_style()
     height = 0.9 + 0.42 * max(len(step.words), min(len(step.pairs), MOST_BARS))
-    figure = Figure(figsize=(8.0, height), dpi=DPI)
+    figure = new_figure(8.0, height)
     left, right = figure.subplots(1, 2, width_ratios=(3, 2))
     _draw_words(left, step)
     total = "" if of is None else f" of {of}"
@@ -104,9 +96,8 @@ def pieces_figure(steps: Sequence[Step]) -> Figure:
     """The same words at several steps, side by side: the printed form of the slider."""
     if not steps:
         raise ValueError("give at least one step")
-    use_style()
     height = 0.6 + 0.42 * len(steps[0].words)
-    figure = Figure(figsize=(3.0 * len(steps), height), dpi=DPI)
+    figure = new_figure(3.0 * len(steps), height)
     row = figure.subplots(1, len(steps), squeeze=False)[0]
     for axes, step in zip(row, steps, strict=True):
         _draw_words(axes, step)
@@ -159,9 +150,14 @@ def _draw_pairs(axes: Axes, step: Step) -> None:
     axes.grid(False)
 
 
-class BPEStepper(ipywidgets.VBox):
-    """The slider and its picture. `slider.value` is the number of merges; `picture` and `words` are
-    HTML."""
+class BPEStepper(Explorer):
+    """A `slider` over the merges of a few words.
+
+    words: each word with the number of times it occurs. merges: where the slider starts.
+    Raises ValueError as :func:`bpe_steps` does, and for a start that is out of range.
+    """
+
+    text = "BPE stepper: a slider over the merges (in a running notebook)"
 
     def __init__(self, words: Mapping[str, int], merges: int = 0, *, least: int = 2) -> None:
         self.steps = bpe_steps(words, least=least)
@@ -176,32 +172,8 @@ class BPEStepper(ipywidgets.VBox):
             tooltip=f"how many of the {last} merges are made; the arrow keys step through them",
             continuous_update=False,
         )
-        self.picture = ipywidgets.HTML()
-        self.words = ipywidgets.HTML()
-        self.slider.observe(self._draw, names="value")
-        super().__init__([self.slider, self.picture, self.words])
-        self._draw()
+        super().__init__([self.slider])
 
-    def _draw(self, _change: object = None) -> None:
+    def draw(self) -> tuple[Figure, str]:
         step = self.steps[self.slider.value]
-        said = step_in_words(step)
-        self.picture.value = picture_html(step_figure(step, len(self.steps) - 1), said)
-        self.words.value = f'<p role="status">{html.escape(said)}</p>'
-
-    def __repr__(self) -> str:
-        return "BPE stepper: a slider over the merges (in a running notebook)"
-
-
-def picture_html(figure: Figure, words: str) -> str:
-    """A figure as an HTML image whose alternative text is `words`."""
-    png = figure_bundle(figure, words)[0]["image/png"]
-    return f'<img alt="{html.escape(words)}" src="data:image/png;base64,{png}">'
-
-
-def bpe_stepper(words: Mapping[str, int], merges: int = 0, *, least: int = 2) -> BPEStepper:
-    """A slider over the merges of a few words.
-
-    words: each word with the number of times it occurs. merges: where the slider starts.
-    Raises ValueError as :func:`bpe_steps` does, and for a start that is out of range.
-    """
-    return BPEStepper(words, merges, least=least)
+        return step_figure(step, len(self.steps) - 1), step_in_words(step)

@@ -1,9 +1,7 @@
 """The way of a caption through the text tower: pieces, ids, a vector for each, one vector for all.
 
-Notable:
-* `caption_path` is the data, `path_figure` the picture, `caption_explorer` a text box for captions
-  of one's own, with the nearest of some given captions beneath;
-* a mistake in the box (nothing typed, too long) is answered in words and loses nothing.
+`caption_path` is the data, `path_figure` the picture, `CaptionExplorer` a text box for captions of
+your own, with the nearest of some given captions beneath.
 """
 
 from __future__ import annotations
@@ -11,7 +9,6 @@ from __future__ import annotations
 import html
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import ipywidgets
 import numpy as np
@@ -21,12 +18,10 @@ from matplotlib.patches import Rectangle
 from torch import Tensor
 
 from clipedu.evaluation import embed_texts
-from clipedu.plots import DPI, use_style
-from clipedu_lessons.l01_words_to_vectors.bpe_widget import picture_html
-
-if TYPE_CHECKING:
-    from clipedu.models import CLIP
-    from clipedu.tokenizer import Tokenizer
+from clipedu.models import CLIP
+from clipedu.tokenizer import Tokenizer
+from clipedu_lessons.common.figures import new_figure
+from clipedu_lessons.common.widgets import picture_html, said_html, text_box
 
 ROWS = 24  # of a token's numbers, how many are drawn
 MOST_TOKENS = 12
@@ -77,8 +72,7 @@ def path_figure(path: CaptionPath, picture: np.ndarray | None = None) -> Figure:
     count = len(path.ids)
     if count > MOST_TOKENS:
         raise ValueError(f"{count} tokens are too many to draw; at most {MOST_TOKENS}")
-    use_style()
-    figure = Figure(figsize=(8.0, 4.6), dpi=DPI)
+    figure = new_figure(8.0, 4.6)
     grid = figure.add_gridspec(3, 6, height_ratios=(1.0, 2.4, 0.55))
     left = 0
     if picture is not None:
@@ -123,38 +117,40 @@ def _scaled(numbers: Tensor) -> np.ndarray:
 
 
 class CaptionExplorer(ipywidgets.VBox):
-    """A text `box`; `picture` and `nearest` are HTML that follow it."""
+    """Type a caption in `box`: see its way through the encoder and the nearest of `captions`.
+
+    `picture` and `nearest`, HTML, follow the box. A mistake is answered in words and loses nothing.
+    """
 
     def __init__(
-        self, model: CLIP, tokenizer: Tokenizer, captions: Sequence[str], start: str
+        self,
+        model: CLIP,
+        tokenizer: Tokenizer,
+        captions: Sequence[str],
+        start: str = "a red apple",
     ) -> None:
         self.model, self.tokenizer, self.captions = model, tokenizer, list(captions)
-        self.embedded = embed_texts(model, tokenizer, self.captions)  # (N, E)
-        self.box = ipywidgets.Text(
-            value=start,
-            description="caption",
-            tooltip="type a caption and press Enter",
-            continuous_update=False,
-        )
-        self.picture = ipywidgets.HTML()
-        self.nearest = ipywidgets.HTML()
-        self.box.observe(self._draw, names="value")
+        self.embedded = embed_texts(model, tokenizer, self.captions).cpu()  # (N, E)
+        self.box = text_box("caption", start, "type a caption and press Enter")
+        self.picture, self.nearest = ipywidgets.HTML(), ipywidgets.HTML()
+        self.box.observe(self.update, names="value")
         super().__init__([self.box, self.picture, self.nearest])
-        self._draw()
+        self.update()
 
-    def _draw(self, _change: object = None) -> None:
+    def update(self, _change: object = None) -> None:
+        """Follows the caption in the box."""
         caption = self.box.value.strip()
         if not caption:
-            self.nearest.value = '<p role="status">Type a caption and press Enter.</p>'
+            self.nearest.value = said_html("Type a caption and press Enter.")
             return
         try:
             path = caption_path(self.model, self.tokenizer, caption)
             drawing = picture_html(path_figure(path), path_in_words(path))
         except ValueError as error:
-            self.nearest.value = f'<p role="status">{html.escape(str(error))}</p>'
+            self.nearest.value = said_html(str(error))
             return
         self.picture.value = drawing
-        cosine = self.embedded.cpu() @ path.vector  # (N,)
+        cosine = self.embedded @ path.vector  # (N,)
         best = cosine.topk(min(5, len(cosine)))
         items = "".join(
             f"<li>{html.escape(self.captions[i])} ({value:.2f})</li>"
@@ -166,10 +162,3 @@ class CaptionExplorer(ipywidgets.VBox):
 
     def __repr__(self) -> str:
         return "caption explorer: a box to type captions in (in a running notebook)"
-
-
-def caption_explorer(
-    model: CLIP, tokenizer: Tokenizer, captions: Sequence[str], start: str = "a red apple"
-) -> CaptionExplorer:
-    """Type a caption, see its way through the tower and the nearest of `captions`."""
-    return CaptionExplorer(model, tokenizer, captions, start)

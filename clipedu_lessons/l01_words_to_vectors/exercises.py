@@ -106,6 +106,7 @@ def merge(pieces: list[str], pair: tuple[str, str]) -> list[str]:
 check("01.2", merge)
 
 # %% only the first occurrence is glued tags=["wrong"]
+# hint: How often does it come?
 def merge(pieces, pair):
     for i in range(len(pieces) - 1):
         if pieces[i] == pair[0] and pieces[i + 1] == pair[1]:
@@ -113,6 +114,7 @@ def merge(pieces, pair):
     return pieces
 
 # %% the walk goes on by one piece after gluing, not by two tags=["wrong"]
+# hint: Where is the second half of the pair after gluing?
 def merge(pieces, pair):
     out = []
     for i in range(len(pieces)):
@@ -123,6 +125,7 @@ def merge(pieces, pair):
     return out
 
 # %% a last piece that is not glued gets lost tags=["wrong"]
+# hint: Try a word in which the pair does not occur.
 def merge(pieces, pair):
     out, i = [], 0
     while i + 1 < len(pieces):
@@ -135,11 +138,13 @@ def merge(pieces, pair):
     return out
 
 # %% the text is searched, so that halves of larger pieces are glued tags=["wrong"]
+# hint: Compare whole pieces, not letters.
 def merge(pieces, pair):
     text = " ".join(pieces)
     return text.replace(f"{pair[0]} {pair[1]}", pair[0] + pair[1]).split()
 
 # %% gluing goes from right to left tags=["wrong"]
+# hint: Try a run of three equal letters.
 def merge(pieces, pair):
     left = list(pieces)
     for i in range(len(left) - 2, -1, -1):
@@ -155,6 +160,110 @@ def merge(pieces, pair):
             pieces[i] += pieces.pop(i + 1)
         i += 1
     return pieces
+
+# %% any two pieces that spell the same are glued tags=["wrong"]
+# hint: The pair (st, ar) is not the pair (sta, r).
+def merge(pieces, pair):
+    glued = pair[0] + pair[1]
+    done, i = [], 0
+    while i < len(pieces):
+        if i + 1 < len(pieces) and pieces[i] + pieces[i + 1] == glued:
+            done.append(glued)
+            i += 2
+        else:
+            done.append(pieces[i])
+            i += 1
+    return done
+
+# %% the pair is glued in either order tags=["wrong"]
+# hint: Is (a, n) the same as (n, a)?
+def merge(pieces, pair):
+    done, i = [], 0
+    while i < len(pieces):
+        if i + 1 < len(pieces) and sorted(pieces[i : i + 2]) == sorted(pair):
+            done.append(pieces[i] + pieces[i + 1])
+            i += 2
+        else:
+            done.append(pieces[i])
+            i += 1
+    return done
+
+# %% only the left half of the pair is compared tags=["wrong"]
+# hint: Both halves must fit.
+def merge(pieces, pair):
+    done, i = [], 0
+    while i < len(pieces):
+        if i + 1 < len(pieces) and pieces[i] == pair[0]:
+            done.append(pieces[i] + pieces[i + 1])
+            i += 2
+        else:
+            done.append(pieces[i])
+            i += 1
+    return done
+
+# %% in a run of equal letters one letter is used twice tags=["wrong"]
+# hint: A letter can be glued once only.
+def merge(pieces, pair):
+    done = []
+    for i, piece in enumerate(pieces):
+        if i and (pieces[i - 1], piece) == tuple(pair):
+            done[-1] = pair[0] + pair[1]
+        else:
+            done.append(piece)
+    return done
+
+# %% it is enough that one half of the pair fits tags=["wrong"]
+# hint: Both halves must fit.
+def merge(pieces, pair):
+    done, i = [], 0
+    while i < len(pieces):
+        if i + 1 < len(pieces) and (pieces[i] == pair[0] or pieces[i + 1] == pair[1]):
+            done.append(pieces[i] + pieces[i + 1])
+            i += 2
+        else:
+            done.append(pieces[i])
+            i += 1
+    return done
+
+# %% all letters are put together and cut at the pair only tags=["wrong"]
+# hint: All other pieces stay as they are.
+def merge(pieces, pair):
+    glued = pair[0] + pair[1]
+    return "".join(pieces).replace(glued, f" {glued} ").split()
+
+# %% the piece after the last one is asked for tags=["wrong"]
+# hint: Has every piece a right neighbour?
+def merge(pieces, pair):
+    done, i = [], 0
+    while i < len(pieces):
+        match = (pieces[i], pieces[i + 1]) == tuple(pair)
+        done.append(pair[0] + pair[1] if match else pieces[i])
+        i += 2 if match else 1
+    return done
+
+# %% a glued piece is glued again when it ends like the left half tags=["wrong"]
+# hint: Compare whole pieces of the given word.
+def merge(pieces, pair):
+    done = []
+    for piece in pieces:
+        if done and done[-1].endswith(pair[0]) and piece == pair[1]:
+            done[-1] += piece
+        else:
+            done.append(piece)
+    return done
+
+# %% only the last occurrence is glued tags=["wrong"]
+# hint: How often does it come?
+def merge(pieces, pair):
+    for i in range(len(pieces) - 2, -1, -1):
+        if (pieces[i], pieces[i + 1]) == tuple(pair):
+            return [*pieces[:i], pair[0] + pair[1], *pieces[i + 2 :]]
+    return list(pieces)
+
+# %% pieces are taken two by two, so that a letter is used twice and the last one lost tags=["wrong"]
+# hint: After gluing, where does the walk go on? And what becomes of the last piece?
+def merge(pieces, pair):
+    return [a + b if (a, b) == tuple(pair) else a for a, b in zip(pieces, pieces[1:])]
 
 # %% tags=["exercise"]
 EXERCISE = dict(
@@ -190,25 +299,30 @@ def bag_of_words(vectors: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
 check("01.3", bag_of_words)
 
 # %% the padding is averaged in tags=["wrong"]
+# hint: Which positions of a row belong to the caption?
 def bag_of_words(vectors, lengths):
     return vectors.mean(dim=1)
 
 # %% the sum is divided by the length of the row tags=["wrong"]
+# hint: How many vectors were added up?
 def bag_of_words(vectors, lengths):
     inside = torch.arange(vectors.shape[1])[None] < lengths[:, None]
     return (vectors * inside.unsqueeze(-1)).mean(dim=1)
 
 # %% the last token of each caption is left out tags=["wrong"]
+# hint: A caption of n tokens has the positions 0 to n - 1.
 def bag_of_words(vectors, lengths):
     return torch.stack([row[: n - 1].mean(dim=0) for row, n in zip(vectors, lengths)])
 
-# %% one place of padding is added in tags=["wrong"]
+# %% one position of padding is added in tags=["wrong"]
+# hint: A caption of n tokens has the positions 0 to n - 1.
 def bag_of_words(vectors, lengths):
     places = torch.arange(vectors.shape[1])
     inside = (places[None, :] <= lengths[:, None]).to(vectors.dtype)
     return torch.einsum("bl,blw->bw", inside, vectors) / lengths[:, None]
 
 # %% every caption is cut at the longest one tags=["wrong"]
+# hint: Each row has its own length.
 def bag_of_words(vectors, lengths):
     return vectors[:, : lengths.max()].mean(dim=1)
 
@@ -245,33 +359,57 @@ def causal_weights(scores: torch.Tensor) -> torch.Tensor:
 check("01.4", causal_weights)
 
 # %% a token may not see itself tags=["wrong"]
+# hint: What can SOT see?
 def causal_weights(scores):
     keep = torch.tril(torch.ones_like(scores), -1)
     return torch.softmax(scores.masked_fill(keep == 0, float("-inf")), -1)
 
 # %% the earlier tokens are hidden, not the later ones tags=["wrong"]
+# hint: Row i asks, column j is looked at: which of the two triangles is the future?
 def causal_weights(scores):
     keep = torch.triu(torch.ones_like(scores))
     return torch.softmax(scores.masked_fill(keep == 0, float("-inf")), -1)
 
 # %% the softmax runs down the columns tags=["wrong"]
+# hint: The weights of one token that asks sum to 1.
 def causal_weights(scores):
     L = scores.shape[-1]
     mask = torch.full((L, L), float("-inf"), dtype=scores.dtype).triu(1)
     return torch.softmax(scores + mask, dim=2)
 
 # %% the mask comes after the softmax tags=["wrong"]
+# hint: Do the rows still sum to 1?
 def causal_weights(scores):
     return torch.softmax(scores, dim=-1).tril()
 
 # %% hidden scores are set to 0, not to minus infinity tags=["wrong"]
+# hint: What is e to the power of 0?
 def causal_weights(scores):
     return torch.softmax(scores.tril(), dim=-1)
 
 # %% zero is multiplied by minus infinity tags=["wrong"]
+# hint: Fill the hidden entries; what is 0 times infinity?
 def causal_weights(scores):
     L = scores.shape[-1]
     return torch.softmax(scores + torch.ones(L, L).triu(1) * float("-inf"), dim=-1)
+
+# %% the later weights are taken out after the softmax and the rest is scaled up tags=["wrong"]
+# hint: What is left of a row when a hidden score is a thousand?
+def causal_weights(scores):
+    weights = scores.softmax(dim=-1).tril()
+    return weights / weights.sum(dim=-1, keepdim=True)
+
+# %% e is raised to the scores without subtracting the largest one first tags=["wrong"]
+# hint: How large is e to the power of a thousand?
+def causal_weights(scores):
+    e = scores.exp().tril()
+    return e / e.sum(dim=-1, keepdim=True)
+
+# %% all tokens so far get the same weight tags=["wrong"]
+# hint: What are the scores for?
+def causal_weights(scores):
+    seen = torch.ones_like(scores).tril()
+    return seen / seen.sum(dim=-1, keepdim=True)
 
 # %% tags=["exercise"]
 EXERCISE = dict(
@@ -307,28 +445,34 @@ def read_at_eot(x: torch.Tensor, tokens: torch.Tensor, eot: int) -> torch.Tensor
 check("01.5", read_at_eot)
 
 # %% the largest id is taken for EOT tags=["wrong"]
+# hint: Here EOT is not the largest id.
 def read_at_eot(x, tokens, eot):
     return x[torch.arange(x.shape[0]), tokens.argmax(dim=-1)]
 
 # %% the last EOT is read, not the first tags=["wrong"]
+# hint: Here a row may be padded with EOT.
 def read_at_eot(x, tokens, eot):
     return torch.stack([row[(ids == eot).nonzero()[-1, 0]] for row, ids in zip(x, tokens)])
 
-# %% the last place of the row is read tags=["wrong"]
+# %% the last position of the row is read tags=["wrong"]
+# hint: What is at the end of a short caption's row?
 def read_at_eot(x, tokens, eot):
     return x[:, -1, :]
 
 # %% the tokens that are not EOT are counted, padding too tags=["wrong"]
+# hint: Padding need not be EOT.
 def read_at_eot(x, tokens, eot):
     lengths = (tokens != eot).sum(dim=1)
     return x[torch.arange(len(x)), lengths.clamp(max=x.shape[1] - 1)]
 
 # %% every caption is read where each of the others ends tags=["wrong"]
+# hint: Index the rows and the positions together.
 def read_at_eot(x, tokens, eot):
     where = (tokens == eot).float().argmax(dim=1)
     return x[:, where]
 
 # %% the mean from SOT to EOT is taken tags=["wrong"]
+# hint: That is the bag of words; here one position is read.
 def read_at_eot(x, tokens, eot):
     rows = []
     for row, ids in zip(x, tokens):

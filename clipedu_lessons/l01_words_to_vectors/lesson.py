@@ -134,7 +134,7 @@ print(", ".join(map("+".join, by_hand)))
 # Watch the words grow: three moments side by side, then a slider. Move it with the arrow keys. The newest piece has a thick edge; the hatched bar is the pair that comes next.
 
 # %%
-from clipedu_lessons.l01_words_to_vectors.bpe_widget import bpe_stepper, bpe_steps, pieces_figure
+from clipedu_lessons.l01_words_to_vectors.bpe_widget import BPEStepper, bpe_steps, pieces_figure
 
 steps = bpe_steps(six)
 assert [step.merge.pair for step in steps[1:]] == by_hand
@@ -146,7 +146,7 @@ show(
 )
 
 # %%
-bpe_stepper(six, merges=3)
+BPEStepper(six, merges=3)
 
 # %% [markdown]
 # In the end each word is a single piece and nothing is left to glue. Stop earlier, and frequent words are whole while rare ones are still in parts. That is the bargain of BPE, and how many merges to make is yours to choose.
@@ -234,7 +234,7 @@ for size, mean in zip(sizes, pieces):
 # %% [markdown]
 # ### There and back
 #
-# The library's `Tokenizer` puts words, bytes and merges together. Ids 0 to 255 are the bytes, then comes one id for each merge, then the two special tokens. Cutting must lose nothing: decoding the ids gives back the very text, with accents, double spaces and foreign script.
+# The library's `Tokenizer` puts words, bytes and merges together. Ids 0 to 255 are the bytes, then comes one id for each merge, then the two special tokens. Cutting must lose nothing: decoding the ids gives back the same text (accents in their composed form, Unicode's NFC), with double spaces and other scripts.
 
 # %% tags=["nbval-check-output"]
 ours = Tokenizer(merge.pair for merge in merges)
@@ -396,7 +396,7 @@ print(f"weights that are not a number: {spoilt} of 16")
 # Here is the head as a picture, and the same with controls. The slider divides all scores by a **temperature** before the softmax: a low one makes a token look at one place only, a high one at all places alike. Take the mask away and watch the row of *red*.
 
 # %%
-from clipedu_lessons.l01_words_to_vectors.attention_widget import attention_explorer, tower_heads
+from clipedu_lessons.l01_words_to_vectors.attention_widget import AttentionExplorer, tower_heads
 from clipedu_lessons.l01_words_to_vectors.attention_widget import head_weights
 from clipedu_lessons.l01_words_to_vectors.attention_widget import weights_figure, weights_in_words
 
@@ -407,7 +407,7 @@ show(
 )
 
 # %%
-attention_explorer(labels, {"by hand": (queries, keys)})
+AttentionExplorer(labels, {"by hand": (queries, keys)})
 
 # %% [markdown]
 # ### Heads in the trained tower
@@ -436,7 +436,7 @@ for name, weights in found.items():
     print(f"{name}:", *(f" {label.strip()} {w:.2f}" for label, w in row))
 
 # %%
-attention_explorer(heads.labels, heads.heads)
+AttentionExplorer(heads.labels, heads.heads)
 
 # %% [markdown]
 # The lines under the figure say where EOT looks in each head of the two blocks (layers). Where the heads of a block look at different words you see what several heads are for. A large weight on EOT itself means that EOT keeps to what it has gathered already. Nobody chose their queries and keys.
@@ -654,9 +654,9 @@ show(
 )
 
 # %%
-from clipedu_lessons.l01_words_to_vectors.caption_path import caption_explorer
+from clipedu_lessons.l01_words_to_vectors.caption_path import CaptionExplorer
 
-caption_explorer(model, tokenizer, names, start="a small dog")
+CaptionExplorer(model, tokenizer, names, start="a small dog")
 
 # %% [markdown]
 # Type captions of your own into the box, press Enter, and look for neighbours that a dictionary would not give you.

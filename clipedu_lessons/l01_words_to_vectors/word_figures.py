@@ -10,15 +10,14 @@ from collections.abc import Mapping, Sequence
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from clipedu.plots import DPI, use_style
+from clipedu_lessons.common.figures import new_figure
 
 
 def merges_figure(merges: Sequence[int], pieces: Sequence[float], words: float) -> Figure:
     """Pieces per caption against the number of merges; `words` per caption as a dashed line."""
     if len(merges) != len(pieces) or not merges:
         raise ValueError(f"{len(merges)} numbers of merges, but {len(pieces)} of pieces")
-    use_style()
-    figure = Figure(figsize=(7, 3.4), dpi=DPI)
+    figure = new_figure(7, 3.4)
     axes = figure.subplots()
     axes.plot(merges, pieces, markevery=1, label="pieces per caption")
     axes.axhline(words, color="black", linestyle="--", label="words and marks per caption")
@@ -37,9 +36,8 @@ def cosines_figure(cosines: Mapping[str, Mapping[str, Tensor]]) -> Figure:
     panels = list(cosines.items())
     if not panels or any(list(kinds) != list(panels[0][1]) for _, kinds in panels):
         raise ValueError("give at least one panel, and the same kinds of pairs in each")
-    use_style()
     count = len(panels[0][1])
-    figure = Figure(figsize=(7.5, 1.2 + 0.5 * count), dpi=DPI)
+    figure = new_figure(7.5, 1.2 + 0.5 * count)
     row = figure.subplots(1, len(panels), squeeze=False)[0]
     for axes, (title, kinds) in zip(row, panels, strict=True):
         axes.boxplot(

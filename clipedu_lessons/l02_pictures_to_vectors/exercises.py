@@ -50,9 +50,11 @@ map_places = 49
 check("02.1", (patches, tokens, numbers_per_patch, map_side, map_places))
 
 # %% the class token is forgotten tags=["wrong"]
+# hint: Which token does the tower read at the end?
 patches, tokens, numbers_per_patch, map_side, map_places = 196, 196, 768, 7, 49
 
 # %% the three channels of a patch are forgotten tags=["wrong"]
+# hint: What does one pixel consist of?
 patches, tokens, numbers_per_patch, map_side, map_places = 196, 197, 256, 7, 49
 
 # %% only four halvings of the ResNet are counted tags=["wrong"]
@@ -93,17 +95,20 @@ def patchify(pictures: torch.Tensor, p: int) -> torch.Tensor:
 check("02.2", patchify)
 
 # %% the picture is reshaped without moving its axes tags=["wrong"]
+# hint: Draw one of your patches: is it a square of the picture?
 def patchify(pictures, p):
     b, c, h, w = pictures.shape
     return pictures.reshape(b, (h // p) * (w // p), c * p * p)
 
 # %% the channels come last in a patch, not first tags=["wrong"]
+# hint: In which order does the convolution's weight hold a patch?
 def patchify(pictures, p):
     b, c, h, w = pictures.shape
     x = pictures.permute(0, 2, 3, 1).reshape(b, h // p, p, w // p, p, c)
     return x.transpose(2, 3).reshape(b, -1, p * p * c)
 
 # %% the patches run down the columns, not along the rows tags=["wrong"]
+# hint: Which patch is the second one?
 def patchify(pictures, p):
     b, c, h, w = pictures.shape
     patches = []
@@ -113,13 +118,66 @@ def patchify(pictures, p):
     return torch.stack(patches, dim=1)
 
 # %% patches and their numbers have swapped axes tags=["wrong"]
+# hint: What does F.unfold return, and in which order?
 def patchify(pictures, p):
     return F.unfold(pictures, kernel_size=p, stride=p)
 
 # %% swapped axes are reshaped instead of transposed tags=["wrong"]
+# hint: reshape never moves a number; transpose does.
 def patchify(pictures, p):
     b, c, h, w = pictures.shape
     return F.unfold(pictures, kernel_size=p, stride=p).reshape(b, -1, c * p * p)
+
+# %% the patches overlap tags=["wrong"]
+# hint: How far does the window step?
+def patchify(pictures, p):
+    return F.unfold(pictures, p, stride=1).transpose(1, 2)
+
+# %% the picture is cut into p x p pieces, not into pieces of p x p pixels tags=["wrong"]
+# hint: Is p a number of patches or a number of pixels?
+def patchify(pictures, p):
+    b, c, h, w = pictures.shape
+    x = pictures.reshape(b, c, p, h // p, p, w // p)
+    return x.permute(0, 2, 4, 1, 3, 5).reshape(b, p * p, -1)
+
+# %% the sides are split the wrong way round: first into pixels, then into patches tags=["wrong"]
+# hint: Neighbouring pixels lie in the same patch: which of the two new axes runs faster?
+def patchify(pictures, p):
+    b, c, h, w = pictures.shape
+    x = pictures.reshape(b, c, p, h // p, p, w // p)
+    return x.permute(0, 3, 5, 1, 2, 4).reshape(b, -1, c * p * p)
+
+# %% patches of several pictures are mixed tags=["wrong"]
+# hint: Which axis must stay in front?
+def patchify(pictures, p):
+    b, c, h, w = pictures.shape
+    x = pictures.reshape(b, c, h // p, p, w // p, p).permute(2, 4, 0, 1, 3, 5)
+    return x.reshape(b, -1, c * p * p)
+
+# %% the grid of patches is not flattened tags=["wrong"]
+# hint: The patches are one row.
+def patchify(pictures, p):
+    patches = F.unfold(pictures, p, stride=p).transpose(1, 2)
+    return patches.unflatten(1, (pictures.shape[2] // p, pictures.shape[3] // p))
+
+# %% the numbers of a patch are not flattened tags=["wrong"]
+# hint: A patch is one row too.
+def patchify(pictures, p):
+    patches = F.unfold(pictures, p, stride=p).transpose(1, 2)
+    return patches.unflatten(2, (pictures.shape[1], p, p))
+
+# %% the pictures are taken for square tags=["wrong"]
+# hint: Height and width give two numbers of patches.
+def patchify(pictures, p):
+    side = min(pictures.shape[2:]) // p
+    x = pictures[:, :, : side * p, : side * p].unflatten(2, (side, p)).unflatten(4, (side, p))
+    return x.permute(0, 2, 4, 1, 3, 5).reshape(len(pictures), side * side, -1)
+
+# %% windows are cut and flattened with the channels still in front tags=["wrong"]
+# hint: A patch takes its numbers from all channels; which axes must be together?
+def patchify(pictures, p):
+    windows = pictures.unfold(2, p, p).unfold(3, p, p)
+    return windows.reshape(len(pictures), -1, pictures.shape[1] * p * p)
 
 # %% tags=["exercise"]
 EXERCISE = dict(
@@ -157,28 +215,72 @@ def vit_parameters(resolution: int, patch: int, width: int, layers: int, embed_d
 check("02.3", vit_parameters)
 
 # %% one of the class token's two vectors is forgotten: its own or its position tags=["wrong"]
+# hint: Which token comes before the patches?
 def vit_parameters(resolution, patch, width, layers, embed_dim):
     places = (resolution // patch) ** 2
     block = 12 * width**2 + 13 * width
     return 3 * patch**2 * width + width + places * width + 4 * width + layers * block + width * embed_dim
 
 # %% the attention's output matrix is forgotten tags=["wrong"]
+# hint: What happens to the heads' answers after they are joined?
 def vit_parameters(resolution, patch, width, layers, embed_dim):
     tokens = (resolution // patch) ** 2 + 1
     block = 3 * width**2 + 3 * width + 8 * width**2 + 5 * width + 4 * width
     return 3 * patch**2 * width + width + tokens * width + 4 * width + layers * block + width * embed_dim
 
 # %% the layer norms before and after the blocks are forgotten tags=["wrong"]
+# hint: ln_pre and ln_post learn something too.
 def vit_parameters(resolution, patch, width, layers, embed_dim):
     tokens = (resolution // patch) ** 2 + 1
     block = 12 * width**2 + 13 * width
     return 3 * patch**2 * width + width + tokens * width + layers * block + width * embed_dim
 
 # %% all biases inside the blocks are forgotten tags=["wrong"]
+# hint: A linear layer has a weight and a bias.
 def vit_parameters(resolution, patch, width, layers, embed_dim):
     tokens = (resolution // patch) ** 2 + 1
     block = 12 * width**2 + 4 * width
     return 3 * patch**2 * width + width + tokens * width + 4 * width + layers * block + width * embed_dim
+
+# %% the final projection is given a bias tags=["wrong"]
+# hint: The projection is a matrix and nothing else.
+def vit_parameters(resolution, patch, width, layers, embed_dim):
+    norm, block = 2 * width, 12 * width**2 + 13 * width
+    tokens = (resolution // patch) ** 2 + 1
+    start = 3 * patch**2 * width + width + tokens * width + norm
+    return start + layers * block + norm + (width + 1) * embed_dim
+
+# %% the positions are counted anew in every block tags=["wrong"]
+# hint: Where in the forward pass are they added, and how often?
+def vit_parameters(resolution, patch, width, layers, embed_dim):
+    norm, block = 2 * width, 12 * width**2 + 13 * width
+    tokens = (resolution // patch) ** 2 + 1
+    start = 3 * patch**2 * width + width + norm
+    return start + layers * (block + tokens * width) + tokens * width + norm + width * embed_dim
+
+# %% the pixels of a patch are counted, not the patches tags=["wrong"]
+# hint: How many patches cover the picture?
+def vit_parameters(resolution, patch, width, layers, embed_dim):
+    norm, block = 2 * width, 12 * width**2 + 13 * width
+    tokens = patch**2 + 1
+    start = 3 * patch**2 * width + width + tokens * width + norm
+    return start + layers * block + norm + width * embed_dim
+
+# %% the pixels of the picture are counted, not the patches tags=["wrong"]
+# hint: How many patches cover the picture?
+def vit_parameters(resolution, patch, width, layers, embed_dim):
+    norm, block = 2 * width, 12 * width**2 + 13 * width
+    tokens = resolution**2 + 1
+    start = 3 * patch**2 * width + width + tokens * width + norm
+    return start + layers * block + norm + width * embed_dim
+
+# %% the projection goes from embed_dim to embed_dim tags=["wrong"]
+# hint: How wide is the vector that the projection is given?
+def vit_parameters(resolution, patch, width, layers, embed_dim):
+    norm, block = 2 * width, 12 * width**2 + 13 * width
+    tokens = (resolution // patch) ** 2 + 1
+    start = 3 * patch**2 * width + width + tokens * width + norm
+    return start + layers * block + norm + embed_dim * embed_dim
 
 # %% tags=["exercise"]
 EXERCISE = dict(
@@ -215,10 +317,12 @@ def blur_pool(x: torch.Tensor) -> torch.Tensor:
 check("02.4", blur_pool)
 
 # %% the mean of two by two is taken, not the triangle blur tags=["wrong"]
+# hint: The triangle is three pixels wide and centred on the one that is kept.
 def blur_pool(x):
     return F.avg_pool2d(x, 2, ceil_mode=True, count_include_pad=False)
 
 # %% the weights do not add up to one tags=["wrong"]
+# hint: What should become of an even grey?
 def blur_pool(x):
     c = x.shape[1]
     line = torch.tensor([1.0, 2.0, 1.0], dtype=x.dtype)
@@ -226,17 +330,26 @@ def blur_pool(x):
     return F.conv2d(F.pad(x, (1, 1, 1, 1), mode="replicate"), window, stride=2, groups=c)
 
 # %% the edges are padded with zeros tags=["wrong"]
+# hint: What happens to an even grey at its border?
 def blur_pool(x):
     c = x.shape[1]
     line = torch.tensor([1.0, 2.0, 1.0], dtype=x.dtype) / 4
     window = torch.outer(line, line).expand(c, 1, 3, 3)
     return F.conv2d(x, window, stride=2, padding=1, groups=c)
 
-# %% the blur comes after the places were skipped tags=["wrong"]
+# %% the blur comes after the pixels were skipped tags=["wrong"]
+# hint: What was skipped cannot be blurred in later.
 def blur_pool(x):
     p = F.pad(x[:, :, ::2, ::2], (1, 1, 1, 1), mode="replicate")
     p = p[:, :, :-2] / 4 + p[:, :, 1:-1] / 2 + p[:, :, 2:] / 4
     return p[..., :-2] / 4 + p[..., 1:-1] / 2 + p[..., 2:] / 4
+
+# %% the number of channels is always three tags=["wrong"]
+# hint: Read the number of channels off x.
+def blur_pool(x):
+    line = torch.tensor([0.25, 0.5, 0.25], dtype=x.dtype)
+    weight = (line[:, None] * line).repeat(3, 1, 1, 1)
+    return F.conv2d(F.pad(x, (1, 1, 1, 1), mode="replicate"), weight, stride=2, groups=3)
 
 # %% tags=["exercise"]
 EXERCISE = dict(
@@ -279,6 +392,7 @@ def attention_pool(
 check("02.5", attention_pool)
 
 # %% the scores are scaled by the whole width, not by a head's tags=["wrong"]
+# hint: How many numbers does one dot product add up?
 def attention_pool(grid, position, wq, wk, wv, heads):
     b, c = grid.shape[:2]
     x = grid.reshape(b, c, -1).permute(0, 2, 1)
@@ -288,6 +402,7 @@ def attention_pool(grid, position, wq, wk, wv, heads):
     return (a @ v).reshape(b, c)
 
 # %% the mean is not among the tokens that answer tags=["wrong"]
+# hint: How many tokens get a weight?
 def attention_pool(grid, position, wq, wk, wv, heads):
     b, c = grid.shape[:2]
     x = grid.flatten(2).transpose(1, 2)
@@ -297,6 +412,7 @@ def attention_pool(grid, position, wq, wk, wv, heads):
     return (a @ v[:, :, 1:]).reshape(b, c)
 
 # %% the positions are added before the mean is taken tags=["wrong"]
+# hint: In which order do mean and positions come?
 def attention_pool(grid, position, wq, wk, wv, heads):
     b, c = grid.shape[:2]
     x = grid.flatten(2).transpose(1, 2) + position[1:]
@@ -306,6 +422,7 @@ def attention_pool(grid, position, wq, wk, wv, heads):
     return (a @ v).reshape(b, c)
 
 # %% the weight matrices are not transposed tags=["wrong"]
+# hint: nn.Linear computes x @ weight.T.
 def attention_pool(grid, position, wq, wk, wv, heads):
     b, c = grid.shape[:2]
     x = grid.flatten(2).transpose(1, 2)
@@ -315,11 +432,26 @@ def attention_pool(grid, position, wq, wk, wv, heads):
     return (a @ v).reshape(b, c)
 
 # %% all heads are treated as one tags=["wrong"]
+# hint: Each head has its own softmax.
 def attention_pool(grid, position, wq, wk, wv, heads):
     x = grid.flatten(2).transpose(1, 2)
     x = torch.cat([x.mean(1, keepdim=True), x], 1) + position
     q, k, v = x[:, :1] @ wq.T, x @ wk.T, x @ wv.T
     return ((q @ k.transpose(1, 2) / k.shape[-1] ** 0.5).softmax(-1) @ v)[:, 0]
+
+# %% the plain mean is returned, without any attention tags=["wrong"]
+# hint: Which positions should count more?
+def attention_pool(grid, position, wq, wk, wv, heads):
+    return grid.mean(dim=(2, 3))
+
+# %% every token asks and the answers are averaged tags=["wrong"]
+# hint: Only one question is needed: whose?
+def attention_pool(grid, position, wq, wk, wv, heads):
+    places = grid.flatten(2).transpose(1, 2)
+    tokens = torch.cat([places.mean(dim=1, keepdim=True), places], dim=1) + position
+    q, k, v = ((tokens @ w.T).unflatten(-1, (heads, -1)).transpose(1, 2) for w in (wq, wk, wv))
+    weights = (q @ k.transpose(-2, -1) / q.shape[-1] ** 0.5).softmax(dim=-1)
+    return (weights @ v).transpose(1, 2).flatten(2).mean(dim=1)
 
 # %% tags=["exercise"]
 EXERCISE = dict(

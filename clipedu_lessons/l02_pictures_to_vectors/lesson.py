@@ -288,7 +288,7 @@ for name, r in (("stripes", stripes), ("moved by one", after)):
 
 # %%
 from clipedu_lessons.l02_pictures_to_vectors.shift import ink_by_shift, shift_and_shrink
-from clipedu_lessons.l02_pictures_to_vectors.shift import shift_explorer, shift_strip
+from clipedu_lessons.l02_pictures_to_vectors.shift import ShiftExplorer, shift_strip
 
 series = ink_by_shift(pictures[0], factor=4)
 show(
@@ -303,7 +303,7 @@ show(
 # Try it: move a picture pixel by pixel with the arrow keys. At which shifts does a line vanish? What happens at 8? (The widget needs a running notebook; the figure above shows five of its states.)
 
 # %%
-shift_explorer(dict(zip(names, pictures)))
+ShiftExplorer(dict(zip(names, pictures)))
 
 # %% [markdown]
 # One house is an anecdote. Here are fifty pictures of the Lucide family: how far apart are the largest and the smallest share of ink over four shifts?
@@ -382,7 +382,7 @@ print_shapes("laptop_deep")
 #
 # Attention pooling lets the mean *ask*, and takes more from the places that fit the question. First without the learned matrices, so that query, key and value are the token itself:
 #
-# 1. tokens: the mean itself, then every place;
+# 1. tokens: the mean itself, then every position;
 # 2. score of a token: its dot product with the mean, divided by the square root of the number of channels;
 # 3. weights: softmax of the scores; the answer is the weighted sum of the tokens.
 
@@ -479,7 +479,7 @@ for name in tqdm([n for n in PRESETS if n.startswith(("RN", "ViT"))]):
     with torch.device("meta"):
         tower = build(name).visual
     if name not in counted:
-        flops = count_flops(PRESETS[name], every_place_asks=True)
+        flops = count_flops(PRESETS[name], all_queries=True)
         counted[name] = flops["visual"]
     rows[name] = (count_parameters(tower), counted[name])
 
@@ -498,7 +498,7 @@ print(f"\nRN50 when only the mean asks: {work['visual'] / 1e9:.1f}")
 # Two things had to be found out to get there:
 #
 # * The paper's "GFLOPs" count a multiply and its add as **one**. Many tools count two, and give twice the number. When you compare two papers, ask which.
-# * The ResNets' numbers are met when *every* place asks in the attention pooling (`every_place_asks`), though only the answer to the mean's question is kept. Our code computes only that one, and saves what the last line says.
+# * The ResNets' numbers are met when *every* place asks in the attention pooling (`all_queries`), though only the answer to the mean's question is kept. Our code computes only that one, and saves what the last line says.
 #
 # What is left, in the last column, we can't explain; the paper doesn't say how it counted. For the ViTs it prints no number.
 #

@@ -7,19 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from clipedu.models import ModifiedResNet
+from clipedu.models import CLIP, ModifiedResNet
 from clipedu.pairs import to_model
-from clipedu.plots import DPI, use_style
-
-if TYPE_CHECKING:
-    from clipedu.models import CLIP
+from clipedu_lessons.common.figures import new_figure
 
 CHANNELS = 8  # of a feature map, how many are drawn
 
@@ -52,15 +49,14 @@ def picture_path_figure(path: PicturePath, patch: int) -> Figure:
     side = path.picture.shape[-1]
     if side % patch:
         raise ValueError(f"patches of {patch} px do not cut a picture of {side} px evenly")
-    use_style()
-    figure = Figure(figsize=(9.0, 4.6), dpi=DPI)
+    figure = new_figure(9.0, 4.6)
     rows: Any = figure.subfigures(2, 1, height_ratios=(3.3, 1))
     top, bottom = rows
     start, middle, end = top.subfigures(1, 3, width_ratios=(1, 1, 1.55), squeeze=False)[0]
-    _picture(start.subplots(), path.picture, f"a picture: 3 x {side} x {side} numbers")
+    draw_picture(start.subplots(), path.picture, f"a picture: 3 x {side} x {side} numbers")
     n = side // patch
     for cell, square in zip(middle.subplots(n, n).flat, _squares(path.picture, patch), strict=True):
-        _picture(cell, square, "")
+        draw_picture(cell, square, "")
     middle.suptitle(f"a ViT cuts it: {n * n} patches", fontsize=10)
     strongest = path.features.flatten(1).std(dim=1).topk(CHANNELS).indices
     for cell, k in zip(end.subplots(2, CHANNELS // 2).flat, strongest.tolist(), strict=True):
@@ -74,7 +70,7 @@ def picture_path_figure(path: PicturePath, patch: int) -> Figure:
     strip = bottom.subplots()
     spread = 2 * float(path.vector.std())
     strip.imshow(path.vector[None].numpy(), aspect="auto", cmap="Greys", vmin=-spread, vmax=spread)
-    _bare(strip, f"either way, one vector comes out: {len(path.vector)} numbers, length 1")
+    _bare(strip, f"either way, one vector comes out: {len(path.vector)} numbers, length 1", 9)
     return figure
 
 
@@ -108,13 +104,12 @@ def looking_figure(pictures: Tensor, weights: Tensor, titles: Sequence[str]) -> 
             f"{len(pictures)} pictures, {len(weights)} maps and {len(titles)} titles: give one "
             "map and one title per picture"
         )
-    use_style()
-    figure = Figure(figsize=(1.75 * len(titles), 4.0), dpi=DPI)
+    figure = new_figure(1.75 * len(titles), 4.0)
     rows = figure.subplots(2, len(titles), squeeze=False)
     even = 1 / weights[0].numel()
     highest = max(float(weights.max()), 3 * even)  # so that an even spread is a light grey
     for column, title in enumerate(titles):
-        _picture(rows[0][column], pictures[column], title)
+        draw_picture(rows[0][column], pictures[column], title, 9 if len(title) > 14 else 8)
         rows[1][column].imshow(weights[column].numpy(), cmap="Greys", vmin=0, vmax=highest)
         _bare(rows[1][column], "")
         for (i, j), share in _cells(weights[column]):
@@ -134,16 +129,16 @@ def _squares(picture: Tensor, patch: int) -> list[Tensor]:
     return [picture[:, y : y + patch, x : x + patch] for y in starts for x in starts]
 
 
-def _picture(axes: Axes, picture: Tensor, title: str) -> None:
-    axes.imshow(
-        picture.permute(1, 2, 0).clamp(0, 1).numpy(), interpolation="nearest", vmin=0, vmax=1
-    )
-    _bare(axes, title)
+def draw_picture(axes: Axes, picture: Tensor, title: str, size: float = 9) -> None:
+    """A picture (3, R, C) in 0..1 in a frame, without ticks; size: of the title, in points."""
+    rgb = picture.permute(1, 2, 0).clamp(0, 1).numpy()
+    axes.imshow(rgb, interpolation="nearest", vmin=0, vmax=1)
+    _bare(axes, title, size)
 
 
-def _bare(axes: Axes, title: str) -> None:
+def _bare(axes: Axes, title: str, size: float = 8) -> None:
     if title:
-        axes.set_title(title, fontsize=9 if len(title) > 14 else 8).set_parse_math(False)
+        axes.set_title(title, fontsize=size).set_parse_math(False)
     axes.set_xticks([])
     axes.set_yticks([])
     axes.grid(False)

@@ -1,26 +1,23 @@
 """Shift a picture by single pixels, shrink it in two ways, and see which way notices.
 
-Notable:
-* the picture moves on a wider sheet of white paper, so nothing is cut off and its ink stays the
-  same; what changes in the small picture is the shrinking's doing;
-* "ink kept" is the measure: the darkness of the small picture, each of its pixels counted for the
-  k x k that it stands for, as a share of the darkness of the large one.
+The picture moves on a wider white sheet, so nothing is cut off and its ink stays the same. "Ink
+kept" is the darkness of the small picture, each of its pixels counted for the k x k that it
+represents, as a share of the darkness of the large one.
 """
 
 from __future__ import annotations
 
-import html
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import ipywidgets
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, pad
 
-from clipedu.plots import DPI, use_style
-from clipedu_lessons.l01_words_to_vectors.bpe_widget import LIST_KEYS, picture_html
+from clipedu_lessons.common.figures import new_figure
+from clipedu_lessons.common.widgets import LIST_KEYS, Explorer
+from clipedu_lessons.l02_pictures_to_vectors.picture_path import draw_picture
 
 MOST_SHIFT = 8
 FACTORS = (2, 4, 8)
@@ -87,12 +84,11 @@ def shift_in_words(shrunk: Shrunk) -> str:
 def shift_figure(series: Sequence[Shrunk], shift: int) -> Figure:
     """One shift: the sheet, both small pictures, and the ink that every shift keeps."""
     now = series[shift]
-    use_style()
-    figure = Figure(figsize=(9.2, 2.5), dpi=DPI)
+    figure = new_figure(9.2, 2.5)
     panels = figure.subplots(1, 4, width_ratios=(1, 1, 1, 1.5))
-    _draw(panels[0], now.sheet, f"moved {now.shift} px")
-    _draw(panels[1], now.plain, PLAIN.format(k=now.factor))
-    _draw(panels[2], now.pooled, POOLED.format(k=now.factor))
+    draw_picture(panels[0], now.sheet, f"moved {now.shift} px")
+    draw_picture(panels[1], now.plain, PLAIN.format(k=now.factor))
+    draw_picture(panels[2], now.pooled, POOLED.format(k=now.factor))
     shifts = [one.shift for one in series]
     panels[3].plot(shifts, [one.plain_ink for one in series], markevery=1, label="every k-th pixel")
     panels[3].plot(shifts, [one.pooled_ink for one in series], markevery=1, label="mean of k x k")
@@ -105,40 +101,33 @@ def shift_figure(series: Sequence[Shrunk], shift: int) -> Figure:
 
 def shift_strip(series: Sequence[Shrunk], shifts: Sequence[int] = (0, 1, 2, 3, 4)) -> Figure:
     """Several shifts side by side: the sheet above, the two small pictures below it."""
-    use_style()
-    figure = Figure(figsize=(1.75 * len(shifts) + 0.4, 4.8), dpi=DPI)
+    figure = new_figure(1.75 * len(shifts) + 0.4, 4.8)
     rows = figure.subplots(3, len(shifts), squeeze=False)
     for column, shift in enumerate(shifts):
         one = series[shift]
-        _draw(rows[0][column], one.sheet, f"moved {one.shift} px")
-        _draw(rows[1][column], one.plain, f"ink {one.plain_ink:.0%}")
-        _draw(rows[2][column], one.pooled, f"ink {one.pooled_ink:.0%}")
+        draw_picture(rows[0][column], one.sheet, f"moved {one.shift} px")
+        draw_picture(rows[1][column], one.plain, f"ink {one.plain_ink:.0%}")
+        draw_picture(rows[2][column], one.pooled, f"ink {one.pooled_ink:.0%}")
     words = ("the picture", PLAIN.format(k=series[0].factor), POOLED.format(k=series[0].factor))
     for row, name in zip(rows, words, strict=True):
         row[0].set_ylabel(name.replace(" pixel", "\npixel"), fontsize=9)
     return figure
 
 
-def _draw(axes: Axes, picture: Tensor, title: str) -> None:
-    axes.imshow(
-        picture.permute(1, 2, 0).clamp(0, 1).numpy(), interpolation="nearest", vmin=0, vmax=1
-    )
-    axes.set_title(title, fontsize=9)
-    axes.set_xticks([])
-    axes.set_yticks([])
-    axes.grid(False)
-    for spine in axes.spines.values():
-        spine.set(visible=True, color="#888888")
+class ShiftExplorer(Explorer):
+    """Move a picture pixel by pixel and watch two ways of shrinking it.
 
+    pictures: name -> (3, S, S), float in 0..1. Controls: `name`, `shift`, `factor`.
+    Raises ValueError as :func:`shift_and_shrink` does.
+    """
 
-class ShiftExplorer(ipywidgets.VBox):
-    """Controls `name`, `shift` and `factor`; `picture` and `words` are HTML that follow them."""
+    text = "shift explorer: a picture, a shift and a factor (it needs a running notebook)"
 
     def __init__(self, pictures: dict[str, Tensor], factor: int = 4) -> None:
         if not pictures:
             raise ValueError("give at least one picture, as name -> (3, S, S) tensor")
         for picture in pictures.values():
-            shift_and_shrink(picture, 0, factor)  # for its refusals, in its words
+            shift_and_shrink(picture, 0, factor)  # raises for a picture that can't be shrunk
         self.pictures = dict(pictures)
         self.name = ipywidgets.Dropdown(
             options=list(self.pictures),
@@ -154,30 +143,14 @@ class ShiftExplorer(ipywidgets.VBox):
             continuous_update=False,
         )
         self.factor = ipywidgets.Dropdown(
-            options=[k for k in FACTORS],
+            options=list(FACTORS),
             value=factor,
             description="shrink by",
             tooltip=f"how many pixels along a side become one {LIST_KEYS}",
         )
-        self.picture, self.words = ipywidgets.HTML(), ipywidgets.HTML()
-        for control in (self.name, self.shift, self.factor):
-            control.observe(self._draw_now, names="value")
-        super().__init__([self.name, self.shift, self.factor, self.picture, self.words])
-        self._draw_now()
+        super().__init__([self.name, self.shift, self.factor])
 
-    def _draw_now(self, _change: object = None) -> None:
+    def draw(self) -> tuple[Figure, str]:
         series = ink_by_shift(self.pictures[self.name.value], self.factor.value)
-        words = shift_in_words(series[self.shift.value])
-        self.picture.value = picture_html(shift_figure(series, self.shift.value), words)
-        self.words.value = f'<p role="status">{html.escape(words)}</p>'
-
-    def __repr__(self) -> str:
-        return "shift explorer: a picture, a shift and a factor (it needs a running notebook)"
-
-
-def shift_explorer(pictures: dict[str, Tensor], factor: int = 4) -> ShiftExplorer:
-    """Move a picture pixel by pixel and watch two ways of shrinking it.
-
-    pictures: name -> (3, S, S), float in 0..1. Raises ValueError as :func:`shift_and_shrink` does.
-    """
-    return ShiftExplorer(pictures, factor)
+        shift = self.shift.value
+        return shift_figure(series, shift), shift_in_words(series[shift])

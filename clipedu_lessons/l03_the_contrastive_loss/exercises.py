@@ -61,6 +61,7 @@ rise = 0.69
 check("03.1", pictures_right, captions_right, loss_of_guessing, rise)
 
 # %% rows and columns are mixed up tags=["wrong"]
+# hint: A row holds one picture and all captions.
 pictures_right = 3
 captions_right = 2
 loss_of_guessing = 5.55
@@ -85,6 +86,7 @@ loss_of_guessing = 11.09
 rise = 1.39
 
 # %% only pairs that choose each other both ways are counted tags=["wrong"]
+# hint: The two questions are counted one by one.
 pictures_right = 1
 captions_right = 1
 loss_of_guessing = 5.55
@@ -121,18 +123,22 @@ def normalise_rows(vectors: Tensor) -> Tensor:
 check("03.2", normalise_rows)
 
 # %% each column is divided by its length, not each row tags=["wrong"]
+# hint: dim is the dimension that disappears: over which one must the squares be added?
 def normalise_rows(vectors):
     return F.normalize(vectors, dim=0)
 
 # %% the whole matrix is divided by one length tags=["wrong"]
+# hint: How many lengths does a matrix of N vectors have?
 def normalise_rows(vectors):
     return vectors / torch.linalg.norm(vectors)
 
 # %% the rows are divided by their squared length tags=["wrong"]
+# hint: What is missing after the sum of the squares?
 def normalise_rows(vectors):
     return vectors / vectors.square().sum(-1, keepdim=True)
 
 # %% the lengths have shape (N,) and do not fit the rows tags=["wrong"]
+# hint: keepdim=True keeps the lengths as (N, 1).
 def normalise_rows(vectors):
     return vectors / vectors.norm(dim=1)
 
@@ -143,10 +149,17 @@ def normalise_rows(vectors):
     return vectors
 
 # %% no gradient flows through the length tags=["wrong"]
+# hint: The values are right; .detach(), .item() or no_grad holds the length fixed.
 def normalise_rows(vectors):
     with torch.no_grad():
         lengths = torch.linalg.vector_norm(vectors, dim=1, keepdim=True)
     return vectors / lengths
+
+# %% the entries of each row are squeezed between 0 and 1 tags=["wrong"]
+# hint: Normalising to length 1 keeps every direction.
+def normalise_rows(vectors):
+    low, high = vectors.amin(dim=1, keepdim=True), vectors.amax(dim=1, keepdim=True)
+    return (vectors - low) / (high - low)
 
 # %% tags=["exercise"]
 EXERCISE = dict(
@@ -182,24 +195,28 @@ def contrastive_loss(image: Tensor, text: Tensor, logit_scale: Tensor) -> Tensor
 check("03.3", contrastive_loss)
 
 # %% only the rows are scored, not the columns tags=["wrong"]
+# hint: Which question does a column ask?
 def contrastive_loss(image, text, logit_scale):
     logits = logit_scale * image @ text.T
     labels = torch.arange(len(logits))
     return (F.cross_entropy(logits, labels) + F.cross_entropy(logits, labels)) / 2
 
 # %% the cosines are divided by the logit scale tags=["wrong"]
+# hint: The scale is 1 / temperature: which of the two multiplies?
 def contrastive_loss(image, text, logit_scale):
     logits = image @ text.T / logit_scale
     labels = torch.arange(len(logits))
     return (F.cross_entropy(logits, labels) + F.cross_entropy(logits.T, labels)) / 2
 
 # %% the two losses are added, not averaged tags=["wrong"]
+# hint: What must the loss of guessing among N be?
 def contrastive_loss(image, text, logit_scale):
     logits = logit_scale * image @ text.T
     labels = torch.arange(len(logits))
     return F.cross_entropy(logits, labels) + F.cross_entropy(logits.T, labels)
 
 # %% the cross-entropy is given probabilities where it wants scores tags=["wrong"]
+# hint: torch's cross_entropy takes the softmax itself.
 def contrastive_loss(image, text, logit_scale):
     logits = logit_scale * image @ text.T
     labels = torch.arange(len(logits))
@@ -207,6 +224,7 @@ def contrastive_loss(image, text, logit_scale):
     return (rows + F.cross_entropy(F.softmax(logits.T, dim=1), labels)) / 2
 
 # %% the first caption is the right answer for every picture tags=["wrong"]
+# hint: In which column does row i have its right answer?
 def contrastive_loss(image, text, logit_scale):
     logits = logit_scale * image @ text.T
     labels = torch.zeros(len(logits), dtype=torch.long)
@@ -218,6 +236,54 @@ def contrastive_loss(image, text, logit_scale):
     right = weights.diagonal()
     rows = -(right / weights.sum(dim=1)).log().mean()
     return (rows - (right / weights.sum(dim=0)).log().mean()) / 2
+
+# %% one softmax is taken over the whole matrix tags=["wrong"]
+# hint: How many questions are there, and how many answers does each have?
+def contrastive_loss(image, text, logit_scale):
+    logits = logit_scale * image @ text.T
+    return -logits.flatten().log_softmax(dim=0).view_as(logits).diagonal().mean()
+
+# %% the right caption is left out of the denominator tags=["wrong"]
+# hint: A softmax sums over all captions, the right one too.
+def contrastive_loss(image, text, logit_scale):
+    logits = logit_scale * image @ text.T
+    rest = logits.masked_fill(torch.eye(len(logits)) > 0, -math.inf)
+    both = (rest.logsumexp(dim=1) + rest.logsumexp(dim=0)) / 2
+    return (both - logits.diagonal()).mean()
+
+# %% the logarithm is taken of the mean probability tags=["wrong"]
+# hint: First the logarithm of each pair, then the mean.
+def contrastive_loss(image, text, logit_scale):
+    logits = logit_scale * image @ text.T
+    rows, columns = (x.softmax(dim=1).diagonal().mean() for x in (logits, logits.T))
+    return -(rows.log() + columns.log()) / 2
+
+# %% the right answers are off by one tags=["wrong"]
+# hint: In which column does row i have its right answer? Count from 0.
+def contrastive_loss(image, text, logit_scale):
+    logits = logit_scale * image @ text.T
+    labels = (torch.arange(len(logits)) + 1) % len(logits)
+    return (F.cross_entropy(logits, labels) + F.cross_entropy(logits.T, labels)) / 2
+
+# %% a small number is added before the logarithm tags=["wrong"]
+# hint: It hides how wrong a confident answer is. log_softmax and cross_entropy need no such help.
+def contrastive_loss(image, text, logit_scale):
+    logits = logit_scale * image @ text.T
+    rows, columns = (x.softmax(dim=1).diagonal() + 1e-8 for x in (logits, logits.T))
+    return -(rows.log() + columns.log()).mean() / 2
+
+# %% the right answers are in the reverse order tags=["wrong"]
+# hint: In which column does row i have its right answer?
+def contrastive_loss(image, text, logit_scale):
+    logits = logit_scale * image @ text.T
+    labels = torch.arange(len(logits)).flip(0)
+    return (F.cross_entropy(logits, labels) + F.cross_entropy(logits.T, labels)) / 2
+
+# %% all entries are averaged in both directions, not only the right ones tags=["wrong"]
+# hint: In which column does row i have its right answer?
+def contrastive_loss(image, text, logit_scale):
+    logits = logit_scale * image @ text.T
+    return -(logits.log_softmax(dim=1).mean() + logits.log_softmax(dim=0).mean()) / 2
 
 # %% tags=["exercise"]
 EXERCISE = dict(
@@ -250,25 +316,43 @@ def clamp_scale(log_scale: nn.Parameter, maximum: float) -> None:
 check("03.4", clamp_scale)
 
 # %% the logarithm is compared with the maximum of the multiplier tags=["wrong"]
+# hint: The parameter is a logarithm. Which number may the logarithm not exceed?
 def clamp_scale(log_scale, maximum):
     log_scale.data.clamp_(max=maximum)
 
 # %% the multiplier is stored where its logarithm belongs tags=["wrong"]
+# hint: What is stored must be the logarithm again.
 def clamp_scale(log_scale, maximum):
     log_scale.data = log_scale.data.exp().clamp(max=maximum)
 
 # %% the parameter itself stays as it was tags=["wrong"]
+# hint: A new tensor, bound to a name or returned, leaves the parameter alone. A method with a trailing underscore changes it.
 def clamp_scale(log_scale, maximum):
     return log_scale.exp().clamp(max=maximum).log()
 
 # %% the parameter is changed while gradients are recorded tags=["wrong"]
+# hint: torch.no_grad() tells torch that this is no part of the loss.
 def clamp_scale(log_scale, maximum):
     log_scale.clamp_(max=math.log(maximum))
 
 # %% smaller scales are raised to the maximum tags=["wrong"]
+# hint: Of min and max, which one is an upper limit?
 def clamp_scale(log_scale, maximum):
     with torch.no_grad():
         log_scale.clamp_(min=math.log(maximum))
+
+# %% the maximum itself is stored when the scale is too large tags=["wrong"]
+# hint: What is stored must be a logarithm.
+def clamp_scale(log_scale, maximum):
+    with torch.no_grad():
+        if log_scale > math.log(maximum):
+            log_scale.fill_(maximum)
+
+# %% the logarithm, not its exponential, is tested against the maximum tags=["wrong"]
+def clamp_scale(log_scale, maximum):
+    with torch.no_grad():
+        if log_scale > maximum:
+            log_scale.fill_(math.log(maximum))
 
 # %% tags=["exercise"]
 EXERCISE = dict(
@@ -300,28 +384,49 @@ def floor_of(captions: list[str]) -> float:
 check("03.5", floor_of)
 
 # %% each different caption pays ln m only once tags=["wrong"]
+# hint: How many pairs pay ln m?
 def floor_of(captions):
     counts = Counter(captions).values()
     return sum(math.log(m) for m in counts) / len(captions)
 
 # %% each different caption counts once, however often it occurs tags=["wrong"]
+# hint: The mean is over pairs: how many pairs pay ln m?
 def floor_of(captions):
     counts = Counter(captions).values()
     return sum(math.log(m) for m in counts) / len(counts)
 
 # %% N is divided by the number of different captions before the logarithm tags=["wrong"]
+# hint: Captions that repeat often weigh more.
 def floor_of(captions):
     return math.log(len(captions) / len(set(captions)))
 
 # %% the logarithm has base 2 tags=["wrong"]
+# hint: The loss is in nats.
 def floor_of(captions):
     counts = Counter(captions)
     return sum(math.log2(counts[c]) for c in captions) / len(captions)
 
 # %% the entropy of the captions is computed tags=["wrong"]
+# hint: Entropy and floor add up to ln N.
 def floor_of(captions):
     shares = [m / len(captions) for m in Counter(captions).values()]
     return -sum(p * math.log(p) for p in shares)
+
+# %% only the captions so far are counted, not the whole batch tags=["wrong"]
+# hint: The whole batch is one exam; its order does not matter.
+def floor_of(captions):
+    pays = [math.log(captions[: k + 1].count(caption)) for k, caption in enumerate(captions)]
+    return sum(pays) / len(captions)
+
+# %% only captions that are side by side are compared tags=["wrong"]
+# hint: Equal captions may be anywhere in the batch.
+def floor_of(captions):
+    total = run = 0
+    for k, caption in enumerate(captions, start=1):
+        run += 1
+        if k == len(captions) or captions[k] != caption:
+            total, run = total + run * math.log(run), 0
+    return total / len(captions)
 
 # %% tags=["exercise"]
 EXERCISE = dict(
@@ -355,21 +460,25 @@ def siglip_loss(image: Tensor, text: Tensor, logit_scale: Tensor, bias: Tensor) 
 check("03.6", siglip_loss)
 
 # %% the sum is divided by N x N, not by N tags=["wrong"]
+# hint: A mean over all entries makes each pair's pull weaker in a larger batch.
 def siglip_loss(image, text, logit_scale, bias):
     logits = logit_scale * image @ text.T + bias
     return F.binary_cross_entropy_with_logits(logits, torch.eye(len(logits), dtype=logits.dtype))
 
 # %% the sign is not applied to the bias tags=["wrong"]
+# hint: The sign belongs in front of the whole logit, bias included.
 def siglip_loss(image, text, logit_scale, bias):
     signs = 2 * torch.eye(len(image)) - 1
     return -F.logsigmoid(signs * logit_scale * (image @ text.T) + bias).sum() / len(image)
 
-# %% wrong pairs get the sign 0 in place of -1 tags=["wrong"]
+# %% wrong pairs get the sign 0 instead of -1 tags=["wrong"]
+# hint: The identity matrix has 0 beside the diagonal; which sign is needed there?
 def siglip_loss(image, text, logit_scale, bias):
     logits = logit_scale * image @ text.T + bias
     return -F.logsigmoid(torch.eye(len(image)) * logits).sum() / len(image)
 
 # %% the bias is left out tags=["wrong"]
+# hint: What is the bias for?
 def siglip_loss(image, text, logit_scale, bias):
     logits = logit_scale * image @ text.T
     return -F.logsigmoid((2 * torch.eye(len(image)) - 1) * logits).sum() / len(image)
@@ -380,6 +489,13 @@ def siglip_loss(image, text, logit_scale, bias):
     yes = torch.sigmoid(logits)
     right = torch.where(torch.eye(len(image)) > 0, yes, 1 - yes)
     return -right.log().sum() / len(image)
+
+# %% right pairs and wrong pairs are averaged each by themselves tags=["wrong"]
+def siglip_loss(image, text, logit_scale, bias):
+    logits = logit_scale * image @ text.T + bias
+    off = torch.eye(len(logits)) == 0
+    wrong = -F.logsigmoid(-logits[off])
+    return wrong.sum() / max(len(wrong), 1) - F.logsigmoid(logits.diagonal()).mean()
 
 # %% tags=["exercise"]
 EXERCISE = dict(
@@ -421,12 +537,14 @@ def contrastive_gradient(logits: Tensor) -> Tensor:
 check("03.7", contrastive_gradient)
 
 # %% the columns' half is not turned back tags=["wrong"]
+# hint: The softmax of logits.T has its rows where logits has its columns.
 def contrastive_gradient(logits):
     n = len(logits)
     eye = torch.eye(n)
     return (logits.softmax(dim=1) - eye + logits.T.softmax(dim=1) - eye) / (2 * n)
 
 # %% only the rows' half is there, at full weight tags=["wrong"]
+# hint: The loss is the mean of two cross-entropies.
 def contrastive_gradient(logits):
     return (logits.softmax(dim=1) - torch.eye(len(logits))) / len(logits)
 
@@ -436,6 +554,7 @@ def contrastive_gradient(logits):
     return (both - torch.eye(len(logits))) / (2 * len(logits))
 
 # %% the mean over the N pairs is forgotten tags=["wrong"]
+# hint: Each cross-entropy is a mean over N rows.
 def contrastive_gradient(logits):
     eye = torch.eye(len(logits))
     return ((logits.softmax(dim=0) - eye) + (logits.softmax(dim=1) - eye)) / 2
@@ -444,6 +563,21 @@ def contrastive_gradient(logits):
 def contrastive_gradient(logits):
     eye = torch.eye(len(logits))
     return (2 * eye - logits.softmax(dim=0) - logits.softmax(dim=1)) / (2 * len(logits))
+
+# %% autograd is used tags=["wrong"]
+# hint: Derive it on paper: no backward, no torch.autograd.
+def contrastive_gradient(logits):
+    leaf = logits.detach().requires_grad_()
+    labels = torch.arange(len(leaf))
+    loss = (F.cross_entropy(leaf, labels) + F.cross_entropy(leaf.T, labels)) / 2
+    loss.backward()
+    return leaf.grad
+
+# %% the sums have lost their axis, so that rows are divided by other rows' sums tags=["wrong"]
+# hint: keepdim=True keeps the sums as a column.
+def contrastive_gradient(logits):
+    e, n = logits.exp(), len(logits)
+    return (e / e.sum(dim=1) + e / e.sum(dim=0) - 2 * torch.eye(n)) / (2 * n)
 
 # %% tags=["exercise"]
 EXERCISE = dict(

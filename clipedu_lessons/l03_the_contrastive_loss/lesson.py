@@ -54,7 +54,7 @@ print("\ncaption 1: a watch   caption 2: a cake   caption 3: a carrot")
 # **Predict** all nine dot products on paper: picture by picture, each with all three captions. Then run.
 
 # %% tags=["nbval-check-output"]
-from clipedu_lessons.common.similarity import circle_figure
+from clipedu_lessons.l03_the_contrastive_loss.circles import circle_figure
 
 CAPTIONS = ["a cake", "a carrot", "a watch"]
 image = torch.tensor([[1.0, 0.0], [0.6, 0.8], [-0.6, 0.8]])  # (N, E)
@@ -231,7 +231,7 @@ show(figure, words + "the gap widens slowly.")
 # ConVIRT (Zhang et al. 2020, arXiv 2010.00747) asked both ways, for X-ray pictures and reports; CLIP simplified it and made it large. The N-pair formula on the row of the cake, by hand:
 
 # %% tags=["nbval-check-output"]
-from clipedu.objectives import n_pair
+from clipedu_lessons.l03_the_contrastive_loss.losses import n_pair
 
 answers = torch.arange(3)
 by_hand = math.log(1 + math.exp(0.6 - 0.8) + math.exp(-0.8 - 0.8))
@@ -311,7 +311,7 @@ show(
     "nothing from 0.1 on; at scale 1 below 1 everywhere and nearly "
     "constant.",
 )
-temperature.temperature_explorer()
+temperature.TemperatureExplorer()
 
 # %% [markdown]
 # A small scale pushes all wrong captions a little, for ever. A large scale pushes only those in the way, hard, and is content with a small margin. A model starts
@@ -432,7 +432,7 @@ show(figure, f"Eight pictures, all with the caption '{most}'.")
 # **Predict** the floor of the batch "cake, cake, watch".
 
 # %% tags=["nbval-check-output"]
-from clipedu.objectives import loss_floor
+from clipedu_lessons.l03_the_contrastive_loss.losses import loss_floor
 
 by_hand = 2 * math.log(2) / 3
 print(f"by hand:       (ln 2 + ln 2 + ln 1) / 3 = {by_hand:.3f}")
@@ -442,13 +442,12 @@ print(f"all equal:     {loss_floor(['cake', 'cake', 'cake']):.3f} = ln 3")
 
 # %% [markdown]
 # Is it really a floor? Take eight pairs whose captions are 0, 0, 1, 2, 3, 3, 3, 4 and let free vectors try. Then tell the loss which captions are equal:
-# `info_nce(..., same=...)` takes false negatives out of the denominators, so that they are neither pulled nor pushed.
+# `info_nce(..., false_negative_ids=...)` takes false negatives out of the denominators, so that they are neither pulled nor pushed.
 
 # %% tags=["nbval-check-output"]
 ids = torch.tensor([0, 0, 1, 2, 3, 3, 3, 4])
-same = ids[:, None] == ids[None, :]  # (8, 8) bool
 floor, unmasked = loss_floor(ids), free_vectors(info_nce, ids)[3]
-masked = free_vectors(lambda *x: info_nce(*x, same=same), ids)[3]
+masked = free_vectors(lambda *x: info_nce(*x, ids), ids)[3]
 ends = f"{unmasked[-1]:.2f}, masked at {masked[-1]:.2f}"
 print(f"floor {floor:.2f}; the loss ends at {ends}")
 print("unmasked, it is never below the floor:", min(unmasked) > floor)
@@ -743,7 +742,7 @@ show(figure, words)
 # A-2, B-3, C-1, both ways. Three captions are an easy exam. Make it harder: more pairs, another place in the list, another scale, rows or columns.
 
 # %%
-from clipedu_lessons.common.similarity import matrix_figure, similarity_explorer
+from clipedu_lessons.common.similarity import matrix_figure, SimilarityExplorer
 
 chance = torch.Generator().manual_seed(0)
 order = torch.randperm(len(targets), generator=chance)[:64]
@@ -755,7 +754,7 @@ matrix = similarity_matrix(image64[:12], text64[:12], scale64.item())
 words = "Twelve pairs, read along the rows. "
 words += matrix_in_words(matrix, asked)
 show(matrix_figure(matrix, asked[:12], drawn[:12]), words)
-similarity_explorer(image64, text64, asked, drawn, scale64.item())
+SimilarityExplorer(image64, text64, asked, drawn, scale64.item())
 
 # %% [markdown]
 # **What you now know.** The batch is the exam: N pictures, N captions, one matrix, read along its rows and down its columns. Guessing costs ln N; repeated captions set a floor; a learned scale, capped at 100 after the step, decides how much a difference counts. Nothing in the loss knows

@@ -1,16 +1,12 @@
 """An explorer of the logit scale: one picture, eight captions, and what the scale makes of them.
 
-Notable:
-* only differences of cosines count in a softmax, so one number, the margin, says how well the
-  picture does: the right caption's cosine less that of the best wrong caption;
-* the other wrong captions lie 0.1, 0.2, ... below the best wrong one, so that the figure can show
-  how the scale shares the push out among them;
-* the gradient is with respect to the cosines, which is what reaches the towers: scale * (p - y).
+Only differences of cosines count in a softmax, so one number, the margin, says how well the picture
+does: the right caption's cosine minus that of the best wrong caption. The gradient is with respect
+to the cosines, which is what reaches the encoders: scale * (p - y).
 """
 
 from __future__ import annotations
 
-import html
 import math
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -20,8 +16,8 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from clipedu.plots import DPI, use_style
-from clipedu_lessons.l01_words_to_vectors.bpe_widget import picture_html
+from clipedu_lessons.common.figures import new_figure
+from clipedu_lessons.common.widgets import Explorer
 
 CAPTIONS = 8
 RIGHT = 0.6  # the right caption's cosine
@@ -72,8 +68,7 @@ def row_in_words(row: Row) -> str:
 
 def row_figure(row: Row) -> Figure:
     """Three panels: the probabilities, the gradient, and the loss against the margin."""
-    use_style()
-    figure = Figure(figsize=(9.6, 3.1), dpi=DPI)
+    figure = new_figure(9.6, 3.1)
     bars, pushes, curve = figure.subplots(1, 3)
     colours, hatches = ["#0072B2"] + ["#dddddd"] * (CAPTIONS - 1), ["//"] + [""] * (CAPTIONS - 1)
     names = ["right", *(f"wrong {k}" for k in range(1, CAPTIONS))]
@@ -101,8 +96,7 @@ def row_figure(row: Row) -> Figure:
 
 def gradient_figure(scales: Sequence[float]) -> Figure:
     """For each scale: the loss and the pull on the right caption, against the margin."""
-    use_style()
-    figure = Figure(figsize=(8.6, 3.4), dpi=DPI)
+    figure = new_figure(8.6, 3.4)
     left, right = figure.subplots(1, 2)
     margins = torch.linspace(*MARGINS, 121).tolist()
     for scale in scales:
@@ -118,8 +112,10 @@ def gradient_figure(scales: Sequence[float]) -> Figure:
     return figure
 
 
-class TemperatureExplorer(ipywidgets.VBox):
-    """Controls `scale` and `margin`; `picture` and `words` are HTML that follow them."""
+class TemperatureExplorer(Explorer):
+    """Two sliders, `scale` and `margin`: probabilities, loss and gradient of one picture."""
+
+    text = "temperature explorer: logit scale and margin (it needs a running notebook)"
 
     def __init__(self, scale: float = 1 / 0.07, margin: float = 0.1) -> None:
         low, high = (math.log10(value) for value in SCALES)
@@ -144,23 +140,8 @@ class TemperatureExplorer(ipywidgets.VBox):
             tooltip="cosine of the right caption less that of the best wrong caption",
             continuous_update=False,
         )
-        self.picture = ipywidgets.HTML()
-        self.words = ipywidgets.HTML()
-        for control in (self.scale, self.margin):
-            control.observe(self._draw, names="value")
-        super().__init__([self.scale, self.margin, self.picture, self.words])
-        self._draw()
+        super().__init__([self.scale, self.margin])
 
-    def _draw(self, _change: object = None) -> None:
+    def draw(self) -> tuple[Figure, str]:
         row = temperature_row(self.scale.value, self.margin.value)
-        said = row_in_words(row)
-        self.picture.value = picture_html(row_figure(row), said)
-        self.words.value = f'<p role="status">{html.escape(said)}</p>'
-
-    def __repr__(self) -> str:
-        return "temperature explorer: logit scale and margin (it needs a running notebook)"
-
-
-def temperature_explorer(scale: float = 1 / 0.07, margin: float = 0.1) -> TemperatureExplorer:
-    """Two sliders, the scale and the margin: probabilities, loss and gradient of one picture."""
-    return TemperatureExplorer(scale, margin)
+        return row_figure(row), row_in_words(row)

@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from clipedu.plots import COLOURS, DASHES, MARKERS, use_style
+from clipedu.plots import COLOURS, DASHES, MARKERS
 from clipedu.training.progress import read_history
 from clipedu.training.recipe import Recipe
-from clipedu.training.result import TrainingResult
+from clipedu.training.trainer import TrainingResult
+from clipedu_lessons.common.figures import new_figure
 
 Rows = Sequence[dict[str, Any]]
 
@@ -30,8 +31,7 @@ def training_curve(
     """
     rows, recipe = _rows(run, recipe)
     measured = [row for row in rows if row.get("zero_shot")]
-    use_style()
-    figure = Figure(figsize=(7, 6 if measured else 3.6))
+    figure = new_figure(7, 6 if measured else 3.6)
     axes = figure.subplots(2 if measured else 1, 1, sharex=True, squeeze=False)[:, 0]
     steps = np.array([row["step"] for row in rows])
     loss = np.array([row["loss"] for row in rows])

@@ -92,6 +92,7 @@ def rate(step: int, steps: int, peak: float, warmup: int) -> float:
 check("04.2", rate)
 
 # %% the warm-up starts from a learning rate of zero tags=["wrong"]
+# hint: What is the rate of step 0, and which step reaches the peak?
 def rate(step, steps, peak, warmup):
     if step < warmup:
         return peak * step / warmup
@@ -99,27 +100,93 @@ def rate(step, steps, peak, warmup):
     return peak * 0.5 * (1 + math.cos(math.pi * done))
 
 # %% the cosine is counted from step 0 instead of from the end of the warm-up tags=["wrong"]
+# hint: At the first step after the warm-up the rate should still be the peak.
 def rate(step, steps, peak, warmup):
     if step < warmup:
         return peak * (step + 1) / warmup
     return peak * 0.5 * (1 + math.cos(math.pi * step / steps))
 
 # %% the rate falls in a straight line instead of along a cosine tags=["wrong"]
+# hint: Is it a curve or a line?
 def rate(step, steps, peak, warmup):
     if step < warmup:
         return peak * (step + 1) / warmup
     return peak * (1 - (step - warmup) / (steps - warmup))
 
 # %% there is no warm-up tags=["wrong"]
+# hint: What happens in the first `warmup` steps?
 def rate(step, steps, peak, warmup):
     return peak * 0.5 * (1 + math.cos(math.pi * step / steps))
 
 # %% the cosine goes a whole turn and the rate comes back up tags=["wrong"]
+# hint: How far has the angle gone at the last step?
 def rate(step, steps, peak, warmup):
     if step < warmup:
         return peak * (step + 1) / warmup
     done = (step - warmup) / (steps - warmup)
     return peak * 0.5 * (1 + math.cos(2 * math.pi * done))
+
+# %% the fall is divided by all steps, not by those after the warm-up tags=["wrong"]
+# hint: At the end of the run the fall should be complete.
+def rate(step, steps, peak, warmup):
+    if step < warmup:
+        return peak * (step + 1) / warmup
+    return peak * 0.5 * (1 + math.cos(math.pi * (step - warmup) / steps))
+
+# %% 1 + cos is not halved tags=["wrong"]
+# hint: What is 1 + cos(0)?
+def rate(step, steps, peak, warmup):
+    if step < warmup:
+        return peak * (step + 1) / warmup
+    return peak * (1 + math.cos(math.pi * (step - warmup) / (steps - warmup)))
+
+# %% the warm-up is divided by all steps, not by its own tags=["wrong"]
+# hint: At step warmup - 1 the rate is the peak.
+def rate(step, steps, peak, warmup):
+    if step < warmup:
+        return peak * (step + 1) / steps
+    return peak * 0.5 * (1 + math.cos(math.pi * (step - warmup) / (steps - warmup)))
+
+# %% the warm-up rises along a cosine, not in a straight line tags=["wrong"]
+# hint: Only the fall is a cosine.
+def rate(step, steps, peak, warmup):
+    if step < warmup:
+        return peak * 0.5 * (1 - math.cos(math.pi * (step + 1) / warmup))
+    return peak * 0.5 * (1 + math.cos(math.pi * (step - warmup) / (steps - warmup)))
+
+# %% warm-up and fall are multiplied, both counted from step 0 tags=["wrong"]
+# hint: First the one, then the other.
+def rate(step, steps, peak, warmup):
+    ramp = min(1.0, (step + 1) / max(warmup, 1))
+    return ramp * peak * 0.5 * (1 + math.cos(math.pi * step / steps))
+
+# %% the warm-up is divided by one step too many tags=["wrong"]
+# hint: At step warmup - 1 the rate is the peak.
+def rate(step, steps, peak, warmup):
+    if step < warmup:
+        return peak * (step + 1) / (warmup + 1)
+    return peak * 0.5 * (1 + math.cos(math.pi * (step - warmup) / (steps - warmup)))
+
+# %% a run without warm-up is divided by zero tags=["wrong"]
+# hint: Ask first whether the step is inside the warm-up.
+def rate(step, steps, peak, warmup):
+    ramp = min(1.0, (step + 1) / warmup)
+    done = max(0.0, (step - warmup) / (steps - warmup))
+    return ramp * peak * 0.5 * (1 + math.cos(math.pi * done))
+
+# %% the warm-up starts from zero and takes one step less tags=["wrong"]
+# hint: What is the rate of step 0?
+def rate(step, steps, peak, warmup):
+    if step < warmup:
+        return peak * step / max(warmup - 1, 1)
+    return peak * 0.5 * (1 + math.cos(math.pi * (step - warmup) / (steps - warmup)))
+
+# %% the fall is counted from step 0, but over the steps after the warm-up tags=["wrong"]
+# hint: At the first step after the warm-up the rate should still be the peak.
+def rate(step, steps, peak, warmup):
+    if step < warmup:
+        return peak * (step + 1) / warmup
+    return peak * 0.5 * (1 + math.cos(math.pi * step / (steps - warmup)))
 
 # %% tags=["exercise"]
 EXERCISE = dict(
@@ -154,27 +221,59 @@ def split_parameters(shapes: dict[str, tuple[int, ...]]) -> tuple[list[str], lis
 # %%
 check("04.3", split_parameters)
 
-# %% only biases are spared, so that gains and the logit scale decay tags=["wrong"]
+# %% all but biases decay, gains and the logit scale too tags=["wrong"]
+# hint: What is a gain, and at which value does it start?
 def split_parameters(shapes):
     spared = [name for name in shapes if "bias" in name]
     return [name for name in shapes if name not in spared], spared
 
 # %% the logit scale decays tags=["wrong"]
+# hint: How many dimensions has the logit scale?
 def split_parameters(shapes):
     ends = ("positional_embedding", "class_embedding")
     decayed = [n for n, s in shapes.items() if (len(s) >= 2 and not n.endswith(ends)) or n == "logit_scale"]
     return decayed, [name for name in shapes if name not in decayed]
 
 # %% positional and class embeddings decay tags=["wrong"]
+# hint: Which two-dimensional tensors are added to activations?
 def split_parameters(shapes):
     decayed = [name for name, shape in shapes.items() if len(shape) >= 2]
     return decayed, [name for name in shapes if name not in decayed]
 
 # %% the two lists are swapped tags=["wrong"]
+# hint: Which list comes first?
 def split_parameters(shapes):
     ends = ("positional_embedding", "class_embedding")
     decayed = [n for n, s in shapes.items() if len(s) >= 2 and not n.endswith(ends)]
     return [name for name in shapes if name not in decayed], decayed
+
+# %% all but biases, embeddings and the logit scale decay, gains too tags=["wrong"]
+# hint: A gain has one dimension.
+def split_parameters(shapes):
+    words = ("bias", "positional_embedding", "class_embedding", "logit_scale")
+    spared = [name for name in shapes if "bias" in name or name.endswith(words)]
+    return [name for name in shapes if name not in spared], spared
+
+# %% the excepted embeddings of two dimensions are in neither list tags=["wrong"]
+# hint: All others do not decay: every name is in one of the two lists.
+def split_parameters(shapes):
+    added = ("positional_embedding", "class_embedding")
+    decayed = [name for name, shape in shapes.items() if len(shape) >= 2 and not name.endswith(added)]
+    return decayed, [name for name, shape in shapes.items() if len(shape) < 2]
+
+# %% the embeddings of the text encoder decay, those of the image encoder do not tags=["wrong"]
+# hint: The text tower has positional embeddings, too. Compare the end of the name.
+def split_parameters(shapes):
+    added = ("visual.positional_embedding", "visual.class_embedding")
+    decayed = [name for name, shape in shapes.items() if len(shape) >= 2 and name not in added]
+    return decayed, [name for name in shapes if name not in decayed]
+
+# %% no name that ends in embedding or embedding.weight decays tags=["wrong"]
+# hint: token_embedding.weight decays; two endings are named.
+def split_parameters(shapes):
+    ends = ("embedding", "embedding.weight")
+    decayed = [name for name, shape in shapes.items() if len(shape) >= 2 and not name.endswith(ends)]
+    return decayed, [name for name in shapes if name not in decayed]
 
 # %% tags=["exercise"]
 EXERCISE = dict(
@@ -206,18 +305,22 @@ def step_and_clamp(log_scale: Tensor, gradient: Tensor, rate: float, maximum: fl
 check("04.4", step_and_clamp)
 
 # %% the logarithm is held below the maximum, not the scale tags=["wrong"]
+# hint: Which number is it that may be at most `maximum`?
 def step_and_clamp(log_scale, gradient, rate, maximum):
     return (log_scale - rate * gradient).clamp(max=maximum)
 
 # %% the clamp comes before the step tags=["wrong"]
+# hint: Can the result still be too large?
 def step_and_clamp(log_scale, gradient, rate, maximum):
     return log_scale.clamp(max=math.log(maximum)) - rate * gradient
 
 # %% nothing is clamped tags=["wrong"]
+# hint: What if the step goes past the limit?
 def step_and_clamp(log_scale, gradient, rate, maximum):
     return log_scale - rate * gradient
 
 # %% the step goes uphill tags=["wrong"]
+# hint: Which way does gradient descent go?
 def step_and_clamp(log_scale, gradient, rate, maximum):
     return (log_scale + rate * gradient).clamp(max=math.log(maximum))
 
@@ -259,6 +362,7 @@ run_d = "rate too high"
 check("04.5", (run_a, run_b, run_c, run_d))
 
 # %% a shortcut is taken for a high learning rate, and the other way round tags=["wrong"]
+# hint: Which of the two learns something, and from what?
 run_a, run_b, run_c, run_d = "shuffled captions", "batch of one", "rate too high", "shortcut"
 
 # %% a loss of zero is taken for a shortcut tags=["wrong"]
@@ -299,24 +403,40 @@ def zero_shot_weights(embeddings: Tensor) -> Tensor:
 check("04.6", zero_shot_weights)
 
 # %% the prompts are averaged before they are normalised tags=["wrong"]
+# hint: Does a prompt with a long embedding have more say?
 def zero_shot_weights(embeddings):
     mean = embeddings.mean(dim=1)
     return mean / mean.norm(dim=-1, keepdim=True)
 
 # %% the mean is not normalised tags=["wrong"]
+# hint: What is the length of a mean of unit vectors?
 def zero_shot_weights(embeddings):
     return (embeddings / embeddings.norm(dim=-1, keepdim=True)).mean(dim=1)
 
 # %% only the first prompt of each class is used tags=["wrong"]
+# hint: Where are the other prompts?
 def zero_shot_weights(embeddings):
     first = embeddings[:, 0]
     return first / first.norm(dim=-1, keepdim=True)
 
 # %% the squared length is divided by, not the length tags=["wrong"]
+# hint: The length is the square root of the sum of squares.
 def zero_shot_weights(embeddings):
     unit = embeddings / embeddings.square().sum(dim=-1, keepdim=True)
     mean = unit.mean(dim=1)
     return mean / mean.norm(dim=-1, keepdim=True)
+
+# %% the mean is normalised over the classes, not each class by itself tags=["wrong"]
+# hint: Each row must have length 1.
+def zero_shot_weights(embeddings):
+    mean = (embeddings / embeddings.norm(dim=-1, keepdim=True)).mean(dim=1)
+    return mean / mean.norm(dim=0, keepdim=True)
+
+# %% the mean is divided by its squared length tags=["wrong"]
+# hint: The length is the square root of the sum of squares.
+def zero_shot_weights(embeddings):
+    mean = (embeddings / embeddings.norm(dim=-1, keepdim=True)).mean(dim=1)
+    return mean / mean.square().sum(dim=-1, keepdim=True)
 
 # %% tags=["exercise"]
 EXERCISE = dict(

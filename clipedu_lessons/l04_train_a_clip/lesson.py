@@ -91,7 +91,8 @@ print("the loss is below 0.1:", loss.item() < 0.1)
 # Everything that decides a run is one frozen record: the recipe. On the CPU of one machine, a recipe and a seed determine every bit of the result.
 
 # %%
-from clipedu.training import RECIPES, compare_with_paper
+from clipedu.training import RECIPES
+from clipedu_lessons.l04_train_a_clip.compare import compare_with_paper
 
 rows = compare_with_paper("lesson")
 print(f"{'':18} {'the paper':>26} {'here':>26}")
@@ -182,7 +183,7 @@ print(f"{len(pairs):,} pictures, {seen:,} pairs seen in the run:")
 print(f"each picture is shown about {seen / len(pairs):.1f} times\n")
 thick = dataclasses.replace(recipe.augmentation, thicken=1.0)
 ways = [NONE, recipe.augmentation, thick]
-rows = [pairs.batch_at(0, 8, seed=9, how=how) for how in ways]
+rows = [pairs.batch_at(0, 8, seed=9, augmentation=way) for way in ways]
 plain, words = rows[0]
 show(
     picture_grid(torch.cat([p for p, _ in rows]), [*words, *[""] * 16]),
@@ -330,15 +331,20 @@ def coloured(pictures, captions, seed):
     return painted, [f"{c} {words}" for c, words in zip(names, captions)]
 
 # %%
-class ColouredPairs:
+from clipedu.training import Pairs
+
+
+class ColouredPairs(Pairs):
     """The same pairs; each in a random colour that its caption names."""
-    icons = pairs.icons
 
     def __len__(self):
         return len(pairs)
 
-    def batch_at(self, step, n, seed, how):
-        return coloured(*pairs.batch_at(step, n, seed, how), seed + step)
+    def texts(self):
+        return pairs.texts()
+
+    def batch_at(self, step, n, seed, augmentation):
+        return coloured(*pairs.batch_at(step, n, seed, augmentation), seed + step)
 
 painted, painted_words = coloured(*rows[0], seed=1)
 words = "Eight pictures, each in one of eight colours; each caption "
@@ -427,8 +433,8 @@ import textwrap
 from clipedu.training import TrainingDiverged
 
 class SpoiltPairs(ColouredPairs):
-    def batch_at(self, step, n, seed, how):
-        pictures, captions = pairs.batch_at(step, n, seed, how)
+    def batch_at(self, step, n, seed, augmentation):
+        pictures, captions = pairs.batch_at(step, n, seed, augmentation)
         if step == 2:
             pictures[5] = float("nan")
         return pictures, captions

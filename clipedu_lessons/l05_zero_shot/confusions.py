@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections import Counter
 
 import torch
+from matplotlib.figure import Figure
 
-from clipedu.plots import COLOURS, DPI, use_style
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
-    from clipedu.evaluation.zeroshot import ZeroShotResult
+from clipedu.evaluation.zeroshot import ZeroShotResult
+from clipedu.plots import COLOURS
+from clipedu_lessons.common.figures import new_figure
 
 MOST_CLASSES = 20  # more would not be readable
 
@@ -24,15 +22,20 @@ def confusion_matrix(result: ZeroShotResult) -> torch.Tensor:
     return counts / counts.sum(1, keepdim=True)
 
 
+def commonest_confusions(result: ZeroShotResult, count: int = 10) -> list[tuple[str, str, int]]:
+    """The commonest errors: (right class, predicted class, how often), commonest first."""
+    pairs = zip(result.labels.tolist(), result.predictions[:, 0].tolist(), strict=True)
+    wrong = Counter(pair for pair in pairs if pair[0] != pair[1])
+    ranked = sorted(wrong.items(), key=lambda item: (-item[1], item[0]))[:count]
+    return [(result.class_names[a], result.class_names[b], times) for (a, b), times in ranked]
+
+
 def confusion_figure(result: ZeroShotResult, *, most: int = 12) -> Figure:
     """The matrix with its numbers for up to 20 classes; for more, the `most` commonest errors."""
-    use_style()
-    from matplotlib.figure import Figure
-
     names = result.class_names
     if len(names) > MOST_CLASSES:
-        rows = result.confusions(most)[::-1]
-        figure = Figure(figsize=(7, 0.34 * len(rows) + 1.1), dpi=DPI, layout="constrained")
+        rows = commonest_confusions(result, most)[::-1]
+        figure = new_figure(7, 0.34 * len(rows) + 1.1)
         axes = figure.subplots()
         axes.barh(range(len(rows)), [times for *_, times in rows], color=COLOURS[2], height=0.6)
         axes.set_yticks(
@@ -43,7 +46,7 @@ def confusion_figure(result: ZeroShotResult, *, most: int = 12) -> Figure:
         return figure
     shares = confusion_matrix(result)
     side = max(4.0, 0.42 * len(names) + 1.8)
-    figure = Figure(figsize=(side + 0.6, side), dpi=DPI, layout="constrained")
+    figure = new_figure(side + 0.6, side)
     axes = figure.subplots()
     axes.imshow(shares.nan_to_num().numpy(), cmap="Greys", vmin=0, vmax=1)
     for i, row in enumerate(shares.tolist()):
@@ -62,7 +65,7 @@ def confusion_figure(result: ZeroShotResult, *, most: int = 12) -> Figure:
 
 def confusion_words(result: ZeroShotResult, most: int = 3) -> str:
     """The commonest errors in a sentence, for who hears the figure."""
-    worst = result.confusions(most)
+    worst = commonest_confusions(result, most)
     if not worst:
         return f"{result.task}: every picture is named right."
     errors = ", ".join(f"{right} for {wrong} ({times})" for right, wrong, times in worst)

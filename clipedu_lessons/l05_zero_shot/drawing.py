@@ -1,18 +1,15 @@
 """Draw a picture, and the model ranks it after each stroke.
 
-Notable:
-
-* strokes travel to Python, not pixels: they become an SVG, and the renderer that drew the training
-  pictures draws them too;
-* a hand that cannot draw has three other ways: the keyboard on the pad, a sample, a picture file;
-* an empty pad is not shown to the model. It would name white paper without blinking.
+Strokes travel to Python, not pixels: they become an SVG for the renderer that drew the training
+pictures. Who cannot draw has the keyboard on the pad, a sample, or a picture file. An empty pad is
+not shown to the model, which would rank white paper too.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import anywidget
 import ipywidgets
@@ -20,19 +17,17 @@ import torch
 import traitlets
 
 from clipedu.evaluation import Ranked, classify
+from clipedu.models import CLIP
 from clipedu.pairs import clean_picture, is_blank
-from clipedu_lessons.l01_words_to_vectors.bpe_widget import picture_html
-from clipedu_lessons.l05_zero_shot.ranked import (
-    ranked_figure,
-    ranked_words,
+from clipedu.tokenizer import Tokenizer
+from clipedu_lessons.common.widgets import (
+    picture_html,
+    picture_upload,
     said_html,
     trouble_html,
 )
+from clipedu_lessons.l05_zero_shot.ranked import ranked_figure, ranked_words
 from clipedu_lessons.l05_zero_shot.strokes import SAMPLES, draw_strokes
-
-if TYPE_CHECKING:
-    from clipedu.models import CLIP
-    from clipedu.tokenizer import Tokenizer
 
 HERE = Path(__file__).parent
 EMPTY = (
@@ -73,17 +68,24 @@ class DrawingPad(anywidget.AnyWidget):
 
 
 class DrawingBoard(ipywidgets.VBox):
-    """`pad.value` holds the strokes; `picture` and `words` follow it. Buttons `undo` and `clear`,
-    choices `sample` and `pen`, and `file` for a picture from outside."""
+    """A pad to draw on; after each stroke the model ranks the drawing among `class_names`.
+
+    sample: a drawing to start from, a name in `SAMPLES`, or nothing. `pad.value` holds the strokes;
+    buttons `undo` and `clear`, choices `sample` and `pen`, and `file` for a picture from outside.
+    Raises ValueError for an unknown sample; for class names and templates what `classify` raises.
+    """
 
     def __init__(
         self,
         model: CLIP,
         tokenizer: Tokenizer,
         class_names: Sequence[str],
-        templates: Sequence[str] | str,
-        sample: str,
+        templates: Sequence[str] | str = "icon",
+        sample: str = "",
     ) -> None:
+        if sample and sample not in SAMPLES:
+            raise ValueError(f"There is no sample {sample!r}; there are: {', '.join(SAMPLES)}.")
+        rank_picture(model, tokenizer, draw_strokes(SAMPLES["star"]), class_names, templates)
         self.model, self.tokenizer = model, tokenizer
         self.class_names, self.templates = list(class_names), templates
         self._from_file: torch.Tensor | None = None
@@ -105,13 +107,8 @@ class DrawingBoard(ipywidgets.VBox):
         )
         self.undo = ipywidgets.Button(description="Undo", tooltip="take the last stroke back")
         self.clear = ipywidgets.Button(description="Clear", tooltip="an empty sheet")
-        self.file = ipywidgets.FileUpload(
-            accept="image/*",
-            description="Open a picture",
-            tooltip="a picture file of your own; it stays on this machine",
-        )
-        self.picture = ipywidgets.HTML()
-        self.words = ipywidgets.HTML()
+        self.file = picture_upload("a picture file of your own; it stays on this machine")
+        self.picture, self.words = ipywidgets.HTML(), ipywidgets.HTML()
         self.pad.observe(self._strokes_changed, names="value")
         self.pen.observe(self._pen_changed, names="value")
         self.sample.observe(self._sample_chosen, names="value")
@@ -144,7 +141,7 @@ class DrawingBoard(ipywidgets.VBox):
     def _clear(self) -> None:
         self._from_file = None
         self.pad.value = []
-        self._answer()  # also where the pad was empty and a file's picture stood
+        self._answer()  # also where the pad was empty and a file's picture was shown
 
     def _file_opened(self, _change: object) -> None:
         if not self.file.value:
@@ -183,22 +180,3 @@ class DrawingBoard(ipywidgets.VBox):
 
     def __repr__(self) -> str:
         return "drawing board: draw, and the model ranks it (it needs a running notebook)"
-
-
-def drawing_board(
-    model: CLIP,
-    tokenizer: Tokenizer,
-    class_names: Sequence[str],
-    templates: Sequence[str] | str = "icon",
-    sample: str = "",
-) -> DrawingBoard:
-    """A pad to draw on; after each stroke the model ranks the drawing among `class_names`.
-
-    sample: a drawing to start from, a name in `SAMPLES`, or nothing.
-    Raises ValueError for a sample that is not known; for class names and templates that can make
-    no classifier what `classify` raises.
-    """
-    if sample and sample not in SAMPLES:
-        raise ValueError(f"There is no sample {sample!r}; there are: {', '.join(SAMPLES)}.")
-    rank_picture(model, tokenizer, draw_strokes(SAMPLES["star"]), class_names, templates)
-    return DrawingBoard(model, tokenizer, class_names, templates, sample)

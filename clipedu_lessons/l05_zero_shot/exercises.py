@@ -67,6 +67,7 @@ sentences = 80_000 * 50_000
 weights = 512_000
 
 # %% each template is taken to keep a row of its own tags=["wrong"]
+# hint: What becomes of a class's prompts at the end?
 best = "lamp"
 second = "bell"
 at_scale_1000 = "lamp"
@@ -74,6 +75,7 @@ sentences = 80_000
 weights = 80_000 * 512
 
 # %% the templates are forgotten tags=["wrong"]
+# hint: How many sentences does one class get?
 best = "lamp"
 second = "bell"
 at_scale_1000 = "lamp"
@@ -126,6 +128,7 @@ def classifier_weights(
 check("05.2", classifier_weights)
 
 # %% the prompts are averaged before they are normalised tags=["wrong"]
+# hint: Does a prompt with a long vector have more say?
 def classifier_weights(encode, class_names, templates, batch_size):
     flat = [t.replace("{}", name) for name in class_names for t in templates]
     parts = [encode(flat[i : i + batch_size]) for i in range(0, len(flat), batch_size)]
@@ -133,6 +136,7 @@ def classifier_weights(encode, class_names, templates, batch_size):
     return F.normalize(vectors.mean(dim=1), dim=-1)
 
 # %% the mean is not normalised tags=["wrong"]
+# hint: What is the length of a mean of unit vectors?
 def classifier_weights(encode, class_names, templates, batch_size):
     flat = [t.replace("{}", name) for name in class_names for t in templates]
     parts = [encode(flat[i : i + batch_size]) for i in range(0, len(flat), batch_size)]
@@ -140,6 +144,7 @@ def classifier_weights(encode, class_names, templates, batch_size):
     return vectors.view(len(class_names), len(templates), -1).mean(dim=1)
 
 # %% the prompts of different classes are mixed up tags=["wrong"]
+# hint: In which order does the flat list run, and in which is it folded up again?
 def classifier_weights(encode, class_names, templates, batch_size):
     flat = [t.replace("{}", name) for t in templates for name in class_names]
     parts = [encode(flat[i : i + batch_size]) for i in range(0, len(flat), batch_size)]
@@ -147,10 +152,18 @@ def classifier_weights(encode, class_names, templates, batch_size):
     return F.normalize(vectors.view(len(class_names), len(templates), -1).mean(dim=1), dim=-1)
 
 # %% only the first template is used tags=["wrong"]
+# hint: Where are the other templates?
 def classifier_weights(encode, class_names, templates, batch_size):
     flat = [templates[0].replace("{}", name) for name in class_names]
     parts = [encode(flat[i : i + batch_size]) for i in range(0, len(flat), batch_size)]
     return F.normalize(torch.cat(parts), dim=-1)
+
+# %% the name is never put into the template tags=["wrong"]
+# hint: What does the text tower read for the first class?
+def classifier_weights(encode, class_names, templates, batch_size):
+    each = torch.cat([encode([template]) for template in templates])
+    mean = F.normalize(each, dim=-1).mean(dim=0, keepdim=True)
+    return F.normalize(mean, dim=-1).expand(len(class_names), -1)
 
 # %% tags=["exercise"]
 EXERCISE = dict(
@@ -185,15 +198,18 @@ def mean_per_class(predictions: Tensor, labels: Tensor) -> float:
 check("05.3", mean_per_class)
 
 # %% every picture counts the same tags=["wrong"]
+# hint: That is top-1: a class with many pictures has more say.
 def mean_per_class(predictions, labels):
     return (predictions == labels).double().mean().item()
 
 # %% the shares are of what was predicted, not of what is there tags=["wrong"]
+# hint: Divide by the pictures of a class, not by how often it was answered.
 def mean_per_class(predictions, labels):
     shares = [(labels[predictions == c] == c).double().mean() for c in predictions.unique()]
     return torch.stack(shares).mean().item()
 
 # %% classes without a picture count as 0 tags=["wrong"]
+# hint: Nobody can name a picture that is not there.
 def mean_per_class(predictions, labels):
     classes = int(max(predictions.max(), labels.max())) + 1
     total = 0.0
@@ -206,6 +222,16 @@ def mean_per_class(predictions, labels):
 # %% the shares are added up and not divided tags=["wrong"]
 def mean_per_class(predictions, labels):
     return sum((predictions[labels == c] == c).double().mean() for c in labels.unique()).item()
+
+# %% classes that are never predicted drop out tags=["wrong"]
+# hint: Go over the classes in labels; one that was never named has the share 0.
+def mean_per_class(predictions, labels):
+    shares = [
+        float((predictions[labels == c] == c).double().mean())
+        for c in predictions.unique().tolist()
+        if (labels == c).any()
+    ]
+    return sum(shares) / max(len(shares), 1)
 
 # %% tags=["exercise"]
 EXERCISE = dict(
@@ -242,6 +268,7 @@ def recall_at_k(image: Tensor, text: Tensor, k: int, chunk: int) -> float:
 check("05.4", recall_at_k)
 
 # %% the right column starts at 0 in every chunk tags=["wrong"]
+# hint: Which text belongs to the first row of the second chunk?
 def recall_at_k(image, text, k, chunk):
     found = 0
     for start in range(0, len(image), chunk):
@@ -251,6 +278,7 @@ def recall_at_k(image, text, k, chunk):
     return found / len(image)
 
 # %% only the texts of the same chunk are looked at tags=["wrong"]
+# hint: Every picture chooses among all N texts.
 def recall_at_k(image, text, k, chunk):
     found = 0
     for start in range(0, len(image), chunk):
@@ -259,17 +287,20 @@ def recall_at_k(image, text, k, chunk):
         found += ((scores > right).sum(1) < k).sum().item()
     return found / len(image)
 
-# %% one place too many counts as found tags=["wrong"]
+# %% one rank too many counts as found tags=["wrong"]
+# hint: Among the first 1 means that none scores higher.
 def recall_at_k(image, text, k, chunk):
     scores = image @ text.T
     return ((scores > scores.diagonal()[:, None]).sum(1) <= k).double().mean().item()
 
 # %% texts look for their picture, not pictures for their text tags=["wrong"]
+# hint: Which of the two is in the rows?
 def recall_at_k(image, text, k, chunk):
     scores = text @ image.T
     return ((scores > scores.diagonal()[:, None]).sum(1) < k).double().mean().item()
 
 # %% the last, smaller chunk is left out tags=["wrong"]
+# hint: N need not be a multiple of the chunk.
 def recall_at_k(image, text, k, chunk):
     found = 0
     for start in range(0, len(image) - len(image) % chunk, chunk):
@@ -277,6 +308,22 @@ def recall_at_k(image, text, k, chunk):
         right = scores[torch.arange(chunk), start + torch.arange(chunk)][:, None]
         found += ((scores > right).sum(1) < k).sum().item()
     return found / len(image)
+
+# %% the chunks' recalls are averaged, the small one as much as the others tags=["wrong"]
+# hint: Add up what was found, and divide once.
+def recall_at_k(image, text, k, chunk):
+    scores = image @ text.T
+    found = ((scores > scores.diagonal()[:, None]).sum(dim=1) < k).double()
+    return float(torch.stack([part.mean() for part in found.split(chunk)]).mean())
+
+# %% only the first chunk is counted tags=["wrong"]
+# hint: Is the return inside the loop?
+def recall_at_k(image, text, k, chunk):
+    for start in range(0, len(image), chunk):
+        scores = image[start : start + chunk] @ text.T
+        own = start + torch.arange(len(scores))
+        right = scores.gather(1, own[:, None])
+        return int(((scores > right).sum(dim=1) < k).sum()) / len(scores)
 
 # %% tags=["exercise"]
 EXERCISE = dict(
@@ -315,6 +362,7 @@ def lower_end(right: int, n: int, tail: float) -> float:
 check("05.5", lower_end)
 
 # %% the probability of more than that many is used, not of that many or more tags=["wrong"]
+# hint: Where does the sum over j begin?
 def lower_end(right, n, tail):
     if right == n:
         return 1.0
@@ -326,11 +374,13 @@ def lower_end(right, n, tail):
     return low
 
 # %% the bell curve of 95 % is used, whatever the tail is tags=["wrong"]
+# hint: Near 0 and 1 and for few pictures it is wrong; use the definition.
 def lower_end(right, n, tail):
     p = right / n
     return max(0.0, p - 1.959964 * math.sqrt(p * (1 - p) / n))
 
 # %% the upper end is returned tags=["wrong"]
+# hint: At the lower end, so many right answers are surprisingly *many*.
 def lower_end(right, n, tail):
     if right == n:
         return 1.0
@@ -342,6 +392,7 @@ def lower_end(right, n, tail):
     return low
 
 # %% the tail is halved once more tags=["wrong"]
+# hint: tail is the share of one side already.
 def lower_end(right, n, tail):
     if right == 0:
         return 0.0
@@ -350,6 +401,24 @@ def lower_end(right, n, tail):
         p = (low + high) / 2
         more = sum(math.comb(n, j) * p**j * (1 - p) ** (n - j) for j in range(right, n + 1))
         low, high = (p, high) if more < tail / 2 else (low, p)
+    return low
+
+# %% the bell curve is used tags=["wrong"]
+# hint: Near 0 and 1 and for few pictures it is wrong; use the definition.
+def lower_end(right, n, tail):
+    from statistics import NormalDist
+
+    p = right / n
+    return max(0.0, p - NormalDist().inv_cdf(1 - tail) * math.sqrt(p * (1 - p) / n))
+
+# %% the probability of exactly that many is used tags=["wrong"]
+# hint: So many *or more*: add up the larger ones, too.
+def lower_end(right, n, tail):
+    low, high = 0.0, right / n
+    for _ in range(60):
+        p = (low + high) / 2
+        exactly = math.comb(n, right) * p**right * (1 - p) ** (n - right)
+        low, high = (p, high) if exactly < tail else (low, p)
     return low
 
 # %% tags=["exercise"]

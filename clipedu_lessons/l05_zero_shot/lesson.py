@@ -180,7 +180,7 @@ show(figure, f"The first answer to each. {'; '.join(said)}.")
 # Try: a longer list; a class with a synonym beside it; `a photo of a {}`; a class that does not exist.
 
 # %%
-from clipedu_lessons.l05_zero_shot.playground import ask, asked_words, prompt_playground
+from clipedu_lessons.l05_zero_shot.playground import ask, asked_words, PromptPlayground
 from clipedu_lessons.l05_zero_shot.ranked import ranked_figure
 
 choice = ["cat", "umbrella", "guitar", "bus", "key", "snowflake"]
@@ -190,7 +190,7 @@ asked = ask(model, tokenizer, cat, "cat, dog, rabbit, panda", "{}")
 figure = ranked_figure(cat, asked.ranking, title="cat")
 show(figure, asked_words(asked))  # the same in print
 CLASSES = ["cat", "dog", "rabbit", "panda", "umbrella", "guitar", "bus"]
-prompt_playground(model, tokenizer, choice, CLASSES)
+PromptPlayground(model, tokenizer, choice, CLASSES)
 
 # %% [markdown]
 # ## 5. Three families, with intervals
@@ -258,8 +258,7 @@ for name, result in results.items():
 # One data set is one opinion. The paper evaluates on 27 (Table 11), chosen to be as unlike as possible: food, cars, satellite pictures, street signs, handwriting, counting, the country in which a photograph was taken. We do the same with what can be had offline. The table below was computed for the shipped checkpoint (`python benchmarks/tasks.py`); two of its tasks run live afterwards.
 
 # %%
-from clipedu_lessons.common.paper import read_csv
-from clipedu_lessons.common.records import stored
+from clipedu_lessons.common.records import read_csv, stored
 
 table = read_csv(stored("tasks.csv"), ("task", "value", "seen"))
 table.sort(key=lambda row: -float(row["value"]))
@@ -463,22 +462,25 @@ times = found.text_to_image[1] / found.chance[1]
 print(f"more than 50 times chance: {times > 50}")
 r1, r5, r10 = found.text_to_image.values()
 print(f"recall@1 < recall@5 < recall@10: {r1 < r5 < r10}")
-clip = load_paper_table("small_tables").where_is(row="zero-shot CLIP")
+clip = load_paper_table("small_tables").where(row="zero-shot CLIP").rows
 for wanted in ("text R@1", "image R@1", "image R@10"):
     (cell,) = [c for c in clip if c["column"] == f"Flickr30k {wanted}"]
     print(f"the paper, Table 13, {cell['column']}: {cell['value']}")
 
 # %%
-from clipedu_lessons.l05_zero_shot import model_similarity
+from clipedu_lessons.common.similarity import SimilarityExplorer
 from clipedu_lessons.common.similarity import matrix_figure, matrix_in_words
+from clipedu_lessons.common.similarity import similarity_matrix
+from clipedu_lessons.l05_zero_shot.retrieval import embed_pairs
 
 pair = torch.arange(0, 297, 5)[:48]
 drawn, said = lucide.pictures[pair], [names[i] for i in lucide.labels[pair]]
 few = said[:10]
-matrix = model_similarity.model_matrix(model, tokenizer, drawn[:10], few)
+matrix = similarity_matrix(*embed_pairs(model, tokenizer, drawn[:10], few))
 figure = matrix_figure(matrix, few, drawn[:10])
 show(figure, f"Ten pairs. {matrix_in_words(matrix, few)}")
-model_similarity.model_explorer(model, tokenizer, drawn, said)
+image48, text48, scale = embed_pairs(model, tokenizer, drawn, said)
+SimilarityExplorer(image48, text48, said, drawn, scale)
 
 # %% [markdown]
 # Above, ten pairs of the matrix as the model sees them; the explorer of lesson 03 shows others, by row or by column.
@@ -520,7 +522,7 @@ print(f"the first is the picture itself: {hits[0].score > 0.999}")
 # Your turn: type words and press Enter; or choose one of the pictures that were found under "more like"; or open a picture file of your own. The box starts with a question that goes wrong: training captions are names and tags, and none says *something to*. Compare *drink*, *tea*, *cold drink* (which of them bring one?), then words that no icon has as its name: *far away*, *danger*.
 
 # %%
-box.search_box(index, "something to drink")
+box.SearchBox(index, "something to drink")
 
 # %% [markdown]
 # ## 10. In thirteen other languages
@@ -550,7 +552,7 @@ for row in by_language:
 # The last unseen family is yours. Below, seven drawings made of a few strokes, and what the model ranks among Lucide's names.
 
 # %%
-from clipedu_lessons.l05_zero_shot.drawing import drawing_board
+from clipedu_lessons.l05_zero_shot.drawing import DrawingBoard
 from clipedu_lessons.l05_zero_shot.strokes import SAMPLES, draw_strokes
 
 drawn = torch.stack([draw_strokes(drawing) for drawing in SAMPLES.values()])
@@ -563,7 +565,7 @@ show(figure, ranking_words(ranks, list(SAMPLES), k=1))
 # Draw in the square, with the mouse, a finger or the arrow keys; the model ranks after each stroke. Start from a sample or from nothing. Which stroke makes a house a house? Does a thinner pen change the answer?
 
 # %%
-drawing_board(model, tokenizer, everything, sample="umbrella")
+DrawingBoard(model, tokenizer, everything, sample="umbrella")
 
 # %% [markdown]
 # ## 12. What goes wrong, on purpose

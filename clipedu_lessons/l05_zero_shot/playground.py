@@ -1,33 +1,24 @@
 """A prompt playground: type classes and templates, and watch the probabilities move.
 
-Notable:
-
-* diamonds show where each class stood before the last change, so that a word's effect is seen;
-* whatever is typed gets an answer: a ranking, or a sentence that says why these words can make no
-  classifier. The last good picture stays.
+Diamonds mark each class's probability before the last change, so that a word's effect is seen.
+Words that can make no classifier are answered in a sentence, and the last good picture stays.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import ipywidgets
 import torch
+from matplotlib.figure import Figure
 
 from clipedu.evaluation import TEMPLATE_SETS, Ranked, classify, prompts_for
-from clipedu_lessons.l01_words_to_vectors.bpe_widget import picture_html
-from clipedu_lessons.l05_zero_shot.ranked import (
-    ranked_figure,
-    ranked_words,
-    said_html,
-    trouble_html,
-)
-
-if TYPE_CHECKING:
-    from clipedu.models import CLIP
-    from clipedu.tokenizer import Tokenizer
+from clipedu.models import CLIP
+from clipedu.tokenizer import Tokenizer
+from clipedu_lessons.common.widgets import Explorer, trouble_html
+from clipedu_lessons.l05_zero_shot.ranked import ranked_figure, ranked_words
 
 MOST_PROMPTS = 2000  # two seconds of the text tower on a slow machine
 
@@ -79,8 +70,15 @@ def asked_words(asked: Asked, before: Mapping[str, float] | None = None) -> str:
     return f"{ranked_words(asked.ranking, before)} The text tower reads “{asked.prompt}”{more}."
 
 
-class PromptPlayground(ipywidgets.VBox):
-    """Controls `choice` (the picture), `classes`, `templates`; `picture` and `words` follow."""
+class PromptPlayground(Explorer):
+    """Type classes and templates; see what the model makes of a picture.
+
+    pictures: title -> (3, R, R) float in 0..1. classes, templates: what is typed there at first.
+    Controls: `choice` (the picture), `classes`, `templates`.
+    Raises ValueError when there are no pictures, and for words what `ask` raises.
+    """
+
+    text = "prompt playground: picture, classes, templates (it needs a running notebook)"
 
     def __init__(
         self,
@@ -88,8 +86,10 @@ class PromptPlayground(ipywidgets.VBox):
         tokenizer: Tokenizer,
         pictures: Mapping[str, torch.Tensor],
         classes: Sequence[str],
-        templates: Sequence[str],
+        templates: Sequence[str] = TEMPLATE_SETS["icon"],
     ) -> None:
+        if not pictures:
+            raise ValueError("Give at least one picture to ask about: {title: picture}.")
         self.model, self.tokenizer, self.pictures = model, tokenizer, dict(pictures)
         self.choice = ipywidgets.Dropdown(
             options=list(self.pictures),
@@ -110,53 +110,25 @@ class PromptPlayground(ipywidgets.VBox):
             tooltip="one sentence a line, with {} where the class name goes; press Tab",
             continuous_update=False,
         )
-        self.picture = ipywidgets.HTML()
-        self.words = ipywidgets.HTML()
         self._before: tuple[str, dict[str, float]] | None = None
-        for control in (self.choice, self.classes, self.templates):
-            control.observe(self._answer, names="value")
-        super().__init__([self.choice, self.classes, self.templates, self.words, self.picture])
-        self._answer()
+        self.ask()  # raises for words that can make no classifier
+        super().__init__([self.choice, self.classes, self.templates], words_first=True)
 
-    def _answer(self, _change: object = None) -> None:
-        name = self.choice.value
+    def ask(self) -> Asked:
+        """What the model answers to the controls. Raises as the function `ask`."""
+        picture = self.pictures[self.choice.value]
+        return ask(self.model, self.tokenizer, picture, self.classes.value, self.templates.value)
+
+    def update(self, change: object = None) -> None:
         try:
-            asked = ask(
-                self.model,
-                self.tokenizer,
-                self.pictures[name],
-                self.classes.value,
-                self.templates.value,
-            )
+            super().update(change)
         except (TypeError, ValueError) as problem:
             self.words.value = trouble_html(str(problem))
-            return
+
+    def draw(self) -> tuple[Figure, str]:
+        name, asked = self.choice.value, self.ask()
         # Another picture's probabilities are no "before".
         before = self._before[1] if self._before and self._before[0] == name else None
-        said = asked_words(asked, before)
-        figure = ranked_figure(self.pictures[name], asked.ranking, before, title=name)
-        self.picture.value = picture_html(figure, said)
-        self.words.value = said_html(said)
         self._before = name, {one.name: one.probability for one in asked.ranking}
-
-    def __repr__(self) -> str:
-        return "prompt playground: picture, classes, templates (it needs a running notebook)"
-
-
-def prompt_playground(
-    model: CLIP,
-    tokenizer: Tokenizer,
-    pictures: Mapping[str, torch.Tensor],
-    classes: Sequence[str],
-    templates: Sequence[str] = TEMPLATE_SETS["icon"],
-) -> PromptPlayground:
-    """Type classes and templates; see what the model makes of a picture.
-
-    pictures: title -> (3, R, R) float in 0..1. classes, templates: what stands there at first.
-    Raises ValueError when there are no pictures, and for words what `ask` raises.
-    """
-    if not pictures:
-        raise ValueError("Give at least one picture to ask about: {title: picture}.")
-    first = next(iter(pictures.values()))
-    ask(model, tokenizer, first, ", ".join(classes), "\n".join(templates))
-    return PromptPlayground(model, tokenizer, pictures, classes, templates)
+        figure = ranked_figure(self.pictures[name], asked.ranking, before, title=name)
+        return figure, asked_words(asked, before)

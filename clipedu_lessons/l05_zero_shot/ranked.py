@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import textwrap
 from collections.abc import Mapping, Sequence
 
@@ -10,7 +9,9 @@ import torch
 from matplotlib.figure import Figure
 
 from clipedu.evaluation import Ranked
-from clipedu.plots import COLOURS, DPI, use_style
+from clipedu.plots import COLOURS
+from clipedu_lessons.common.figures import new_figure
+from clipedu_lessons.common.ranking_figure import in_percent
 
 SHOWN = 6
 
@@ -34,9 +35,8 @@ def ranked_figure(
         raise ValueError("There is no ranking to show: give what classify answered for a picture.")
     if picture.ndim != 3 or picture.shape[0] != 3:
         raise ValueError(f"The picture is (3, R, R); got {tuple(picture.shape)}.")
-    use_style()
     shown = ranking[:k]
-    figure = Figure(figsize=(6.4, 2.5), dpi=DPI)
+    figure = new_figure(6.4, 2.5)
     figure.set_layout_engine("none")  # a layout engine would take longer than the model
     seen = figure.add_axes((0.01, 0.08, 0.32, 0.78))
     seen.imshow(picture.detach().cpu().clamp(0, 1).permute(1, 2, 0).numpy(), vmin=0, vmax=1)
@@ -74,12 +74,6 @@ def ranked_figure(
     return figure
 
 
-def in_percent(probability: float) -> str:
-    if 0 < probability < 0.001:
-        return "<0.1 %"
-    return f"{100 * probability:.1f} %" if probability < 0.0995 else f"{100 * probability:.0f} %"
-
-
 def ranked_words(
     ranking: Sequence[Ranked], before: Mapping[str, float] | None = None, *, k: int = 3
 ) -> str:
@@ -91,13 +85,3 @@ def ranked_words(
         if abs(new - old) >= 0.0005:
             said += f" {ranking[0].name} was at {in_percent(old)} before."
     return said
-
-
-def said_html(words: str) -> str:
-    """A line that a screen reader reads out when it changes."""
-    return f'<p role="status">{html.escape(words)}</p>'
-
-
-def trouble_html(words: str) -> str:
-    """A line that says what is wrong with what was typed or given."""
-    return f'<p role="alert"><b>That does not work:</b> {html.escape(words)}</p>'

@@ -1,34 +1,43 @@
-"""Retrieval: how often is the right one among the first k (paper Table 13), and a search box.
+"""Retrieval: how often is the right one among the first k (paper Table 13), and a search index.
 
-Notable:
-- recall is counted a chunk of rows at a time: for 27,616 pairs the whole matrix would be 3 GB
-- a tie counts against the model: one that gives everything the same score finds nothing
-- an index of embeddings is computed once and kept in the cache folder, under a key made of the
-  image tower's weights and the pictures' bytes; it is written whole or not at all, opened as a map
-- after that, a query is one sentence through the text tower and one matrix-vector product
+An index of embeddings is computed once and kept in the cache folder, under a key made of the image
+encoder's weights and the pictures' bytes. After that, a query is one sentence through the text
+encoder and one matrix-vector product.
 """
 
 from __future__ import annotations
 
 import hashlib
-import os
-import tempfile
+import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import torch
 from tqdm.auto import tqdm
 
 from clipedu.device import cache_folder
-from clipedu.evaluation.embedding import AT_A_TIME, embed_pictures, embed_texts
+from clipedu.evaluation.embedding import PICTURE_BATCH_SIZE, embed_pictures, embed_texts
+from clipedu.files import write_whole
+from clipedu.models import CLIP
 from clipedu.pairs import Icon, to_pictures
+from clipedu.tokenizer import Tokenizer
 
-if TYPE_CHECKING:
-    from clipedu.models import CLIP
-    from clipedu.tokenizer import Tokenizer
+
+def embed_pairs(
+    model: CLIP, tokenizer: Tokenizer, pictures: torch.Tensor, captions: Sequence[str]
+) -> tuple[torch.Tensor, torch.Tensor, float]:
+    """N pictures (N, 3, R, R), 0..1, and N captions -> unit vectors (N, E) of both, and the scale.
+
+    Raises ValueError when they are not equally many, and what the embedding functions raise.
+    """
+    if len(pictures) != len(captions):
+        raise ValueError(f"{len(pictures)} pictures but {len(captions)} captions: give pairs.")
+    image = embed_pictures(model, pictures).cpu()
+    text = embed_texts(model, tokenizer, list(captions), truncate=True).cpu()
+    return image, text, float(model.logit_scale.detach().exp())
 
 
 @dataclass(frozen=True)
@@ -172,7 +181,7 @@ def build_index(
     *,
     tokenizer: Tokenizer | None = None,
     folder: Path | None = None,
-    batch_size: int = AT_A_TIME,
+    batch_size: int = PICTURE_BATCH_SIZE,
     progress: bool = True,
 ) -> PictureIndex:
     """Embed every picture, or open what was kept from the last time.
@@ -194,7 +203,9 @@ def build_index(
         for start in tqdm(blocks, "embedding pictures", delay=2, disable=not progress):
             pictures = to_pictures(pairs.rgba[start : start + batch_size])
             parts.append(embed_pictures(model, pictures, batch_size=batch_size).cpu().numpy())
-        _write(path, np.concatenate(parts))
+        whole = io.BytesIO()
+        np.save(whole, np.concatenate(parts).astype(np.float32))
+        write_whole(path, whole.getvalue())
         kept = _open(path, shape)
         if kept is None:
             raise OSError(f"The index was written, but {path} can't be read back.")
@@ -269,14 +280,3 @@ def _open(path: Path, shape: tuple[int, int]) -> torch.Tensor | None:
     except (OSError, ValueError, EOFError):
         return None
     return torch.from_numpy(kept) if kept.shape == shape and kept.dtype == np.float32 else None
-
-
-def _write(path: Path, embeddings: np.ndarray) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            np.save(file, embeddings.astype(np.float32))
-        os.replace(draft, path)
-    finally:
-        Path(draft).unlink(missing_ok=True)

@@ -1,11 +1,7 @@
 """A search box over all pictures of the course: by what the model sees, not by what is written.
 
-Notable:
-
-* a picture can be asked with words, with one of the pictures that were found, or with a file of
-  your own: one space holds both, so one search serves all three;
-* one drawing in six line weights is one find. The best of them is shown;
-* the caption search of lesson 00 needs a word beside the picture. This one needs none.
+You can ask with words, with one of the pictures that were found, or with a picture file: one space
+holds both, so one search serves all three. Of a drawing in six line weights the best is shown.
 """
 
 from __future__ import annotations
@@ -18,8 +14,13 @@ from matplotlib.figure import Figure
 
 from clipedu.pairs import FAMILIES, clean_picture
 from clipedu.plots import picture_grid
-from clipedu_lessons.l01_words_to_vectors.bpe_widget import picture_html
-from clipedu_lessons.l05_zero_shot.ranked import said_html, trouble_html
+from clipedu_lessons.common.widgets import (
+    picture_html,
+    picture_upload,
+    said_html,
+    text_box,
+    trouble_html,
+)
 from clipedu_lessons.l05_zero_shot.retrieval import Hit, PictureIndex, search
 
 SHOWN = 16  # two rows of eight
@@ -65,17 +66,17 @@ def hits_words(asked: str, hits: Sequence[Hit], total: int) -> str:
 
 
 class SearchBox(ipywidgets.VBox):
-    """Controls `box` (words), `like` (one of the pictures found), `file`, `family`; `picture` and
-    `words` follow them."""
+    """Words to pictures and picture to pictures, over an index from `build_index`.
 
-    def __init__(self, index: PictureIndex, query: str) -> None:
+    Controls: `box` (words), `like` (one of the pictures found), `file`, `family`.
+    Raises ValueError when the index has no tokenizer: words could not be asked.
+    """
+
+    def __init__(self, index: PictureIndex, query: str = "") -> None:
+        if index.tokenizer is None:
+            raise ValueError("To search with words, give build_index the model's tokenizer.")
         self.index = index
-        self.box = ipywidgets.Text(
-            value=query,
-            description="words",
-            tooltip="type what the picture shows and press Enter",
-            continuous_update=False,
-        )
+        self.box = text_box("words", query, "type what the picture shows and press Enter")
         self.like = ipywidgets.Dropdown(
             options=[("", None)],
             description="more like",
@@ -88,13 +89,8 @@ class SearchBox(ipywidgets.VBox):
             description="in",
             tooltip="search all pictures, or one family's",
         )
-        self.file = ipywidgets.FileUpload(
-            accept="image/*",
-            description="Open a picture",
-            tooltip="search with a picture file of your own; it stays on this machine",
-        )
-        self.picture = ipywidgets.HTML()
-        self.words = ipywidgets.HTML()
+        self.file = picture_upload("search with a picture of your own; it stays on this machine")
+        self.picture, self.words = ipywidgets.HTML(), ipywidgets.HTML()
         self._query: tuple[str, str | torch.Tensor] = ("", "")
         self._filling = False
         self.box.observe(self._words_typed, names="value")
@@ -157,13 +153,3 @@ class SearchBox(ipywidgets.VBox):
 
     def __repr__(self) -> str:
         return "search box: asks with words or a picture (it needs a running notebook)"
-
-
-def search_box(index: PictureIndex, query: str = "") -> SearchBox:
-    """Words to pictures and picture to pictures, over an index from `build_index`.
-
-    Raises ValueError when the index has no tokenizer: words could not be asked.
-    """
-    if index.tokenizer is None:
-        raise ValueError("To search with words, give build_index the model's tokenizer.")
-    return SearchBox(index, query)

@@ -1,7 +1,6 @@
-"""Drawings as strokes: from a pen's path to a picture as our icons are drawn.
+"""Drawings as strokes: from a pen's path to a picture drawn as our icons are.
 
-A stroke is a list of points [x, y] in a square of 24 x 24 units; a drawing is a list of strokes. It
-becomes an SVG and goes through the renderer that drew every training picture.
+A stroke is a list of points [x, y] in a square of 24 x 24 units; a drawing is a list of strokes.
 """
 
 from __future__ import annotations

@@ -1,17 +1,15 @@
 """Many prompts for one class: averaged as embeddings, or as probabilities, or chosen (§3.1.4).
 
-Notable:
-- in embedding space an ensemble costs nothing: T prompts become one row of weights, once
-- in probability space T classifiers answer and their probabilities are averaged: T times the work
-- forward selection keeps a few templates of many, as the notebook that came with the paper does; on
-  which pictures it chose is part of its result: on those it looks better than it is
+In embedding space T prompts become one row of weights, once; in probability space T classifiers
+answer. Forward selection keeps a few templates of many, as the notebook that came with the paper
+does; on the pictures that it chose with, its result looks better than it is.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -20,10 +18,8 @@ from clipedu.evaluation.embedding import embed_pictures, embed_texts
 from clipedu.evaluation.prompts import check_templates, prompts_for
 from clipedu.evaluation.tasks.task import Task
 from clipedu.evaluation.zeroshot import ZeroShotResult, count, top_classes, zero_shot
-
-if TYPE_CHECKING:
-    from clipedu.models import CLIP
-    from clipedu.tokenizer import Tokenizer
+from clipedu.models import CLIP
+from clipedu.tokenizer import Tokenizer
 
 
 @torch.no_grad()

@@ -57,6 +57,7 @@ check("06.1", (bat_score, owl_score, winner, winner_without, p))
 bat_score, owl_score, winner, winner_without, p = 0.70, 0.96, "owl", "owl", 0.0625
 
 # %% only one side of the coin is counted tags=["wrong"]
+# hint: Five broken and none fixed would have been as surprising.
 bat_score, owl_score, winner, winner_without, p = 0.99, 0.96, "bat", "owl", 0.03125
 
 # %% the better of the two prompts is taken instead of their mean tags=["wrong"]
@@ -93,18 +94,22 @@ def all_prompts(class_names: list[str], templates: list[str]) -> list[list[str]]
 check("06.2", all_prompts)
 
 # %% there is one list for each template, not for each class tags=["wrong"]
+# hint: Which loop is the outer one?
 def all_prompts(class_names, templates):
     return [[template.replace("{}", name) for name in class_names] for template in templates]
 
 # %% all sentences are in one flat list tags=["wrong"]
+# hint: Which sentences belong to one class?
 def all_prompts(class_names, templates):
     return [template.replace("{}", name) for name in class_names for template in templates]
 
-# %% only the first place in a template is filled tags=["wrong"]
+# %% only the first placeholder in a template is filled tags=["wrong"]
+# hint: A template may use the name twice.
 def all_prompts(class_names, templates):
     return [[template.replace("{}", name, 1) for template in templates] for name in class_names]
 
-# %% the class name is put behind the template, whose place stays open tags=["wrong"]
+# %% the class name is put behind the template, whose placeholder stays tags=["wrong"]
+# hint: Where does the name go?
 def all_prompts(class_names, templates):
     return [[template + " " + name for template in templates] for name in class_names]
 
@@ -139,21 +144,25 @@ def mean_probabilities(pictures: Tensor, texts: Tensor, scale: float) -> Tensor:
 check("06.3", mean_probabilities)
 
 # %% the scores are averaged before the softmax tags=["wrong"]
+# hint: What does each template answer for itself?
 def mean_probabilities(pictures, texts, scale):
     logits = scale * torch.einsum("ne,tce->tnc", pictures, texts)
     return logits.mean(dim=0).softmax(dim=-1)
 
 # %% the embeddings are averaged, not the probabilities tags=["wrong"]
+# hint: That is the ensemble in embedding space.
 def mean_probabilities(pictures, texts, scale):
     mean = texts.mean(dim=0)
     mean = mean / mean.norm(dim=-1, keepdim=True)
     return (scale * pictures @ mean.T).softmax(dim=-1)
 
 # %% the scale is forgotten tags=["wrong"]
+# hint: How sure is a softmax of cosines alone?
 def mean_probabilities(pictures, texts, scale):
     return torch.einsum("ne,tce->tnc", pictures, texts).softmax(dim=-1).mean(dim=0)
 
 # %% the softmax is taken over the pictures tags=["wrong"]
+# hint: Which classes compete, and for what?
 def mean_probabilities(pictures, texts, scale):
     logits = scale * torch.einsum("ne,tce->tnc", pictures, texts)
     return logits.softmax(dim=1).mean(dim=0)
@@ -191,24 +200,28 @@ def count_flips(before: Tensor, after: Tensor, labels: Tensor) -> tuple[int, int
 check("06.4", count_flips)
 
 # %% fixed and broken are swapped tags=["wrong"]
+# hint: Which prompt came first?
 def count_flips(before, after, labels):
     was_right, is_right = before == labels, after == labels
     other = ((before != after) & ~was_right & ~is_right).sum()
     return int((was_right & ~is_right).sum()), int((~was_right & is_right).sum()), int(other)
 
 # %% wrong answers that stay the same are counted as other tags=["wrong"]
+# hint: Did those answers flip?
 def count_flips(before, after, labels):
     was_right, is_right = before == labels, after == labels
     fixed, broken = (~was_right & is_right).sum(), (was_right & ~is_right).sum()
     return int(fixed), int(broken), int((~was_right & ~is_right).sum())
 
 # %% every right answer after the change counts as fixed tags=["wrong"]
+# hint: Some were right before.
 def count_flips(before, after, labels):
     was_right, is_right = before == labels, after == labels
     other = ((before != after) & ~was_right & ~is_right).sum()
     return int(is_right.sum()), int((was_right & ~is_right).sum()), int(other)
 
 # %% every changed answer counts as other tags=["wrong"]
+# hint: Fixed and broken answers have changed, too.
 def count_flips(before, after, labels):
     was_right, is_right = before == labels, after == labels
     fixed, broken = (~was_right & is_right).sum(), (was_right & ~is_right).sum()

@@ -9,22 +9,32 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
+from matplotlib.figure import Figure
+from scipy.stats import binomtest
 
 from clipedu.evaluation.classifier import zero_shot_classifier
 from clipedu.evaluation.embedding import embed_pictures
-from clipedu.evaluation.statistics import sign_test
 from clipedu.evaluation.tasks.task import Task
 from clipedu.evaluation.zeroshot import similarities, zero_shot
-from clipedu.plots import DPI, use_style
+from clipedu.models import CLIP
+from clipedu.tokenizer import Tokenizer
+from clipedu_lessons.common.figures import new_figure
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
-    from clipedu.models import CLIP
-    from clipedu.tokenizer import Tokenizer
+def sign_test(better: int, worse: int) -> float:
+    """The two-sided exact p-value of a fair coin: `better` answers fixed, `worse` broken.
+
+    It is McNemar's exact test: 12 fixed and 9 broken may be luck (p 0.66), 30 and 9 is not.
+
+    >>> round(sign_test(12, 9), 2), round(sign_test(30, 9), 4)
+    (0.66, 0.0011)
+    """
+    if better < 0 or worse < 0:
+        raise ValueError(f"Counts are 0 or more; got {better} and {worse}.")
+    return float(binomtest(better, better + worse).pvalue) if better + worse else 1.0
 
 
 @dataclass(frozen=True)
@@ -129,12 +139,9 @@ def flips_figure(task: Task, shown: Sequence[Flip], *, columns: int = 4, title: 
     """Pictures above their right class and the two answers. Raises ValueError for none."""
     if not shown:
         raise ValueError("No picture flipped: there is nothing to show.")
-    use_style()
-    from matplotlib.figure import Figure
-
     columns = min(columns, len(shown))
     rows = -(-len(shown) // columns)
-    figure = Figure(figsize=(2.1 * columns, 2.3 * rows + 0.4), dpi=DPI, layout="constrained")
+    figure = new_figure(2.1 * columns, 2.3 * rows + 0.4)
     if title:
         figure.suptitle(title)
     axes: Any = figure.subplots(rows, columns, squeeze=False)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from clipedu.plots import COLOURS, DPI, MARKERS, use_style
+from matplotlib.figure import Figure
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+from clipedu.plots import COLOURS, MARKERS
+from clipedu_lessons.common.figures import new_figure
 
 
 def gains(row: Mapping[str, Any], columns: Sequence[str]) -> dict[str, float]:
@@ -26,12 +26,9 @@ def gain_figure(
     """
     if not rows or not columns:
         raise ValueError("There is nothing to draw: give rows and columns.")
-    use_style()
-    from matplotlib.figure import Figure
-
     first = columns[0]
     ordered = sorted(rows, key=lambda row: gains(row, columns).get(first, 0.0))
-    figure = Figure(figsize=(7.4, 0.27 * len(ordered) + 1.3), dpi=DPI, layout="constrained")
+    figure = new_figure(7.4, 0.27 * len(ordered) + 1.3)
     axes = figure.subplots()
     axes.axvline(0, color="black", linewidth=0.8)
     for k, name in enumerate(columns):

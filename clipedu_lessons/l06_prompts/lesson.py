@@ -409,7 +409,7 @@ print("ensembles stay within 5 points of zero:", max(map(abs, both)) < 5)
 # **By hand**: 3 answers are fixed, 1 is broken. How often does a fair coin give 3 or more of one side in 4 tosses? There are 16 sequences: 1 with four heads, 4 with three, and the same for tails.
 
 # %% tags=["nbval-check-output"]
-from clipedu.evaluation import sign_test
+from clipedu_lessons.l06_prompts.flips import sign_test
 
 print(f"by hand: {(1 + 4 + 4 + 1) / 16:.3f}")
 for fixed, broken in [(3, 1), (12, 9), (15, 3), (30, 9)]:

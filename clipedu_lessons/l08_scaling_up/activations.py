@@ -1,30 +1,25 @@
 """What one training step keeps for its backward pass, counted without computing it.
 
-Notable:
-
-* autograd itself says what it saves: the model runs on fake tensors, which have shapes and no
-  memory, and a hook notes every storage that the graph keeps. A storage counts once, however many
-  operations keep it;
-* a fused attention kernel never writes the (L, L) scores down, plain attention does: both can be
-  asked for;
-* what lies inside a residual block is counted apart: with checkpointing only a block's input is
-  kept, and one block at a time is computed again.
+Autograd says what it saves: the model runs on fake tensors, which have shapes and no memory, and a
+hook notes every storage that the graph keeps, once. What is inside a residual block is counted
+apart: with checkpointing only a block's input is kept, and one block at a time is computed again.
 """
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 from unittest.mock import patch
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 
-from clipedu.models import CLIP, CLIPConfig, plain_attention, transformer
+from clipedu.models import CLIP, CLIPConfig
+from clipedu.models.transformer import PLAIN_UP_TO
 
 #: What checkpointing treats as a unit: a transformer's block, a ResNet's.
 BLOCK = re.compile(r"(.*\.resblocks\.\d+|visual\.layer\d+\.\d+)$")
@@ -37,7 +32,7 @@ class Activations:
 
     outside: kept outside residual blocks
     inside: kept inside them
-    block_inputs: what checkpointing keeps in the place of `inside`
+    block_inputs: what checkpointing keeps in place of `inside`
     largest_block: of one block: computed again, one at a time
     weight_copies: half-precision copies of the weights that autocast makes, once a step
     """
@@ -59,43 +54,41 @@ class Activations:
 def count_activations(
     config: CLIPConfig, dtype: torch.dtype = torch.float32, *, fused: bool = True
 ) -> Activations:
-    """Counts what a forward pass of both towers saves, in autocast to `dtype` unless it is float32.
+    """Counts what a forward pass of both encoders saves, in autocast to `dtype` unless float32.
 
     Captions count at full length. Takes a second or two for a model of the paper.
 
     Args:
-        fused: attention by torch's fused kernel, as on a GPU; else plain, see
-            :func:`clipedu.models.choose_attention`.
+        fused: attention by torch's fused kernel, as on a GPU, which never writes the (L, L) scores
+            down; else plain, see :func:`clipedu.models.attention`.
     """
-    attention = F.scaled_dot_product_attention if fused else plain_attention
-    causal = "is_causal" if fused else "causal"
+    plain_up_to = dict.fromkeys(PLAIN_UP_TO, 0 if fused else math.inf)
     side, length = config.vision.resolution, config.text.context_length
     with FakeTensorMode():
         model = CLIP(config).train()
-        shapes = {tuple(p.shape) for p in model.parameters() if p.ndim >= 2}
-        shapes |= {shape[::-1] for shape in shapes if len(shape) == 2}
-        watch = _Watch(model, shapes, dtype)
+        watch = _Watch(model, dtype)
         with (
             torch.autograd.graph.saved_tensors_hooks(watch.note, lambda saved: saved),
             torch.autocast("cpu", dtype, enabled=dtype != torch.float32),
-            patch.object(
-                transformer,
-                "attention",
-                lambda q, k, v, **how: attention(q, k, v, **{causal: how["causal"]}),
-            ),
+            patch.dict(PLAIN_UP_TO, plain_up_to),
         ):
-            # the towers themselves: the door in front of them looks at values, and here are none
-            kept: Any = model.visual(torch.empty(_PAIRS, 3, side, side))
-            kept = kept, model.text(torch.zeros(_PAIRS, length, dtype=torch.int64))
+            # the encoders themselves: `encode_image` looks at values, and fake tensors have none
+            graph = [
+                model.visual(torch.empty(_PAIRS, 3, side, side)),
+                model.text(torch.zeros(_PAIRS, length, dtype=torch.int64)),
+            ]
+    del graph  # alive until here, with all that it keeps
     return watch.result()
 
 
 class _Watch:
     """Notes each saved storage once, with the block that it belongs to."""
 
-    def __init__(self, model: CLIP, weights: set[tuple[int, ...]], dtype: torch.dtype) -> None:
+    def __init__(self, model: CLIP, dtype: torch.dtype) -> None:
         self.known = {t.untyped_storage()._cdata for t in (*model.parameters(), *model.buffers())}
-        self.weights, self.dtype = weights, dtype
+        weights = {tuple(p.shape) for p in model.parameters() if p.ndim >= 2}
+        self.weights = weights | {shape[::-1] for shape in weights if len(shape) == 2}
+        self.dtype = dtype
         self.kept: list[Tensor] = []  # alive, so that no storage's number is given twice
         self.inputs: dict[str, int] = {}
         self.blocks: dict[str, int] = {}
@@ -103,18 +96,15 @@ class _Watch:
         self.block = ""
         for name, module in model.named_modules():
             if BLOCK.match(name):
-                module.register_forward_pre_hook(self._enter(name))
-                module.register_forward_hook(self._leave)
+                module.register_forward_pre_hook(partial(self.enter, name))
+                module.register_forward_hook(self.leave)
 
-    def _enter(self, name: str) -> Any:
-        def hook(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-            self.block = name
-            self.inputs[name] = inputs[0].numel() * inputs[0].element_size()
-            self.blocks[name] = 0
+    def enter(self, name: str, module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        self.block = name
+        self.inputs[name] = inputs[0].numel() * inputs[0].element_size()
+        self.blocks[name] = 0
 
-        return hook
-
-    def _leave(self, module: nn.Module, inputs: Any, output: Any) -> None:
+    def leave(self, module: nn.Module, inputs: Any, output: Any) -> None:
         self.block = ""
 
     def note(self, saved: Tensor) -> Tensor:

@@ -48,6 +48,7 @@ missed = 3584
 check("08.1", pairs_each, local_mib, gathered_mib, missed)
 
 # %% only one of the two strips is counted tags=["wrong"]
+# hint: Whom does the rank ask, besides its pictures?
 pairs_each = 512
 local_mib = 8
 gathered_mib = 64
@@ -72,6 +73,7 @@ gathered_mib = 64
 missed = 511
 
 # %% the matrix is shared out when every rank computes all of it tags=["wrong"]
+# hint: In the gathered loss no rank leaves anything to the others.
 pairs_each = 512
 local_mib = 16
 gathered_mib = 8
@@ -136,6 +138,7 @@ scale_of_chunks = 8
 towers_of_chunks = 8
 
 # %% the scale is thought to be shared out among the chunks tags=["wrong"]
+# hint: In each of the 8 passes the loss is that of the whole batch.
 summed = 1
 own_rows = 0.25
 not_averaged = 4
@@ -175,10 +178,12 @@ def streaming_logsumexp(pieces: list[Tensor]) -> Tensor:
 check("08.3", streaming_logsumexp)
 
 # %% the logarithms of the pieces are added tags=["wrong"]
+# hint: ln(a + b) is not ln a + ln b.
 def streaming_logsumexp(pieces):
     return sum(piece.logsumexp(dim=1) for piece in pieces)
 
 # %% the running sum starts with the logarithm 0, which counts one logit too many tags=["wrong"]
+# hint: 0 is the logarithm of 1. What is the logarithm of an empty sum?
 def streaming_logsumexp(pieces):
     total = torch.zeros(len(pieces[0]), dtype=pieces[0].dtype)
     for piece in pieces:
@@ -186,16 +191,19 @@ def streaming_logsumexp(pieces):
     return total
 
 # %% only the last piece counts tags=["wrong"]
+# hint: What do you keep from one piece to the next?
 def streaming_logsumexp(pieces):
     for piece in pieces:
         result = piece.logsumexp(dim=1)
     return result
 
 # %% only the largest piece counts tags=["wrong"]
+# hint: The others are smaller, but not nothing.
 def streaming_logsumexp(pieces):
     return torch.stack([piece.logsumexp(1) for piece in pieces]).amax(0)
 
 # %% the pieces are averaged tags=["wrong"]
+# hint: Which operation joins two parts of one sum?
 def streaming_logsumexp(pieces):
     return torch.stack([piece.logsumexp(1) for piece in pieces]).mean(0)
 
@@ -237,6 +245,7 @@ def rank_loss(image: Tensor, text: Tensor, logit_scale: Tensor, rank: int, ranks
 check("08.4", rank_loss)
 
 # %% the answers are numbered from 0 on every rank tags=["wrong"]
+# hint: In which column of all captions does the rank's first picture have its own?
 def rank_loss(image, text, logit_scale, rank, ranks):
     n = len(image) // ranks
     rows = slice(rank * n, rank * n + n)
@@ -245,6 +254,7 @@ def rank_loss(image, text, logit_scale, rank, ranks):
     return (one + F.cross_entropy(logit_scale * text[rows] @ image.T, labels)) / 2
 
 # %% a rank compares its own pairs only tags=["wrong"]
+# hint: A caption of another rank is a wrong caption, too.
 def rank_loss(image, text, logit_scale, rank, ranks):
     n = len(image) // ranks
     rows = slice(rank * n, rank * n + n)
@@ -253,28 +263,59 @@ def rank_loss(image, text, logit_scale, rank, ranks):
     return (F.cross_entropy(logits, labels) + F.cross_entropy(logits.T, labels)) / 2
 
 # %% only the pictures are asked, not the captions tags=["wrong"]
+# hint: The loss has two directions.
 def rank_loss(image, text, logit_scale, rank, ranks):
     n = len(image) // ranks
     rows = slice(rank * n, rank * n + n)
     return F.cross_entropy(logit_scale * image[rows] @ text.T, torch.arange(len(image))[rows])
 
 # %% the loss of the whole batch is computed on every rank tags=["wrong"]
+# hint: Whose pairs does this rank ask for?
 def rank_loss(image, text, logit_scale, rank, ranks):
     logits = logit_scale * image @ text.T
     labels = torch.arange(len(logits))
     return (F.cross_entropy(logits, labels) + F.cross_entropy(logits.T, labels)) / 2
 
 # %% the two directions are added, not averaged tags=["wrong"]
+# hint: The mean over the ranks must be the loss of the whole batch.
 def rank_loss(image, text, logit_scale, rank, ranks):
     labels = torch.arange(len(image)).chunk(ranks)[rank]
     one = F.cross_entropy(logit_scale * image[labels] @ text.T, labels)
     return one + F.cross_entropy(logit_scale * text[labels] @ image.T, labels)
 
 # %% the rank takes every so many rows and not a block tags=["wrong"]
+# hint: The rows are in the order of the ranks: first all of rank 0, then all of rank 1.
 def rank_loss(image, text, logit_scale, rank, ranks):
     labels = torch.arange(rank, len(image), ranks)
     one = F.cross_entropy(logit_scale * image[labels] @ text.T, labels)
     return (one + F.cross_entropy(logit_scale * text[labels] @ image.T, labels)) / 2
+
+# %% captions choose among the rank's own pictures only tags=["wrong"]
+# hint: The second direction needs a strip of its own: the rank's captions, all pictures.
+def rank_loss(image, text, logit_scale, rank, ranks):
+    n = len(image) // ranks
+    answers = torch.arange(rank * n, (rank + 1) * n)
+    logits = logit_scale * image[answers] @ text.T
+    down = -logits.log_softmax(dim=0)[torch.arange(n), answers].mean()
+    return (F.cross_entropy(logits, answers) + down) / 2
+
+# %% ranks are counted from 1 tags=["wrong"]
+# hint: The first rank is number 0: rows 0 to n - 1.
+def rank_loss(image, text, logit_scale, rank, ranks):
+    n = len(image) // ranks
+    answers = torch.arange(n) + (rank - 1) % ranks * n
+    of_pictures, of_captions = logit_scale * image[answers] @ text.T, logit_scale * text[answers] @ image.T
+    return (F.cross_entropy(of_pictures, answers) + F.cross_entropy(of_captions, answers)) / 2
+
+# %% no gradient reaches the other ranks' rows tags=["wrong"]
+# hint: They are this rank's wrong answers, and must hear of it.
+def rank_loss(image, text, logit_scale, rank, ranks):
+    n = len(image) // ranks
+    answers = torch.arange(rank * n, (rank + 1) * n)
+    own = torch.arange(len(image))[:, None] // n == rank
+    image, text = (torch.where(own, x, x.detach()) for x in (image, text))
+    of_pictures, of_captions = logit_scale * image[answers] @ text.T, logit_scale * text[answers] @ image.T
+    return (F.cross_entropy(of_pictures, answers) + F.cross_entropy(of_captions, answers)) / 2
 
 # %% tags=["exercise"]
 EXERCISE = dict(
@@ -325,6 +366,7 @@ def gradient_in_chunks(pictures: Tensor, text: Tensor, weight: Tensor, logit_sca
 check("08.5", gradient_in_chunks)
 
 # %% each chunk has a loss of its own, and their mean is taken tags=["wrong"]
+# hint: A chunk does not hold the other chunks' captions. Which loss needs them all?
 def gradient_in_chunks(pictures, text, weight, logit_scale, chunks):
     weight = weight.detach().requires_grad_()
     total = torch.zeros_like(weight)
@@ -333,6 +375,7 @@ def gradient_in_chunks(pictures, text, weight, logit_scale, chunks):
     return total
 
 # %% each chunk has a loss of its own, and they are added up tags=["wrong"]
+# hint: A chunk does not hold the other chunks' captions. Which loss needs them all?
 def gradient_in_chunks(pictures, text, weight, logit_scale, chunks):
     weight = weight.detach().requires_grad_()
     total = torch.zeros_like(weight)
@@ -341,12 +384,14 @@ def gradient_in_chunks(pictures, text, weight, logit_scale, chunks):
     return total
 
 # %% the exact sum is divided by the number of chunks tags=["wrong"]
+# hint: The loss of the whole batch is a mean already.
 def gradient_in_chunks(pictures, text, weight, logit_scale, chunks):
     weight = weight.detach().requires_grad_()
     loss = whole_loss(embed(pictures, weight), text, logit_scale)
     return torch.autograd.grad(loss, weight)[0] / chunks
 
 # %% only the last chunk sends its part back tags=["wrong"]
+# hint: The parts add up.
 def gradient_in_chunks(pictures, text, weight, logit_scale, chunks):
     weight = weight.detach().requires_grad_()
     image = embed(pictures, weight).detach().requires_grad_()
@@ -355,7 +400,8 @@ def gradient_in_chunks(pictures, text, weight, logit_scale, chunks):
         result = torch.autograd.grad((embed(part, weight) * message).sum(), weight)[0]
     return result
 
-# %% the embeddings are sent back in the place of their gradients tags=["wrong"]
+# %% the embeddings are sent back instead of their gradients tags=["wrong"]
+# hint: The message is the gradient of the loss at the embeddings.
 def gradient_in_chunks(pictures, text, weight, logit_scale, chunks):
     weight = weight.detach().requires_grad_()
     cached = embed(pictures, weight).detach()
@@ -363,6 +409,34 @@ def gradient_in_chunks(pictures, text, weight, logit_scale, chunks):
     for part, message in zip(pictures.chunk(chunks), cached.chunk(chunks)):
         total += torch.autograd.grad((embed(part, weight) * message).sum(), weight)[0]
     return total
+
+# %% only the first chunk sends its part back tags=["wrong"]
+# hint: Does the loop return too early?
+def gradient_in_chunks(pictures, text, weight, logit_scale, chunks):
+    weight = weight.detach().requires_grad_()
+    image = embed(pictures, weight).detach().requires_grad_()
+    (wanted,) = torch.autograd.grad(whole_loss(image, text, logit_scale), image)
+    for part, message in zip(pictures.chunk(chunks), wanted.chunk(chunks)):
+        return torch.autograd.grad((embed(part, weight) * message).sum(), weight)[0]
+
+# %% only the pictures are asked, not the captions tags=["wrong"]
+# hint: The loss has two directions.
+def gradient_in_chunks(pictures, text, weight, logit_scale, chunks):
+    weight = weight.detach().requires_grad_()
+    logits = logit_scale * embed(pictures, weight) @ text.T
+    return torch.autograd.grad(F.cross_entropy(logits, torch.arange(len(logits))), weight)[0]
+
+# %% captions choose among one chunk's pictures only tags=["wrong"]
+# hint: Each caption has to meet all pictures of the batch.
+def gradient_in_chunks(pictures, text, weight, logit_scale, chunks):
+    weight = weight.detach().requires_grad_()
+    size, total = len(pictures) // chunks, 0
+    for k, part in enumerate(pictures.chunk(chunks)):
+        logits = logit_scale * embed(part, weight) @ text.T
+        own = torch.arange(k * size, (k + 1) * size)
+        down = -logits.log_softmax(dim=0)[torch.arange(size), own].mean()
+        total = total + (F.cross_entropy(logits, own) + down) / 2 / chunks
+    return torch.autograd.grad(total, weight)[0]
 
 # %% tags=["exercise"]
 EXERCISE = dict(
@@ -395,11 +469,11 @@ def time_of_a_step(batch: int = 64, chunks: int = 1, recompute: bool = False, ti
 
     from clipedu.models import build
     from clipedu.objectives import info_nce, tiled_info_nce
-    from clipedu.training import Execution, cached_backward
-    from clipedu.training.execution import prepare_
+    from clipedu.training import Execution, GradCache, prepare_
 
     model = build("laptop_vit", seed=0, vision_layers=2)
     prepare_(model, Execution(recompute=recompute))
+    network = GradCache(model, chunks) if chunks > 1 else model
     pictures, tokens = torch.rand(batch, 3, 32, 32), torch.randint(1, 4000, (batch, 16))
     tokens[:, 9] = 4095  # the end of every caption
 
@@ -407,7 +481,7 @@ def time_of_a_step(batch: int = 64, chunks: int = 1, recompute: bool = False, ti
         return tiled_info_nce(image, text, scale, tile=tile) if tile else info_nce(image, text, scale)
 
     start = time.perf_counter()
-    cached_backward(model, pictures, tokens, loss, chunks=chunks)
+    loss(*network(pictures, tokens)).backward()
     return time.perf_counter() - start
 
 

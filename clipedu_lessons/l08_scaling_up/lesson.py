@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 
 from clipedu.plots import show
-from clipedu_lessons.l08_scaling_up.memory_widget import batches_figure
+from clipedu_lessons.l08_scaling_up.memory_figures import batches_figure
 
 words = "Two matrices to scale. Ours of lesson 04 is a dot in a corner "
 show(batches_figure(512, 32768), words + "of the paper's.")
@@ -190,7 +190,7 @@ print(inspect.getsource(sharded._Gather))
 #
 # ## 3. Two real processes
 #
-# Now with real ranks. The script below is what each of them runs. `join_world` reads the variables with which `torchrun` tells a process its rank, and finds the others; `world.part` is this rank's slice of the batch.
+# Now with real ranks. The script below is what each of them runs. `join_world` reads the variables with which `torchrun` tells a process its rank, and finds the others; `world.local_slice` is this rank's slice of the batch.
 
 # %%
 STEP = '''import sys, torch
@@ -202,7 +202,7 @@ pictures, tokens, small = torch.load(sys.argv[1])
 model = build("laptop_vit", seed=0, **small).double()
 with join_world("cpu") as world:
     network = DistributedDataParallel(model)
-    own = world.part(len(pictures))
+    own = world.local_slice(len(pictures))
     sharded_info_nce(*network(pictures[own], tokens[own])).backward()
     print(f"rank {world.rank} has {len(pictures[own])} pairs")
     if world.rank == 0:
@@ -324,8 +324,7 @@ if torch.cuda.is_available():
 # **Gradient checkpointing** keeps only what enters each block and computes the inside again during the backward pass: one more forward pass, about a third more work. The paper uses it (section 2.5). It must work for both towers.
 
 # %% tags=["nbval-check-output"]
-from clipedu.training import Execution
-from clipedu.training.execution import prepare_
+from clipedu.training import Execution, prepare_
 
 before = kept_mib(towers)
 prepare_(model, Execution(recompute=True))
@@ -402,14 +401,14 @@ for chunks in (1, 2, 4, 8):
 # Exact. The derivative of `x * g` with respect to x is g, so the sum in step 3 is a loss whose gradient is what we want to send.
 # Look where the logit scale gets its gradient: once, in step 2. Schemes that compute the loss anew for each chunk give it K times over.
 #
-# The library's `cached_backward` also puts the random state back before step 3 (or dropout would drop something else than in step 1), works with DDP and SigLIP's bias, and warns of batch norms. In a recipe it is
+# The library's `GradCache` wraps a network. It keeps no activations in step 1 and does step 3 inside the backward pass, with the same random numbers (or dropout would drop something else than in step 1), and it works with DDP, FSDP and SigLIP's bias. In a recipe it is
 # `--set execution.accumulate=8`. The library agrees with the dozen lines:
 
 # %% tags=["nbval-check-output"]
-from clipedu.training import cached_backward
+from clipedu.training import GradCache
 
 model.zero_grad()
-loss, _ = cached_backward(model, pictures, tokens, info_nce, chunks=4)
+info_nce(*GradCache(model, chunks=4)(pictures, tokens)).backward()
 print("library, K = 4, equal to 1e-10:", is_exact(all_gradients()))
 
 # %% [markdown]
@@ -479,7 +478,7 @@ for r in csv.DictReader(rows):
     table.setdefault((r["what"], r["how"]), []).append(row)
 
 # %%
-from clipedu_lessons.l08_scaling_up.memory_widget import memory_figure
+from clipedu_lessons.l08_scaling_up.memory_figures import memory_figure
 
 figure, words = memory_figure(table)
 show(figure, words)
@@ -539,7 +538,7 @@ print("float16   65,536 times it:   ", f"{(65536 * small).half():.2g}")
 
 # %%
 from clipedu.device import pick_device
-from clipedu.training import compile_advice
+from clipedu_lessons.l08_scaling_up.plan_words import compile_advice
 
 choice = pick_device()
 why = f"autocast here: {choice.dtype}, because: {choice.reason}"
@@ -579,7 +578,7 @@ for name, one in plans.items():
 # Why 20 GiB for one matrix of 4? Five copies of it are alive at the loss's peak: 5 x 4 GiB.
 
 # %%
-from clipedu_lessons.l08_scaling_up.memory_widget import plans_figure
+from clipedu_lessons.l08_scaling_up.memory_figures import plans_figure
 
 words = "Memory of ViT-L/14 by part, batch 32,768 on 256 V100: "
 words += "activations are most of the first bar, less of the rest."
@@ -598,7 +597,7 @@ print("One step of CLIP, in pieces. The gradient of the whole to 1e-10?")
 print("two processes, sharded loss:        ", is_exact(flat))
 print("GradCache, 8 chunks:                ", is_exact(grad_cache(8)))
 model.zero_grad()
-cached_backward(model, pictures, tokens, tiled_info_nce, chunks=2)
+tiled_info_nce(*GradCache(model, chunks=2)(pictures, tokens)).backward()
 print("tiled loss, 2 chunks:               ", is_exact(all_gradients()))
 gradient_of(two_ranks(plain_gather))
 print("sharded, gradients lost on the way: ", is_exact(all_gradients()))

@@ -29,7 +29,7 @@ def add_plan_parser(subparsers: Any) -> argparse.ArgumentParser:
     parser.add_argument("--gpu", default="A100", help="laptop, T4, V100, A100 or H100")
     parser.add_argument("--precision", default="bf16", help="fp32, bf16 or fp16")
     parser.add_argument("--checkpointing", action="store_true", help="compute blocks twice")
-    parser.add_argument("--chunk", type=int, help="pairs at a time through the towers (GradCache)")
+    parser.add_argument("--chunk", type=int, help="pairs at a time in the encoders (GradCache)")
     parser.add_argument("--loss", default="local", help="dense, local or tiled")
     parser.add_argument("--sharded", action="store_true", help="weights and Adam split (FSDP)")
     parser.add_argument("--utilisation", type=float, default=0.3, help="default 0.3")
@@ -51,32 +51,13 @@ def run_plan(args: argparse.Namespace) -> tuple[int, dict[str, Any]]:
     if args.paper:
         print(paper_words())
         return 0, {
-            name: {"utilisation": paper_utilisation(name), "gpus": gpus, "days": days}  # type: ignore[arg-type]
+            name: {"utilisation": paper_utilisation(name), "gpus": gpus, "days": days}
             for name, (gpus, days) in PAPER_RUNS.items()
         }
-    ours = plan(
-        args.preset,
-        batch_size=args.batch_size,
-        pairs=PAPER_PAIRS_SEEN if args.pairs is None else args.pairs,
-        gpus=args.gpus,
-        gpu=args.gpu,
-        precision=args.precision,
-        checkpointing=args.checkpointing,
-        chunk=args.chunk,
-        loss=args.loss,
-        sharded=args.sharded,
-        utilisation=args.utilisation,
-    )
+    wanted = "batch_size gpus gpu precision checkpointing chunk loss sharded utilisation".split()
+    pairs = PAPER_PAIRS_SEEN if args.pairs is None else args.pairs
+    ours = plan(args.preset, pairs=pairs, **{name: getattr(args, name) for name in wanted})
     print(plan_words(ours))
-    facts = {
-        "parameters": ours.parameters,
-        "memory": ours.memory,
-        "total_memory": ours.total_memory,
-        "fits": ours.fits,
-        "flops": ours.flops,
-        "communication": ours.communication,
-        "days": ours.days,
-        "gpu_days": ours.gpu_days,
-        "communication_days": ours.communication_days,
-    }
+    told = "parameters memory total_memory fits flops communication days gpu_days".split()
+    facts = {name: getattr(ours, name) for name in (*told, "communication_days")}
     return (0 if ours.fits else 1), facts

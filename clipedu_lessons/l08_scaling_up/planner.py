@@ -1,26 +1,20 @@
-"""Will it fit, and how long will it take? A training run on paper before it is one on GPUs.
+"""Will it fit, and how long will it take? A training run planned before it runs on GPUs.
 
     plan("ViT-L/14", batch_size=32768, gpus=256, gpu="V100", precision="fp16", checkpointing=True)
 
-Notable:
-
-* every part of the memory is counted or is arithmetic; `benchmarks/planner.py` holds the sum
-  against the measured peak of real steps;
-* days need one number that can't be counted: the share of the GPU's printed speed that a run
-  reaches. The paper prints GPUs and days of two runs (section 2.5), so theirs can be worked out:
-  :func:`paper_utilisation`;
-* communication is given beside the compute, not added to it: most of it is hidden behind the
-  backward pass.
+`benchmarks/planner.py` compares the memory with the measured peak of real steps.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import torch
 
-from clipedu.models import CLIP, PRESETS, CLIPConfig, count_flops, count_parameters
+from clipedu.models import CLIP, PRESETS, count_flops, count_parameters
+from clipedu.numbers import check_whole
+from clipedu_lessons.common.paper import load_paper_table
 from clipedu_lessons.l08_scaling_up.activations import count_activations
 
 GIB = 2**30
@@ -30,6 +24,12 @@ LOSSES = ("dense", "local", "tiled")
 LOSS_COPIES = 5
 TILE = 4096
 PAPER_PAIRS_SEEN = 32 * 400_000_000  # 32 epochs of 400 million pairs (Table 18, section 2.2)
+#: Model -> (GPUs, days), of the two runs for which the paper prints them (section 2.5).
+PAPER_RUNS = {
+    row["model"]: (int(row["paper_v100_gpus"]), int(row["paper_train_days"]))
+    for row in load_paper_table("architectures").rows
+    if row["paper_v100_gpus"]
+}
 
 
 class Machine(NamedTuple):
@@ -56,19 +56,13 @@ MACHINES: dict[str, Machine] = {
 
 @dataclass(frozen=True)
 class Plan:
-    """What one run needs. Memory and communication are bytes of one GPU.
+    """What one run needs. Memory and communication are bytes of one GPU, by part.
 
-    Attributes:
-        memory: by part: weights, gradients, optimizer, half-precision copies, activations,
-            gradients in flight, embeddings, loss matrix.
-        flops: of the whole run on all GPUs; extra_flops: those of them that are computed again, by
-            checkpointing or by chunks.
-        communication: by part, a step: gradients, embeddings.
-        utilisation: share of the printed speed, assumed.
+    flops: of the whole run on all GPUs. extra_flops: those of them that are computed again, by
+    checkpointing or by chunks. communication: a step's. utilisation: share of the printed speed.
     """
 
     name: str
-    config: CLIPConfig
     batch_size: int
     pairs: int
     gpus: int
@@ -123,16 +117,16 @@ class Plan:
 
 
 def plan(
-    preset: str | CLIPConfig = "ViT-B/32",
+    preset: str = "ViT-B/32",
     *,
     batch_size: int = 32_768,
     pairs: int = PAPER_PAIRS_SEEN,
     gpus: int = 1,
     gpu: str = "A100",
-    precision: Literal["fp32", "bf16", "fp16"] = "bf16",
+    precision: str = "bf16",
     checkpointing: bool = False,
     chunk: int | None = None,
-    loss: Literal["dense", "local", "tiled"] = "local",
+    loss: str = "local",
     sharded: bool = False,
     average: bool = False,
     utilisation: float = 0.3,
@@ -141,13 +135,13 @@ def plan(
     """Memory, compute, communication and days of a training run.
 
     Args:
-        preset: a name of PRESETS or a config.
+        preset: a name of PRESETS.
         batch_size: pairs a step, over all GPUs.
         pairs: pairs seen in the whole run; the paper's 12.8 billion unless given.
         gpus, gpu: how many, and which of MACHINES.
-        precision: of the autocast; weights, gradients and Adam stay in fp32.
+        precision: of the autocast, fp32, bf16 or fp16; weights, gradients and Adam stay in fp32.
         checkpointing: keep only the inputs of residual blocks and compute the rest again.
-        chunk: pairs that go through the towers at a time on one GPU (GradCache): only their
+        chunk: pairs that go through the encoders at a time on one GPU (GradCache): only their
             activations are kept, and the forward pass runs twice.
         loss: "dense": every GPU makes the whole (N, N) matrix; "local": its own rows and columns,
             2 x (N / gpus, N); "tiled": tiles of 4,096 columns of them.
@@ -159,10 +153,14 @@ def plan(
         ValueError: an unknown name; a number out of range; a batch that the GPUs can't share; bf16
             on a GPU without it.
     """
-    config, name = _config(preset)
-    _check(batch_size, pairs, gpus, gpu, precision, chunk, loss, utilisation)
+    if preset not in PRESETS:
+        raise ValueError(f"There is no preset {preset!r}. The presets are: {', '.join(PRESETS)}.")
+    config = PRESETS[preset]
+    numbers = {"batch_size": batch_size, "pairs": pairs, "gpus": gpus, "chunk": chunk}
+    _check(numbers, gpu, precision, loss, utilisation)
     local = batch_size // gpus
-    parameters = _parameters(config)
+    with torch.device("meta"):
+        parameters = count_parameters(CLIP(config))
     share = parameters / gpus if sharded else parameters
     kept = count_activations(config, DTYPES[precision], fused=fused)
     together = min(chunk or local, local)
@@ -190,8 +188,7 @@ def plan(
     similarity *= gpus if loss == "dense" else 1  # a pair's, on all GPUs together
     ring = (gpus - 1) / gpus  # the share that a ring sends for each gather or scatter
     return Plan(
-        name=name,
-        config=config,
+        name=preset,
         batch_size=batch_size,
         pairs=pairs,
         gpus=gpus,
@@ -212,12 +209,12 @@ def plan(
     )
 
 
-def paper_utilisation(model: Literal["RN50x64", "ViT-L/14"], *, again: bool = False) -> float:
+def paper_utilisation(model: str, *, again: bool = False) -> float:
     """The share of 125 TFLOP/s that the paper's V100s reached, worked out from its printed days.
 
-    RN50x64: 18 days on 592 V100; ViT-L/14: 12 days on 256 (section 2.5). Work is three forward
-    passes' worth for each of 12.8 billion pairs; `again` counts the fourth that gradient
-    checkpointing computes, which the paper says it used. Raises ValueError for another model.
+    Work is three forward passes' worth for each of 12.8 billion pairs; `again` counts the fourth
+    that gradient checkpointing computes, which the paper says it used.
+    Raises ValueError for a model that is not in `PAPER_RUNS`.
     """
     if model not in PAPER_RUNS:
         names = ", ".join(PAPER_RUNS)
@@ -228,39 +225,12 @@ def paper_utilisation(model: Literal["RN50x64", "ViT-L/14"], *, again: bool = Fa
     return ours.days / (gpus * days)
 
 
-#: GPUs and days (section 2.5; tests hold it against the paper's table).
-PAPER_RUNS = {"RN50x64": (592, 18), "ViT-L/14": (256, 12)}
-
-
-def _config(preset: str | CLIPConfig) -> tuple[CLIPConfig, str]:
-    if isinstance(preset, CLIPConfig):
-        return preset, "this model"
-    if preset not in PRESETS:
-        raise ValueError(f"There is no preset {preset!r}. The presets are: {', '.join(PRESETS)}.")
-    return PRESETS[preset], preset
-
-
-def _parameters(config: CLIPConfig) -> int:
-    with torch.device("meta"):
-        return count_parameters(CLIP(config))
-
-
 def _check(
-    batch_size: int,
-    pairs: int,
-    gpus: int,
-    gpu: str,
-    precision: str,
-    chunk: int | None,
-    loss: str,
-    utilisation: float,
+    numbers: dict[str, int | None], gpu: str, precision: str, loss: str, utilisation: float
 ) -> None:
-    numbers = {"batch_size": batch_size, "pairs": pairs, "gpus": gpus}
-    if chunk is not None:
-        numbers["chunk"] = chunk
     for name, value in numbers.items():
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            raise ValueError(f"{name} must be a whole number from 1, not {value!r}.")
+        if value is not None or name != "chunk":
+            check_whole(name, value)
     for name, text, known in (
         ("gpu", gpu, MACHINES),
         ("precision", precision, DTYPES),
@@ -268,6 +238,7 @@ def _check(
     ):
         if text not in known:
             raise ValueError(f"{name} must be one of {', '.join(known)}, not {text!r}.")
+    batch_size, gpus = numbers["batch_size"] or 0, numbers["gpus"] or 1
     if batch_size % gpus:
         lower, upper = (k * gpus for k in (batch_size // gpus, batch_size // gpus + 1))
         near = f"{lower:,} or {upper:,}" if lower else f"{upper:,}"

@@ -99,18 +99,22 @@ def block_multiply_adds(tokens: int, width: int, widen: int) -> int:
 check("09.2", block_multiply_adds)
 
 # %% the scores and the sum that they weigh are left out tags=["wrong"]
+# hint: What does attention do that has no weights of its own?
 def block_multiply_adds(tokens, width, widen):
     return tokens * width**2 * (4 + 2 * widen)
 
 # %% the output matrix of attention is left out tags=["wrong"]
+# hint: After the heads are put together, one more matrix follows.
 def block_multiply_adds(tokens, width, widen):
     return tokens * width**2 * (3 + 2 * widen) + 2 * tokens**2 * width
 
 # %% only one of the two matrices of the MLP is counted tags=["wrong"]
+# hint: The MLP widens, and then?
 def block_multiply_adds(tokens, width, widen):
     return tokens * width**2 * (4 + widen) + 2 * tokens**2 * width
 
 # %% the scores are counted, the sum that they weigh is not tags=["wrong"]
+# hint: What are the scores used for?
 def block_multiply_adds(tokens, width, widen):
     return tokens * width**2 * (4 + 2 * widen) + tokens**2 * width
 
@@ -148,6 +152,7 @@ def power_law(compute: list[float], error: list[float], times: float) -> tuple[f
 check("09.3", power_law)
 
 # %% the errors are not turned into logarithms tags=["wrong"]
+# hint: Both sides of error = c * compute ** slope need one.
 def power_law(compute, error, times):
     x = [math.log(c) for c in compute]
     mean_x, mean_y = sum(x) / len(x), sum(error) / len(error)
@@ -155,17 +160,41 @@ def power_law(compute, error, times):
     return slope, times**slope
 
 # %% only the first and the last point are used tags=["wrong"]
+# hint: Least squares asks all points.
 def power_law(compute, error, times):
     slope = math.log(error[-1] / error[0]) / math.log(compute[-1] / compute[0])
     return slope, times**slope
 
 # %% the factor is 10 to the slope whatever `times` is tags=["wrong"]
+# hint: Where do you use the third argument?
 def power_law(compute, error, times):
     x = [math.log10(c) for c in compute]
     y = [math.log10(e) for e in error]
     mean_x, mean_y = sum(x) / len(x), sum(y) / len(y)
     slope = sum((a - mean_x) * (b - mean_y) for a, b in zip(x, y)) / sum((a - mean_x) ** 2 for a in x)
     return slope, 10**slope
+
+# %% only the smallest and the largest model are used tags=["wrong"]
+# hint: Least squares asks all points.
+def power_law(compute, error, times):
+    (c0, e0), (c1, e1) = min(zip(compute, error)), max(zip(compute, error))
+    slope = math.log(e1 / e0) / math.log(c1 / c0)
+    return slope, times**slope
+
+# %% the line is forced through the origin tags=["wrong"]
+# hint: Take the means away first.
+def power_law(compute, error, times):
+    x, y = [math.log(c) for c in compute], [math.log(e) for e in error]
+    slope = sum(a * b for a, b in zip(x, y)) / sum(a * a for a in x)
+    return slope, times**slope
+
+# %% the correlation is returned for the slope tags=["wrong"]
+# hint: Divide by the spread of compute alone.
+def power_law(compute, error, times):
+    x, y = [math.log(c) for c in compute], [math.log(e) for e in error]
+    dx, dy = [a - sum(x) / len(x) for a in x], [b - sum(y) / len(y) for b in y]
+    r = sum(a * b for a, b in zip(dx, dy)) / math.sqrt(sum(a * a for a in dx) * sum(b * b for b in dy))
+    return r, times**r
 
 # %% tags=["exercise"]
 EXERCISE = dict(
@@ -203,6 +232,7 @@ def predict_largest(compute: list[float], error: list[float]) -> float:
 check("09.4", predict_largest)
 
 # %% the largest model is in the fit that predicts it tags=["wrong"]
+# hint: What may the line not have seen?
 def predict_largest(compute, error):
     x, y = [math.log(c) for c in compute], [math.log(e) for e in error]
     mean_x, mean_y = sum(x) / len(x), sum(y) / len(y)
@@ -210,6 +240,7 @@ def predict_largest(compute, error):
     return math.exp(mean_y + slope * (max(x) - mean_x))
 
 # %% the last point of the list is left out, not the largest tags=["wrong"]
+# hint: The points come in any order.
 def predict_largest(compute, error):
     x, y = [math.log(c) for c in compute[:-1]], [math.log(e) for e in error[:-1]]
     mean_x, mean_y = sum(x) / len(x), sum(y) / len(y)
@@ -217,12 +248,31 @@ def predict_largest(compute, error):
     return math.exp(mean_y + slope * (math.log(compute[-1]) - mean_x))
 
 # %% the logarithm of the error is returned tags=["wrong"]
+# hint: Undo the logarithm at the end.
 def predict_largest(compute, error):
     points = sorted(zip(compute, error))
     x, y = [math.log(c) for c, _ in points[:-1]], [math.log(e) for _, e in points[:-1]]
     mean_x, mean_y = sum(x) / len(x), sum(y) / len(y)
     slope = sum((a - mean_x) * (b - mean_y) for a, b in zip(x, y)) / sum((a - mean_x) ** 2 for a in x)
     return mean_y + slope * (math.log(points[-1][0]) - mean_x)
+
+# %% the line goes through the two next largest models only tags=["wrong"]
+# hint: Fit all that are left.
+def predict_largest(compute, error):
+    (c0, e0), (c1, e1), (largest, _) = sorted(zip(compute, error))[-3:]
+    slope = math.log(e1 / e0) / math.log(c1 / c0)
+    return e1 * (largest / c1) ** slope
+
+# %% the slope is of the smaller models, the means are of all tags=["wrong"]
+# hint: The line goes through the mean of the points that were fitted.
+def predict_largest(compute, error):
+    points = sorted((math.log(c), math.log(e)) for c, e in zip(compute, error))
+    x, y = zip(*points[:-1])
+    mean_x, mean_y = sum(x) / len(x), sum(y) / len(y)
+    top = sum((a - mean_x) * (b - mean_y) for a, b in points[:-1])
+    slope = top / sum((a - mean_x) ** 2 for a in x)
+    all_x, all_y = zip(*points)
+    return math.exp(sum(all_y) / len(all_y) + slope * (all_x[-1] - sum(all_x) / len(all_x)))
 
 # %% tags=["exercise"]
 EXERCISE = dict(

@@ -103,7 +103,7 @@ print("the library says the same:", flops == model.flops())
 # %% tags=["nbval-check-output"]
 from clipedu.models import PRESETS
 
-asked = count_flops(PRESETS["RN50"], every_place_asks=True)["visual"]
+asked = count_flops(PRESETS["RN50"], all_queries=True)["visual"]
 print(f"RN50: paper 6.1; counted {asked / 1e9:.1f} billion")
 billions = 2 * asked / 1e9
 print(f"multiply-adds, which are {billions:.1f} billion operations")
@@ -349,7 +349,7 @@ print("every ViT lies above the ResNets' line:", behind)
 # down is a long way to the right. So the number below is worth no more than its interval. Models and seeds of both families are drawn again a thousand times, as for the band; a draw whose ViTs do not fall at all counts as infinitely much.
 
 # %%
-from clipedu_lessons.l09_scaling_laws.scaling_advantage import compare_families
+from clipedu_lessons.l09_scaling_laws.scaling import compare_families
 
 both = compare_families(resnets, vits)
 print(f"errors that both reach: {both.errors[0]:.0%} to "

@@ -1,13 +1,8 @@
 """Power laws: what ten times the compute buys (paper section 3.1.5, Figure 9).
 
-Notable:
-
-* `error = c * compute ** slope` is a straight line on two logarithmic axes, so it is fitted there,
-  by least squares;
-* runs of one model that differ only in their seed are one model: the bootstrap draws models, and
-  then seeds within each, or three seeds of a small model would look like three models;
-* a line through points says nothing of how far it may be drawn on. :func:`predict` says how far a
-  new point may lie *if* the line holds; whether it does, a point kept out of the fit can tell.
+`error = c * compute ** slope` is a straight line on two logarithmic axes, so it is fitted there, by
+least squares. Runs that differ only in their seed are one model: the bootstrap draws models, then
+seeds within each, or three seeds of a small model would look like three models.
 """
 
 from __future__ import annotations
@@ -21,8 +16,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy.stats import t as student
 
-from clipedu_lessons.common.paper import load_paper_table, read_csv
-from clipedu_lessons.common.records import stored
+from clipedu_lessons.common.paper import load_paper_table
+from clipedu_lessons.common.records import read_table, stored
 
 
 @dataclass(frozen=True)
@@ -206,14 +201,11 @@ def load_series(path: str | Path | None = None) -> list[SeriesRun]:
 
     Raises FileNotFoundError, or ValueError for a missing column or a cell that is no number.
     """
-    path = Path(path or stored("scaling.csv"))
-    if not path.is_file():
-        raise FileNotFoundError(
-            f"{path} is missing. It belongs to the package; reinstall clipedu, or make it again: "
-            "python benchmarks/scaling.py"
-        )
     whole = ("seed", "parameters", "image_multiply_adds", "pairs")
-    rows = read_csv(path, ("model", "family", "flops", "seconds", "error", *whole))
+    needed = ("model", "family", "flops", "seconds", "error", *whole)
+    table = read_table(path or stored("scaling.csv"), needed, made_by="benchmarks/scaling.py")
+    for column in needed[2:]:
+        table.numbers(column)  # raises for a cell that is no number
     runs = [
         SeriesRun(
             model=row["model"],
@@ -227,7 +219,7 @@ def load_series(path: str | Path | None = None) -> list[SeriesRun]:
                 if name.endswith("error")
             },
         )
-        for row in rows
+        for row in table.rows
     ]
     return sorted(runs, key=lambda run: (run.flops, run.seed))
 
@@ -244,11 +236,11 @@ def paper_points(family: str = "resnet") -> tuple[list[str], list[float], list[f
         raise ValueError(f"family must be 'resnet' or 'vit', not {family!r}.")
     table, scores = load_paper_table("architectures"), load_paper_table("zero_shot")
     names, compute, errors = [], [], []
-    for row in table.where_is(family=family):
-        printed, counted = row["paper_fig9_gflops"], row["openclip_image_gflops"]
-        names.append(str(row["model"]))
-        compute.append(float(str(counted)) / 2 if printed is None else float(printed))
-        errors.append(100 - float(str(scores.row(model=names[-1])["mean27_computed"])))
+    for row in table.where(family=family).rows:
+        printed = row["paper_fig9_gflops"]
+        names.append(row["model"])
+        compute.append(row["openclip_image_gflops"] / 2 if printed is None else printed)
+        errors.append(100 - scores.row(model=row["model"])["mean27_computed"])
     return names, compute, errors
 
 
@@ -292,3 +284,75 @@ def _fit(x: np.ndarray, y: np.ndarray) -> PowerLaw:
         centre=float(x.mean()),
         width=float(((x - x.mean()) ** 2).sum()),
     )
+
+
+# Two families compared per FLOP: how far apart two falling lines are, sideways (section 3.2).
+
+
+class Comparison(NamedTuple):
+    """How many times the compute of one family the other needs for an error.
+
+    times: by the two lines; low, high: of 95 % of the draws; error: where it was measured; errors:
+    the smallest and largest that single runs of both families reach
+    """
+
+    times: float
+    low: float
+    high: float
+    error: float
+    errors: tuple[float, float]
+
+
+def compare_families(
+    one: Sequence[SeriesRun],
+    other: Sequence[SeriesRun],
+    *,
+    draws: int = 1000,
+    seed: int = 0,
+) -> Comparison:
+    """How many times the compute of `one` the `other` needs, at an error that both reach.
+
+    The error is in the middle (of the logarithms) of those that both reach. A draw in which only
+    `other` does not fall counts as infinitely many times, and one in which only `one` does not fall
+    as none; where both do not, as equal.
+    Raises ValueError where no error is reached by both, and for what :func:`bootstrap_band`
+    refuses.
+    """
+    low = max(min(run.error for run in runs) for runs in (one, other))
+    high = min(max(run.error for run in runs) for runs in (one, other))
+    if low > high:
+        raise ValueError(
+            f"No error is reached by both: the worse family's best is {low:.1%}, the better one's "
+            f"worst {high:.1%}. Lines can't be compared where neither has a point."
+        )
+    error = math.sqrt(low * high)
+    needed, found = [], []
+    for k, runs in enumerate((one, other)):
+        compute, errors = [run.flops for run in runs], [run.error for run in runs]
+        law = fit_power_law(compute, errors)
+        needed.append(_log_compute(np.array([law.slope]), np.array([law.intercept]), error)[0])
+        models = [run.model for run in runs]
+        lines = bootstrap_lines(compute, errors, models, draws=draws, seed=seed + k)
+        found.append(_log_compute(*lines, error))
+    apart = np.sort(_difference(found[1], found[0]))
+    ends = [apart[round(q * (draws - 1))] for q in (0.025, 0.975)]
+    middle = _difference(np.array([needed[1]]), np.array([needed[0]]))[0]
+    times, least, most = (_power(x) for x in (middle, *ends))
+    return Comparison(times, least, most, error, (low, high))
+
+
+def _log_compute(slopes: np.ndarray, intercepts: np.ndarray, error: float) -> np.ndarray:
+    """log10 of the compute at which each line reaches the error; infinity if it does not fall."""
+    falls = slopes < 0
+    reached = (math.log10(error) - intercepts) / np.where(falls, slopes, -1.0)
+    return np.where(falls, reached, np.inf)
+
+
+def _difference(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    both = np.isinf(one) & np.isinf(other)
+    return np.where(both, 0.0, np.where(both, 0.0, one) - np.where(both, 0.0, other))
+
+
+def _power(x: float) -> float:
+    """10 ** x, infinity where it is too large."""
+    return float(10**x) if x < 300 else math.inf

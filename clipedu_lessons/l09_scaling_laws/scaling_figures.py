@@ -9,7 +9,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
-from clipedu.plots import COLOURS, DPI, MARKERS, use_style
+from clipedu.plots import COLOURS, MARKERS
+from clipedu_lessons.common.figures import new_figure
 from clipedu_lessons.l09_scaling_laws.scaling import Band, PowerLaw
 
 Points = tuple[Sequence[float] | np.ndarray, Sequence[float] | np.ndarray]
@@ -45,8 +46,7 @@ def law_figure(
     """
     if not points:
         raise ValueError("There are no points to draw.")
-    use_style()
-    figure = Figure(figsize=(7.0, 4.2), dpi=DPI)
+    figure = new_figure(7.0, 4.2)
     axes = figure.subplots()
     axes.set(xscale="log", yscale="log", xlabel=unit, ylabel="zero-shot error (%)")
     every = np.concatenate([np.asarray(compute, dtype=float) for compute, _ in points.values()])

@@ -1,12 +1,8 @@
 """A series of models of growing size: what lesson 09 and `benchmarks/scaling.py` train.
 
-Notable:
-
-* five ResNets and five ViTs for 32-px pictures. As in the paper (section 2.5) the text tower grows
-  with the image tower, in width only, and less;
-* everything else is one recipe: the same pairs, batch and schedule. Larger models take more steps,
-  because they learn for longer, and wide ViTs a lower rate: at 2e-3 the widest does not learn at
-  all. The paper lowers the rate of its large models too (Tables 19 and 20).
+Five ResNets and five ViTs for 32-px pictures. As in the paper (section 2.5) the text encoder grows
+with the image encoder, in width only. The rest is one recipe, but larger models take more steps,
+and wide ViTs a lower rate: at 2e-3 the widest does not learn (see also Tables 19 and 20).
 """
 
 from __future__ import annotations

@@ -1,20 +1,18 @@
-"""The paper's Figures 5, 10 and 11 in small: CLIP against a tower trained with labels.
+"""The paper's Figures 5, 10 and 11 in small: CLIP against an encoder trained with labels.
 
-`benchmarks/baseline.py` measures, `read_record("baseline")` gives the
-rows. Each function gives `(figure, words)` for `clipedu.plots.show(*...)`.
+`benchmarks/baseline.py` measures, `read_record("baseline")` gives the rows. Each function gives
+`(figure, words)` for `clipedu.plots.show(*...)`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from statistics import fmean
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from clipedu.plots import COLOURS, DPI, use_style
-from clipedu_lessons.common.paper_figures import Drawn, difference_bars
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+from clipedu.plots import COLOURS
+from clipedu_lessons.common.figures import new_figure
+from clipedu_lessons.l10_linear_probes.paper_figures import Drawn, difference_bars
 
 Rows = Sequence[Mapping[str, Any]]
 #: column -> name, and the fill and hatch of its bars; from the least that was learned to the most.
@@ -32,7 +30,7 @@ def differences(rows: Rows) -> Drawn:
     Raises ValueError for no rows.
     """
     _some(rows)
-    figure = _figure(9, 0.24 * len(rows) + 1.5)
+    figure = new_figure(9, 0.24 * len(rows) + 1.5)
     names = [str(row["task"]).replace("_", " ") for row in rows]
     said = []
     panels = {
@@ -60,7 +58,7 @@ def means(rows: Rows) -> Drawn:
     unseen = [row for row in rows if str(row["seen"]) == "False"]
     groups = {f"all {len(rows)} tasks": rows, f"{len(unseen)} not seen": unseen}
     groups = {name: some for name, some in groups.items() if some}
-    figure = _figure(6.5, 3)
+    figure = new_figure(6.5, 3)
     axes = figure.subplots()
     said = []
     for k, (column, (name, fill, hatch)) in enumerate(TOWERS.items()):
@@ -75,13 +73,6 @@ def means(rows: Rows) -> Drawn:
     axes.grid(axis="y", visible=False)
     figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=2)
     return figure, f"Bars of mean accuracy. Over all tasks: {'; '.join(said)}."
-
-
-def _figure(width: float, height: float) -> Figure:
-    use_style()
-    from matplotlib.figure import Figure
-
-    return Figure(figsize=(width, height), dpi=DPI, layout="constrained")
 
 
 def _some(rows: Rows) -> None:

@@ -1,23 +1,21 @@
 """When a model says 80 %, is it right 80 times in a hundred?
 
-Notable:
-- the expected calibration error (Naeini et al. 2015; Guo et al. 2017, arXiv 1706.04599) compares
-  confidence with accuracy in bins of equal width; it depends on the bins, so their number is said
-- temperature scaling divides all logits by one number: no prediction changes, only confidence
-- the temperature is fitted on validation pictures and judged on others
+The expected calibration error (Naeini et al. 2015; Guo et al. 2017, arXiv 1706.04599) compares
+confidence with accuracy in bins of equal width. Temperature scaling divides all logits by one
+number: no prediction changes, only confidence.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import torch
-import torch.nn.functional as F
+from matplotlib.figure import Figure
+from scipy.optimize import brentq
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+from clipedu.plots import COLOURS
+from clipedu_lessons.common.figures import new_figure
 
 BINS = 15
 
@@ -73,20 +71,13 @@ def reliability(
     )
 
 
-def expected_calibration_error(
-    probabilities: torch.Tensor, labels: torch.Tensor, *, bins: int = BINS
-) -> float:
-    """`reliability(...).ece`: 0 is perfect, 1 the worst."""
-    return reliability(probabilities, labels, bins=bins).ece
-
-
 def fit_temperature(
     logits: torch.Tensor, labels: torch.Tensor, *, low: float = 1e-2, high: float = 1e2
 ) -> float:
     """The temperature T in [low, high] with the least cross-entropy of softmax(logits / T).
 
     logits (N, C) of pictures that were not trained on, labels (N,). The loss is convex in 1 / T, so
-    bisection on its slope finds it. Perfect validation answers ask for T = low, useless ones for
+    its slope has one root. Perfect validation answers ask for T = low, useless ones for
     T = high; that says that there are too few pictures.
     Raises ValueError for NaN, other shapes, or limits that are not 0 < low < high.
     """
@@ -104,15 +95,7 @@ def fit_temperature(
         return low
     if slope(math.exp(least)) >= 0:
         return high
-    for _ in range(60):
-        middle = (least + most) / 2
-        least, most = (least, middle) if slope(math.exp(middle)) > 0 else (middle, most)
-    return math.exp(-(least + most) / 2)
-
-
-def cross_entropy(logits: torch.Tensor, labels: torch.Tensor) -> float:
-    """Mean negative log likelihood in nats: logits (N, C), labels (N,)."""
-    return float(F.cross_entropy(_check(logits, labels), labels.cpu()))
+    return math.exp(-brentq(lambda log: slope(math.exp(log)), least, most, xtol=1e-12))
 
 
 def _check(scores: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
@@ -135,14 +118,8 @@ def reliability_figure(found: dict[str, Reliability], *, title: str = "") -> Fig
     """
     if not found:
         raise ValueError("Give at least one Reliability.")
-    from matplotlib.figure import Figure
-    from matplotlib.layout_engine import ConstrainedLayoutEngine
-
-    from clipedu.plots import COLOURS, DPI, use_style
-
-    use_style()
     size = (2.7 * len(found) + 0.5, 3.1 + (0.3 if title else 0))
-    figure = Figure(figsize=size, dpi=DPI, layout=ConstrainedLayoutEngine())
+    figure = new_figure(*size)
     panels = figure.subplots(1, len(found), squeeze=False, sharey=True)[0]
     for axes, (name, each) in zip(panels, found.items(), strict=True):
         axes.plot([0, 1], [0, 1], color="#666666", linestyle="--", marker="")

@@ -51,6 +51,7 @@ lambda_is_chosen_on = "validation"
 check("10.1", numbers_learned, fits_at_most, pictures_in_last_fit, lambda_is_chosen_on)
 
 # %% the biases are forgotten tags=["wrong"]
+# hint: What is added to each score?
 numbers_learned = 2560
 fits_at_most = 16
 pictures_in_last_fit = 800
@@ -63,24 +64,28 @@ pictures_in_last_fit = 800
 lambda_is_chosen_on = "validation"
 
 # %% the last fit leaves validation out tags=["wrong"]
+# hint: What are the validation pictures still needed for, once lambda is chosen?
 numbers_learned = 2570
 fits_at_most = 16
 pictures_in_last_fit = 600
 lambda_is_chosen_on = "validation"
 
 # %% the last fit sees the test pictures too tags=["wrong"]
+# hint: What would the test accuracy then say?
 numbers_learned = 2570
 fits_at_most = 16
 pictures_in_last_fit = 1000
 lambda_is_chosen_on = "validation"
 
 # %% lambda is chosen on the test pictures tags=["wrong"]
+# hint: How often may the test part be looked at?
 numbers_learned = 2570
 fits_at_most = 16
 pictures_in_last_fit = 800
 lambda_is_chosen_on = "test"
 
 # %% the last fit is not counted tags=["wrong"]
+# hint: What happens after lambda is chosen?
 numbers_learned = 2570
 fits_at_most = 15
 pictures_in_last_fit = 800
@@ -120,35 +125,48 @@ def probe_objective(
 check("10.2", probe_objective)
 
 # %% the cross-entropy is averaged, not summed tags=["wrong"]
+# hint: What happens to the balance of the two parts when there are more pictures?
 def probe_objective(features, labels, weights, bias, lam):
     scores = features @ weights.T + bias
     return F.cross_entropy(scores, labels) + lam / 2 * (weights**2).sum()
 
 # %% the bias is penalised as well tags=["wrong"]
+# hint: Which of the numbers may grow for free?
 def probe_objective(features, labels, weights, bias, lam):
     scores = features @ weights.T + bias
     penalty = (weights**2).sum() + (bias**2).sum()
     return F.cross_entropy(scores, labels, reduction="sum") + lam / 2 * penalty
 
 # %% the half of the penalty is forgotten tags=["wrong"]
+# hint: What is the gradient of the penalty to be?
 def probe_objective(features, labels, weights, bias, lam):
     scores = features @ weights.T + bias
     return F.cross_entropy(scores, labels, reduction="sum") + lam * (weights**2).sum()
 
 # %% the length of the weights is penalised, not its square tags=["wrong"]
+# hint: Try weights twice as large: how should the penalty change?
 def probe_objective(features, labels, weights, bias, lam):
     scores = features @ weights.T + bias
     return F.cross_entropy(scores, labels, reduction="sum") + lam / 2 * weights.norm()
 
 # %% the penalty is divided by lambda, as if it were C tags=["wrong"]
+# hint: A large lambda should hold the weights small.
 def probe_objective(features, labels, weights, bias, lam):
     scores = features @ weights.T + bias
     return F.cross_entropy(scores, labels, reduction="sum") + (weights**2).sum() / (2 * lam)
 
 # %% the bias is left out of the scores tags=["wrong"]
+# hint: What does each score start from?
 def probe_objective(features, labels, weights, bias, lam):
     scores = features @ weights.T
     return F.cross_entropy(scores, labels, reduction="sum") + lam / 2 * (weights**2).sum()
+
+# %% the softmax runs over the pictures, not over the classes tags=["wrong"]
+# hint: What should add up to 1: a row or a column of the scores?
+def probe_objective(features, labels, weights, bias, lam):
+    scores = features @ weights.T + bias
+    own = scores.log_softmax(0).gather(1, labels[:, None])[:, 0]
+    return -own.sum() + lam / 2 * (weights * weights).sum()
 
 # %% tags=["exercise"]
 EXERCISE = dict(
@@ -185,6 +203,7 @@ def examples_worth(shots: list[float], accuracies: list[float], target: float) -
 check("10.3", examples_worth)
 
 # %% it interpolates along the shots, not along their logarithm tags=["wrong"]
+# hint: Halfway between 4 and 16 is 8 here.
 def examples_worth(shots, accuracies, target):
     for k in range(1, len(shots)):
         if target <= accuracies[k]:
@@ -192,19 +211,23 @@ def examples_worth(shots, accuracies, target):
             return shots[k - 1] + share * (shots[k] - shots[k - 1])
 
 # %% it takes the next measured point tags=["wrong"]
+# hint: What lies between two points of the curve?
 def examples_worth(shots, accuracies, target):
     return float(next(s for s, a in zip(shots, accuracies) if a >= target))
 
 # %% it takes the measured point before tags=["wrong"]
+# hint: What lies between two points of the curve?
 def examples_worth(shots, accuracies, target):
     return float([s for s, a in zip(shots, accuracies) if a <= target][-1])
 
 # %% it draws one line from the first point to the last tags=["wrong"]
+# hint: Between which two neighbours does the target lie?
 def examples_worth(shots, accuracies, target):
     share = (target - accuracies[0]) / (accuracies[-1] - accuracies[0])
     return math.exp((1 - share) * math.log(shots[0]) + share * math.log(shots[-1]))
 
 # %% the share is measured from the wrong end tags=["wrong"]
+# hint: Try a target just above the point on the left.
 def examples_worth(shots, accuracies, target):
     for k in range(1, len(shots)):
         if target <= accuracies[k]:
@@ -213,12 +236,26 @@ def examples_worth(shots, accuracies, target):
             return math.exp(low + share * (high - low))
 
 # %% the exponential at the end is forgotten tags=["wrong"]
+# hint: Is the answer a number of examples, or its logarithm?
 def examples_worth(shots, accuracies, target):
     for k in range(1, len(shots)):
         if target <= accuracies[k]:
             share = (target - accuracies[k - 1]) / (accuracies[k] - accuracies[k - 1])
             low, high = math.log(shots[k - 1]), math.log(shots[k])
             return low + share * (high - low)
+
+# %% it takes the middle between the two neighbours, whatever the target tags=["wrong"]
+# hint: How far along is the target, from one neighbour to the other?
+def examples_worth(shots, accuracies, target):
+    k = next(k for k in range(1, len(shots)) if target <= accuracies[k])
+    return math.sqrt(shots[k - 1] * shots[k])
+
+# %% the logarithm is taken of the accuracies, not of the shots tags=["wrong"]
+# hint: Which axis of Figure 7 is logarithmic?
+def examples_worth(shots, accuracies, target):
+    k = next(k for k in range(1, len(shots)) if target <= accuracies[k])
+    share = math.log(target / accuracies[k - 1]) / math.log(accuracies[k] / accuracies[k - 1])
+    return shots[k - 1] + share * (shots[k] - shots[k - 1])
 
 # %% tags=["exercise"]
 EXERCISE = dict(
@@ -256,6 +293,7 @@ def calibration_error(confidence: Tensor, right: Tensor, bins: int) -> Tensor:
 check("10.4", calibration_error)
 
 # %% every bin counts the same, however many predictions it holds tags=["wrong"]
+# hint: Should a bin with one prediction weigh as much as one with a hundred?
 def calibration_error(confidence, right, bins):
     gaps = []
     for k in range(bins):
@@ -265,10 +303,12 @@ def calibration_error(confidence, right, bins):
     return torch.stack(gaps).mean()
 
 # %% there are no bins: mean confidence against accuracy tags=["wrong"]
+# hint: Can a model that is overconfident in one bin and underconfident in another hide it?
 def calibration_error(confidence, right, bins):
     return (confidence.mean() - right.mean()).abs()
 
 # %% the gaps keep their signs and cancel tags=["wrong"]
+# hint: Can a model that is overconfident in one bin and underconfident in another hide it?
 def calibration_error(confidence, right, bins):
     total = confidence.new_zeros(())
     for k in range(bins):
@@ -279,6 +319,7 @@ def calibration_error(confidence, right, bins):
     return total
 
 # %% the largest gap is returned, not the mean tags=["wrong"]
+# hint: That is the maximum calibration error. What is an expected one?
 def calibration_error(confidence, right, bins):
     gaps = [confidence.new_zeros(())]
     for k in range(bins):
@@ -288,10 +329,12 @@ def calibration_error(confidence, right, bins):
     return torch.stack(gaps).max()
 
 # %% each prediction is compared with its own answer tags=["wrong"]
+# hint: A prediction that claims 0.7 is never 0.7 right. What can be?
 def calibration_error(confidence, right, bins):
     return (confidence - right).abs().mean()
 
-# %% the middle of the bin stands for its mean confidence tags=["wrong"]
+# %% the middle of the bin is used for its mean confidence tags=["wrong"]
+# hint: Are the confidences of a bin spread evenly over it?
 def calibration_error(confidence, right, bins):
     total = confidence.new_zeros(())
     for k in range(bins):
@@ -299,6 +342,39 @@ def calibration_error(confidence, right, bins):
         if inside.any():
             gap = right[inside].mean() - (k + 0.5) / bins
             total = total + inside.to(confidence.dtype).mean() * gap.abs()
+    return total
+
+# %% empty bins count as perfect ones tags=["wrong"]
+# hint: What does an empty bin add, and what is the sum divided by?
+def calibration_error(confidence, right, bins):
+    total = confidence.new_zeros(())
+    for k in range(bins):
+        inside = (confidence > k / bins) & (confidence <= (k + 1) / bins)
+        if inside.any():
+            gap = right[inside].mean() - confidence[inside].mean()
+            total = total + gap.abs() / bins
+    return total
+
+# %% a confidence on an edge goes to the bin above tags=["wrong"]
+# hint: With four bins, in which one is 0.5?
+def calibration_error(confidence, right, bins):
+    place = (confidence * bins).long().clamp(max=bins - 1)
+    total = confidence.new_zeros(())
+    for k in place.unique():
+        inside = place == k
+        gap = right[inside].mean() - confidence[inside].mean()
+        total = total + inside.to(confidence.dtype).mean() * gap.abs()
+    return total
+
+# %% the gaps are squared tags=["wrong"]
+# hint: In which unit should the answer be?
+def calibration_error(confidence, right, bins):
+    total = confidence.new_zeros(())
+    for k in range(bins):
+        inside = (confidence > k / bins) & (confidence <= (k + 1) / bins)
+        if inside.any():
+            gap = right[inside].mean() - confidence[inside].mean()
+            total = total + inside.to(confidence.dtype).mean() * gap**2
     return total
 
 # %% tags=["exercise"]

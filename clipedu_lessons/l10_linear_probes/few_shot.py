@@ -1,12 +1,8 @@
-"""A few labelled examples per class against none: Figures 6 and 7 of the paper.
+"""A few labeled examples per class against none: Figures 6 and 7 of the paper.
 
-Notable:
-- both classifiers read the same unit vectors of the joint space: only where their weights come from
-  differs, from words or from examples
-- one draw of examples says little, most of all with one example per class; so there are repeats,
-  and a 95 % interval of their mean
-- with 16 labels or fewer none is left to tune lambda with, so it is one number for all (the paper
-  does not print its own)
+Both classifiers read the same unit vectors; their weights come from words or from examples. One
+draw of examples says little, so there are repeats and a 95 % interval of their mean. With 16 labels
+or fewer none is left to tune lambda with, so it is one number for all.
 """
 
 from __future__ import annotations
@@ -15,16 +11,19 @@ import math
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import torch
+from matplotlib.figure import Figure
+from scipy.stats import t as student
 from tqdm.auto import tqdm
 
-from clipedu.evaluation.logistic import LinearProbe, ProbeSolver, check_features
+from clipedu.evaluation.inputs import check_features
+from clipedu.evaluation.logistic import ProbeSolver
 from clipedu.evaluation.probe import Split
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+from clipedu.numbers import is_whole
+from clipedu.plots import COLOURS
+from clipedu_lessons.common.figures import new_figure
 
 SHOTS = (1, 2, 4, 8, 16)
 LAM = 0.03  # for unit vectors; ten times more or less moves our curves by a few percent
@@ -59,7 +58,7 @@ def sample_shots(labels: torch.Tensor, shots: int, *, seed: int = 0) -> torch.Te
 
     Raises ValueError when a class has fewer, saying which and how many all classes have.
     """
-    if isinstance(shots, bool) or not isinstance(shots, int) or shots < 1:
+    if not is_whole(shots) or shots < 1:
         raise ValueError(f"shots is how many examples per class, 1 or more; got {shots!r}.")
     check_features(torch.zeros(len(labels), 1), labels)
     labels = labels.cpu()
@@ -109,23 +108,19 @@ def few_shot(
         runs = []
         for repeat in range(repeats):
             rows = pool[sample_shots(labels[pool], count, seed=seed + repeat)]
-            runs.append(_fit(features[rows], labels[rows], lam, classes).accuracy(*test))
+            solver = ProbeSolver(features[rows], labels[rows], classes=classes)
+            runs.append(solver.fit(lam).accuracy(*test))
         points.append(_point(count, runs))
     return points
-
-
-def _fit(x: torch.Tensor, y: torch.Tensor, lam: float, classes: int) -> LinearProbe:
-    return ProbeSolver(x, y, classes=classes).fit(lam)
 
 
 def _point(shots: int, runs: Sequence[float]) -> ShotPoint:
     mean = statistics.fmean(runs)
     if len(runs) == 1:
         return ShotPoint(shots, mean, math.nan, math.nan, tuple(runs))
-    from scipy.stats import t
-
-    half = float(t.ppf(0.975, len(runs) - 1)) * statistics.stdev(runs) / math.sqrt(len(runs))
-    return ShotPoint(shots, mean, max(0.0, mean - half), min(1.0, mean + half), tuple(runs))
+    error = statistics.stdev(runs) / math.sqrt(len(runs))
+    low, high = (mean + float(q) * error for q in student.ppf([0.025, 0.975], len(runs) - 1))
+    return ShotPoint(shots, mean, max(0.0, low), min(1.0, high), tuple(runs))
 
 
 def effective_shots(
@@ -164,16 +159,10 @@ def few_shot_figure(
     """
     if not curves or set(curves) - set(zero_shots):
         raise ValueError("Give at least one curve, and the zero-shot accuracy of every task.")
-    from matplotlib.figure import Figure
-    from matplotlib.layout_engine import ConstrainedLayoutEngine
-
-    from clipedu.plots import COLOURS, DPI, use_style
-
-    use_style()
     columns = min(4, len(curves))
     rows = -(-len(curves) // columns)
     size = (2.4 * columns + 0.6, 2.3 * rows + (0.3 if title else 0))
-    figure = Figure(figsize=size, dpi=DPI, layout=ConstrainedLayoutEngine())
+    figure = new_figure(*size)
     panels = figure.subplots(rows, columns, squeeze=False, sharey=True)
     for axes in panels.flat[len(curves) :]:
         axes.set_axis_off()

@@ -113,13 +113,13 @@ def probe_in_the_open(x, y, lam, classes):
 
 
 # %% tags=["nbval-check-output"]
-from clipedu.evaluation.logistic_sklearn import fit_probe
+from clipedu_lessons.l10_linear_probes.sklearn_probe import fit_probe
 
 noise = torch.Generator().manual_seed(0)
 labels = torch.arange(60) % 3
 centres = torch.tensor([[0.0, 1.2], [-1.0, -0.6], [1.0, -0.6]])
 points = centres[labels] + 0.7 * torch.randn(60, 2, generator=noise)
-exact = dict(dtype=torch.float64, tolerance=1e-9)
+exact = dict(tolerance=1e-9)
 ours = fit_probe(points, labels, 1.0, **exact)
 theirs = fit_probe(points, labels, 1.0, solver="sklearn", **exact)
 w, b, loss = probe_in_the_open(points.double(), labels, 1.0, 3)
@@ -462,7 +462,7 @@ print("above it:", effective_shots([1, 4, 16], [0.2, 0.4, 0.6], 0.7))
 
 # %%
 from clipedu_lessons.l10_linear_probes.few_shot import EffectiveShots
-from clipedu_lessons.common.paper_figures import figure7
+from clipedu_lessons.l10_linear_probes.paper_figures import figure7
 
 for name, row in measured.items():
     worth = EffectiveShots(row["effective"], row["effective_sign"])
@@ -566,12 +566,12 @@ show(*means(rows))
 # Figure 5 asks whether zero-shot CLIP beats *a probe on another network*: ResNet-50, trained on ImageNet with labels.
 
 # %%
-from clipedu_lessons.common.paper_figures import figure5
+from clipedu_lessons.l10_linear_probes.paper_figures import figure5
 
 show(*figure5())
 
 # %%
-from clipedu_lessons.common.paper_figures import figure8
+from clipedu_lessons.l10_linear_probes.paper_figures import figure8
 
 show(*figure8())
 
@@ -581,7 +581,7 @@ show(*figure8())
 # Figure 11 compares features with features: probes on CLIP against probes on the best network trained on ImageNet, Noisy Student EfficientNet-L2.
 
 # %%
-from clipedu_lessons.common.paper_figures import figure11
+from clipedu_lessons.l10_linear_probes.paper_figures import figure11
 
 show(*figure11())
 
@@ -589,9 +589,9 @@ show(*figure11())
 # What the paper says in words can be computed again from what it prints. **Predict**: of ten such claims, how many come out as printed?
 
 # %% tags=["nbval-check-output"]
-from clipedu_lessons.common.paper_claims import claims
+from clipedu_lessons.l10_linear_probes.paper_claims import claims
 
-for c in claims():
+for c in claims().values():
     verdict = "" if c.agrees else "differs"
     print(
         f"{c.where:<14} printed {c.printed:<20} "
@@ -600,7 +600,7 @@ for c in claims():
 
 # %% tags=["nbval-check-output"]
 from clipedu_lessons.common.paper import load_paper_table
-from clipedu_lessons.common.paper_claims import fig5_deltas, fig5_misfits
+from clipedu_lessons.l10_linear_probes.paper_claims import fig5_deltas, fig5_misfits
 
 table = load_paper_table("per_dataset")
 for name in fig5_misfits():

@@ -12,8 +12,7 @@ from pathlib import Path
 import torch
 
 from clipedu.evaluation.tasks.task import Task, load_task
-from clipedu_lessons.common.paper import read_csv
-from clipedu_lessons.common.records import stored
+from clipedu_lessons.common.records import read_csv, stored
 
 TEXT = ("task", "why", "effective_sign", "source")
 #: task -> what it asks of the features
@@ -84,15 +83,13 @@ def _first_of_each(task: Task) -> Task:
 def load_probe_results(path: str | Path | None = None) -> dict[str, dict[str, str | float]]:
     """What `benchmarks/probe.py` measured: task -> column -> value; accuracies are shares of 1.
 
-    An empty cell is NaN. Raises FileNotFoundError, or PaperDataError for a missing column.
+    An empty cell is NaN. Raises what `read_csv` raises.
     """
-    where = Path(path or stored("probes.csv"))
-    if not where.is_file():
-        raise FileNotFoundError(f"{where} is missing. `python benchmarks/probe.py` writes it.")
     needed = ("task", "why", "chance", "zero_shot", "probe", "effective", "effective_sign")
-    found: dict[str, dict[str, str | float]] = {}
-    for row in read_csv(where, needed):
-        found[row["task"]] = {
+    rows = read_csv(Path(path or stored("probes.csv")), needed, made_by="benchmarks/probe.py")
+    return {
+        row["task"]: {
             key: cell if key in TEXT else float(cell or "nan") for key, cell in row.items()
         }
-    return found
+        for row in rows
+    }

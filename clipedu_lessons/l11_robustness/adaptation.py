@@ -1,33 +1,23 @@
 """Adapting CLIP to one kind of pictures, what that costs elsewhere, and WiSE-FT, which costs less.
 
-A zero-shot CLIP is a classifier like any other: an image tower and a matrix, which happens to have
-been written by the text tower. So it can be trained on with labels, and its weights can be mixed
-with what they were before: Wortsman et al. (arXiv 2109.01903) call that weight-space ensembling.
-
-Batch norms keep the means and variances of pre-training while a tower is fine-tuned: otherwise a
-mixture of two models would need statistics that neither of them has.
+A zero-shot CLIP is an image encoder and a matrix that the text encoder wrote, so it can be trained
+with labels, and its weights can be mixed with what they were before: Wortsman et al. (arXiv
+2109.01903) call that weight-space ensembling.
 """
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F
 from torch import nn
-from tqdm import tqdm
 
-from clipedu.device import pick_device
 from clipedu.evaluation.classifier import zero_shot_classifier
 from clipedu.evaluation.tasks.task import Task
-from clipedu.pairs import augment, to_model
-from clipedu_lessons.l11_robustness.supervised import AUGMENTATIONS
-
-if TYPE_CHECKING:
-    from clipedu.models import CLIP
-    from clipedu.tokenizer import Tokenizer
+from clipedu.models import CLIP
+from clipedu.tokenizer import Tokenizer
+from clipedu_lessons.l11_robustness.supervised import run_steps
 
 
 class PictureClassifier(nn.Module):
@@ -65,7 +55,7 @@ def fine_tune(
     seed: int = 0,
     progress: bool = True,
 ) -> PictureClassifier:
-    """A copy of the classifier, trained on the task's labels: tower and weights together.
+    """A copy of the classifier, trained on the task's labels: encoder and weights together.
 
     AdamW with a cosine to 0. The classifier given stays as it is.
     """
@@ -79,24 +69,20 @@ def fine_tune(
     steps = epochs * (len(task) // size)
     optimizer = torch.optim.AdamW(tuned.parameters(), lr=learning_rate, weight_decay=0.05)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, max(1, steps))
-    generator, ink = torch.Generator().manual_seed(seed), 1 - task.pictures
-    dtype = pick_device("cpu").dtype
     tuned.eval()  # batch norms: as in pre-training; there is no dropout that would need train()
-    order = torch.randperm(len(task), generator=generator)
-    for step in tqdm(range(steps), "fine-tuning", delay=2, disable=not progress, leave=False):
-        at = step % (len(task) // size)
-        if at == 0 and step:
-            order = torch.randperm(len(task), generator=generator)
-        rows = order[at * size : (at + 1) * size]
-        seen = augment(ink[rows], generator, AUGMENTATIONS[augmentation])
-        with torch.autocast("cpu", dtype, enabled=dtype != torch.float32):
-            scores = tuned(to_model(seen))
-        loss = F.cross_entropy(scores.float(), task.labels[rows])
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        optimizer.step()
-        schedule.step()
-    return tuned.eval()
+    run_steps(
+        tuned,
+        1 - task.pictures,
+        task.labels,
+        optimizer,
+        schedule,
+        steps=steps,
+        batch_size=size,
+        augmentation=augmentation,
+        seed=seed,
+        progress=progress,
+    )
+    return tuned
 
 
 def interpolate(before: nn.Module, after: nn.Module, alpha: float) -> nn.Module:
@@ -120,10 +106,3 @@ def interpolate(before: nn.Module, after: nn.Module, alpha: float) -> nn.Module:
         }
     )
     return mixed
-
-
-def wise_ft(
-    before: nn.Module, after: nn.Module, alphas: Iterable[float] = (0, 0.25, 0.5, 0.75, 1)
-) -> dict[float, nn.Module]:
-    """The mixtures for a grid of alphas. Raises what `interpolate` raises."""
-    return {float(alpha): interpolate(before, after, float(alpha)) for alpha in alphas}

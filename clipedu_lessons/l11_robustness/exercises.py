@@ -52,6 +52,7 @@ relative = 3.0
 check("11.1", logit_90, expected, effective, effective_after, relative)
 
 # %% the logarithm has base 10 tags=["wrong"]
+# hint: The logit is the natural logarithm of the odds.
 logit_90 = 0.95
 expected = 50.0
 effective = 15.0
@@ -111,22 +112,27 @@ def effective_robustness(slope: float, intercept: float, reference: Tensor, shif
 check("11.2", effective_robustness)
 
 # %% the difference is left on the logit scale tags=["wrong"]
+# hint: 12 points are 0.12, whatever the accuracy. Which scale has points?
 def effective_robustness(slope, intercept, reference, shifted):
     return torch.logit(shifted) - (slope * torch.logit(reference) + intercept)
 
 # %% the line is laid through the raw accuracies tags=["wrong"]
+# hint: The line lives on logits.
 def effective_robustness(slope, intercept, reference, shifted):
     return shifted - (slope * reference + intercept)
 
 # %% the sign is turned round tags=["wrong"]
+# hint: A model better than expected has a positive one.
 def effective_robustness(slope, intercept, reference, shifted):
     return torch.sigmoid(slope * torch.logit(reference) + intercept) - shifted
 
 # %% the loss of accuracy is taken for effective robustness tags=["wrong"]
+# hint: What does the line expect?
 def effective_robustness(slope, intercept, reference, shifted):
     return shifted - reference
 
 # %% the logarithm has base 10 tags=["wrong"]
+# hint: The line was fitted on natural logarithms.
 def effective_robustness(slope, intercept, reference, shifted):
     ruler = torch.log10(reference / (1 - reference))
     return shifted - 1 / (1 + 10 ** -(slope * ruler + intercept))
@@ -164,12 +170,14 @@ def fit(reference: Tensor, shifted: Tensor) -> tuple[Tensor, Tensor]:
 check("11.3", fit)
 
 # %% the reference is expected from the shifted set tags=["wrong"]
+# hint: Which accuracy is known, which one is expected?
 def fit(reference, shifted):
     x, y = torch.logit(shifted), torch.logit(reference)
     slope = ((x - x.mean()) * (y - y.mean())).sum() / (x - x.mean()).square().sum()
     return slope, y.mean() - slope * x.mean()
 
 # %% the line is laid through the raw accuracies tags=["wrong"]
+# hint: Transform both first.
 def fit(reference, shifted):
     x, y = reference, shifted
     slope = ((x - x.mean()) * (y - y.mean())).sum() / (x - x.mean()).square().sum()
@@ -185,6 +193,32 @@ def fit(reference, shifted):
     x, y = torch.logit(reference), torch.logit(shifted)
     slope = ((x - x.mean()) * (y - y.mean())).sum() / (x - x.mean()).square().sum()
     return y.mean() - slope * x.mean(), slope
+
+# %% the line goes through the first and the last model only tags=["wrong"]
+def fit(reference, shifted):
+    x, y = torch.logit(reference), torch.logit(shifted)
+    slope = (y[-1] - y[0]) / (x[-1] - x[0])
+    return slope, y[0] - slope * x[0]
+
+# %% the correlation is given for the slope tags=["wrong"]
+# hint: Divide the covariance by the variance of x.
+def fit(reference, shifted):
+    x, y = torch.logit(reference), torch.logit(shifted)
+    r = torch.corrcoef(torch.stack([x, y]))[0, 1]
+    return r, y.mean() - r * x.mean()
+
+# %% the spread of y is divided by that of x, without the correlation tags=["wrong"]
+def fit(reference, shifted):
+    x, y = torch.logit(reference), torch.logit(shifted)
+    slope = y.std() / x.std()
+    return slope, y.mean() - slope * x.mean()
+
+# %% the covariance has M - 1 below it and the variance M tags=["wrong"]
+# hint: Both need the same divisor, or none. (torch.var divides by M - 1.)
+def fit(reference, shifted):
+    x, y = torch.logit(reference), torch.logit(shifted)
+    slope = torch.cov(torch.stack([x, y]))[0, 1] / x.var(correction=0)
+    return slope, y.mean() - slope * x.mean()
 
 # %% tags=["exercise"]
 EXERCISE = dict(
@@ -217,24 +251,47 @@ def accuracy_with_own_classes(scores: Tensor, labels: Tensor, own: Tensor) -> Te
 check("11.4", accuracy_with_own_classes)
 
 # %% the numbers of the columns are compared with the labels, untranslated tags=["wrong"]
+# hint: Column 0 of scores[:, own] is class own[0].
 def accuracy_with_own_classes(scores, labels, own):
     return (scores[:, own].argmax(dim=1) == labels).float().mean()
 
 # %% all classes may still be answered tags=["wrong"]
+# hint: A class that the family lacks can only be wrong.
 def accuracy_with_own_classes(scores, labels, own):
     return (scores.argmax(dim=1) == labels).float().mean()
 
 # %% pictures whose answer is another family's class are left out tags=["wrong"]
+# hint: Every picture counts, and its best class among the own ones is its answer.
 def accuracy_with_own_classes(scores, labels, own):
     answers = scores.argmax(dim=1)
     kept = torch.isin(answers, own)
     return (answers[kept] == labels[kept]).float().mean()
 
 # %% the other classes get the score 0, which may still win tags=["wrong"]
+# hint: Scores can be negative. What must a masked score be so that it never wins?
 def accuracy_with_own_classes(scores, labels, own):
     masked = torch.zeros_like(scores)
     masked[:, own] = scores[:, own]
     return (masked.argmax(dim=1) == labels).float().mean()
+
+# %% the other classes get the score -1, which may still win tags=["wrong"]
+def accuracy_with_own_classes(scores, labels, own):
+    masked = torch.full_like(scores, -1.0)
+    masked[:, own] = scores[:, own]
+    return (masked.argmax(dim=1) == labels).to(scores.dtype).mean()
+
+# %% the translation uses the classes in sorted order, the scores do not tags=["wrong"]
+# hint: Both must use one order.
+def accuracy_with_own_classes(scores, labels, own):
+    answers = own.sort().values[scores[:, own].argmax(dim=1)]
+    return (answers == labels).to(scores.dtype).mean()
+
+# %% the mean over the classes is returned, not over the pictures tags=["wrong"]
+# hint: Each picture counts once.
+def accuracy_with_own_classes(scores, labels, own):
+    answers = own[scores[:, own].argmax(dim=1)]
+    shares = [(answers[labels == k] == k).to(scores.dtype).mean() for k in labels.unique()]
+    return torch.stack(shares).mean()
 
 # %% tags=["exercise"]
 EXERCISE = dict(
@@ -271,6 +328,7 @@ def mix(before: dict[str, Tensor], after: dict[str, Tensor], alpha: float) -> di
 check("11.5", mix)
 
 # %% alpha weighs the network before fine-tuning tags=["wrong"]
+# hint: What must alpha = 0 give?
 def mix(before, after, alpha):
     return {
         name: alpha * t + (1 - alpha) * after[name] if t.is_floating_point() else t
@@ -278,6 +336,7 @@ def mix(before, after, alpha):
     }
 
 # %% the weights before are added whole tags=["wrong"]
+# hint: The two shares must sum to 1.
 def mix(before, after, alpha):
     return {
         name: t + alpha * after[name] if t.is_floating_point() else t
@@ -285,6 +344,7 @@ def mix(before, after, alpha):
     }
 
 # %% the counters are mixed, too tags=["wrong"]
+# hint: Half of a count of batches is no count.
 def mix(before, after, alpha):
     return {name: (1 - alpha) * t + alpha * after[name] for name, t in before.items()}
 
@@ -294,6 +354,31 @@ def mix(before, after, alpha):
         if t.is_floating_point():
             t.mul_(1 - alpha).add_(after[name], alpha=alpha)
     return before
+
+# %% whole numbers are told by their name, not by their dtype tags=["wrong"]
+# hint: position_ids holds whole numbers, too. What do tensors know of themselves?
+def mix(before, after, alpha):
+    return {
+        name: first if "num_batches" in name else (1 - alpha) * first + alpha * after[name]
+        for name, first in before.items()
+    }
+
+# %% the counters are mixed and rounded down tags=["wrong"]
+# hint: They are to stay as they are in `before`.
+def mix(before, after, alpha):
+    return {
+        name: ((1 - alpha) * first + alpha * after[name]).to(first.dtype)
+        for name, first in before.items()
+    }
+
+# %% the counters are left out tags=["wrong"]
+# hint: A state dict with a name missing can't be loaded.
+def mix(before, after, alpha):
+    return {
+        name: (1 - alpha) * first + alpha * after[name]
+        for name, first in before.items()
+        if first.is_floating_point()
+    }
 
 # %% tags=["exercise"]
 EXERCISE = dict(

@@ -193,7 +193,7 @@ from clipedu_lessons.l11_robustness.testbed import load_testbed
 
 testbed = load_testbed()
 reference = testbed.numbers("reference")
-print(len(testbed), "models:", dict(Counter(testbed.texts("kind"))))
+print(len(testbed), "models:", dict(Counter(testbed.column("kind"))))
 low, high = reference.min(), reference.max()
 print(f"reference accuracy from {low:.0%} to {high:.0%}")
 lines = {}
@@ -209,7 +209,7 @@ from clipedu_lessons.l11_robustness.robustness_figures import testbed_figure
 here = mine["reference"]
 points = {k: {"your model": [(here, mine[k])]} for k in shifts}
 show(
-    testbed_figure(lines, points, kinds=testbed.texts("kind")),
+    testbed_figure(lines, points, kinds=testbed.column("kind")),
     "Three panels on logit axes, accuracy on a held-out family against "
     "accuracy on the reference. The supervised models rise along a line "
     "that falls ever further below the dotted one (nothing lost). The "
@@ -222,11 +222,11 @@ show(
 # The line is no law. r is the correlation of the two logits: 1 if all models lie exactly on the line. On four shifts of ImageNet r is 0.93 and more (section 12 prints it); ours is lower. (All 36 are in this line; exercise 11.6 fits it to the 22 standard ones.) Some models stand clearly below. Which?
 
 # %% tags=["nbval-check-output"]
-line, names = lines["lucide"], testbed.texts("model")
+line, names = lines["lucide"], testbed.column("model")
 off = testbed.numbers("lucide") - line.predict(reference)
 for i in off.argsort()[:4]:
     print(f"{names[i]:20} home {reference[i]:.0%}, off {off[i]:+.0%}")
-how = np.array(testbed.texts("augmentation"))
+how = np.array(testbed.column("augmentation"))
 for kind in ("none", "affine", "pens", "strong"):
     print(f"{kind:7} {off[how == kind].mean():+.1%} on average")
 
@@ -324,11 +324,11 @@ show(
 # **Predict**: does the CLIP stand above the line on these, too?
 
 # %% tags=["nbval-check-output"]
-from clipedu_lessons.l11_robustness.testbed import RENDERED_SHIFTS
+from clipedu_lessons.l11_robustness.shifts import SHIFTS
 
 first = clip_points.where(clip="shipped", how="zero-shot")
 n = len(aside)
-for key in RENDERED_SHIFTS:
+for key in SHIFTS:
     rendered = fit_line(reference, testbed.numbers(key), n_shifted=n)
     found = effective_robustness(
         rendered, zero["reference"], float(first.numbers(key)[0]),
@@ -438,8 +438,8 @@ print("at most 3 points below the worse of the two:", near)
 # That it works at all should surprise you: the mean of two networks is in general noise. Two that share their beginning lie in one valley of the loss. The whole curve, from the table (fine-tuned for five epochs there):
 
 # %% tags=["nbval-check-output"]
-middle = [str(i / 10) for i in range(1, 10)]  # alpha as the table has it
-curve = [measured("shipped", "wise-ft", alpha=text) for text in middle]
+middle = [i / 10 for i in range(1, 10)]
+curve = [measured("shipped", "wise-ft", alpha=a) for a in middle]
 curve = [zero, *curve, forms["fine-tuned"]]
 means = [np.mean([c[key] for key in shifts]) for c in curve]
 for i in (0, 3, 5, 7, 10):
@@ -471,7 +471,7 @@ show(
 for shots in (0, 1, 2, 4, 8, 16):
     values = zero
     if shots:
-        values = measured("shipped", "few-shot probe", shots=str(shots))
+        values = measured("shipped", "few-shot probe", shots=shots)
     above = np.mean([above_the_line(values, k).value for k in shifts])
     here = values["reference"]
     print(f"{shots:2} shots: reference {here:.1%}, above {above:+.1%}")
@@ -483,7 +483,7 @@ for shots in (0, 1, 2, 4, 8, 16):
 
 # %%
 few = {"how": "few-shot probe", "clip": "shipped"}
-steps = [measured(shots=str(2**i), **few) for i in range(5)]
+steps = [measured(shots=2**i, **few) for i in range(5)]
 points = {
     key: {
         "zero-shot": [(zero["reference"], zero[key])],
@@ -580,13 +580,13 @@ print(f"Phosphor: CLIP {phosphor:.0%}, best supervised {best:.0%}")
 # The same calculation with the paper's accuracies, and lines fitted to the public testbed of ImageNet models:
 
 # %%
-from clipedu_lessons.common.paper_figures import figure13
+from clipedu_lessons.l11_robustness.paper_lines import BASELINES, figure13
 
 figure, words = figure13()
 show(figure, words)
 
 # %% tags=["nbval-check-output"]
-from clipedu_lessons.common.paper import BASELINES, load_paper_table
+from clipedu_lessons.common.paper import load_paper_table
 
 table = load_paper_table("robustness")
 print("points above the line: zero-shot L/14@336px, its ImageNet probe;")

@@ -1,15 +1,8 @@
-"""How much of an accuracy survives when the pictures change (paper §3.3; Taori et al., 2007.00644).
+"""How much accuracy survives when the pictures change (paper §3.3; Taori et al., arXiv 2007.00644).
 
-Notable:
-
-* accuracies on two sets of pictures lie on a line once both are on a **logit** scale, so the line
-  through many ordinary models says what accuracy on the shifted set to expect from an accuracy on
-  the reference;
-* **effective robustness** is what a model has above that expectation; **relative robustness** is
-  what a change to a model adds on the shifted set. A good change has both;
-* an accuracy of exactly 0 or 1 has no logit: it is moved inwards by half a picture, with a warning;
-* an interval counts three kinds of luck: which models made the line, which pictures were shown on
-  the reference, and which on the shifted set.
+Accuracies on two sets of pictures are on a line once both are on a **logit** scale. **Effective
+robustness** is what a model has above the line through many ordinary models. Its interval counts
+which models made the line, and which pictures were shown on both sets.
 """
 
 from __future__ import annotations
@@ -112,14 +105,10 @@ def fit_line(
 ) -> Line:
     """The line through models: accuracies (M,) or (M, K) on the reference, (M,) on the shifted set.
 
-    Least squares on the logit scale, and `bootstrap` more fits to M models drawn with replacement;
-    draws that hold too few different models for a line are drawn again. With K columns it is Shi et
-    al.'s reading (arXiv 2302.01381): an expectation from several reference sets.
+    Least squares on the logit scale, and `bootstrap` more fits to M models drawn with replacement
+    (0: no band, no interval). K reference sets: Shi et al., arXiv 2302.01381.
 
-    n_reference: pictures behind the accuracies on the reference: one number, (M,) one for each
-        model, (K,) one for each reference set, or (M, K)
-    n_shifted: one number, or (M,)
-    bootstrap: 0 for a line without band or interval
+    n_reference, n_shifted: pictures behind the accuracies: one number, (M,), (K,) or (M, K)
     Raises ValueError for fewer than 3 models (or too few for K slopes), lengths that differ, models
     that are all equally good on the reference, accuracies outside 0..1, a negative `bootstrap`.
     """
@@ -213,23 +202,6 @@ def effective_robustness(
     expected = expit((logits * line.draws[:, :-1]).sum(1) + line.draws[:, -1])
     low, high = _middle(there - expected, level)
     return Above(value, float(low), float(high))
-
-
-def relative_robustness(shifted: float, shifted_before: float) -> float:
-    """What a change to a model (an adaptation, other data) adds on the shifted set."""
-    return float(shifted - shifted_before)
-
-
-def gap_closed(line: Line, reference: float, shifted: float) -> float:
-    """The share of the drop which an ordinary model would have, and this one has not.
-
-    The paper's "reduces the gap by up to 75 %" (§3.3). Raises ValueError where an ordinary model
-    would lose nothing.
-    """
-    expected = float(line.predict(reference))
-    if expected >= reference:
-        raise ValueError("An ordinary model loses nothing on this shift: there is no gap to close.")
-    return (float(shifted) - expected) / (float(reference) - expected)
 
 
 def _columns(reference: ArrayLike, count: int, n: ArrayLike | None = None) -> np.ndarray:

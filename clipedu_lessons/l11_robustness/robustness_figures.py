@@ -4,20 +4,18 @@ hands (paper Figures 13 to 15)."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from clipedu.pairs import FAMILIES
-from clipedu.plots import COLOURS, MARKERS, picture_grid, use_style
+from clipedu.plots import COLOURS, MARKERS, picture_grid
+from clipedu_lessons.common.figures import new_figure
 from clipedu_lessons.common.things import REFERENCE, things, things_task
 from clipedu_lessons.l11_robustness.robustness import Line
 from clipedu_lessons.l11_robustness.shifts import SHIFTS, shifted
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 Point = tuple[float, float]
 _EDGE = 1e-3  # where an accuracy of exactly 0 or 1 is drawn: its logit is infinite
@@ -86,10 +84,7 @@ def testbed_figure(
     """
     if not lines:
         raise ValueError("There is no line to draw.")
-    use_style()
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(2.9 * len(lines) + 0.6, 4.1), layout="constrained")
+    figure = new_figure(2.9 * len(lines) + 0.6, 4.1)
     panels = np.atleast_1d(figure.subplots(1, len(lines)))
     for axes, (shift, line) in zip(panels, lines.items(), strict=True):
         draw_line(axes, line, (points or {}).get(shift), kinds=kinds, shift=shift)

@@ -1,10 +1,8 @@
 """Rendered shifts: the same pictures, drawn badly on purpose.
 
-They stand beside the *natural* shifts, where another person drew the same thing. Taori et al.
-(arXiv 2007.00644) keep the two apart, because being robust to the one says little about the other.
-
-All functions take and give pictures (N, 3, R, R) float in 0..1 on white, and work on *ink*
-(1 - picture): 0 is blank paper.
+In a *natural* shift another person drew the same thing; robustness to the one kind says little
+about the other. All functions take and give pictures (N, 3, R, R) float in 0..1 on white, and work
+on *ink* (1 - picture): 0 is blank paper.
 """
 
 from __future__ import annotations
@@ -14,7 +12,7 @@ from collections.abc import Callable
 import torch
 import torch.nn.functional as F
 
-from clipedu.evaluation.tasks.task import check_pictures
+from clipedu.evaluation.inputs import check_pictures
 
 #: Standard deviation of the noise at the five severities; the paper's own pictures span 0..1.
 NOISE = (0.1, 0.2, 0.3, 0.45, 0.6)

@@ -1,14 +1,12 @@
-"""The baseline that CLIP is measured against: the same tower, trained with labels.
+"""The baseline that CLIP is measured against: the same image encoder, trained with labels.
 
-A tower of `clipedu.models` with one linear layer of C outputs in the place of the projection, and
-cross-entropy over the C classes. It knows the things that it was shown, and no others: to name a
-new thing it needs new labels and a new last layer.
+An encoder of `clipedu.models` with one linear layer of C outputs in place of the projection, and
+cross-entropy over the C classes. To name a new thing it needs new labels and a new last layer.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -18,11 +16,12 @@ from torch import nn
 from tqdm import tqdm
 
 from clipedu.device import pick_device
-from clipedu.evaluation.embedding import AT_A_TIME, evaluating
+from clipedu.evaluation.embedding import PICTURE_BATCH_SIZE, evaluating
 from clipedu.evaluation.tasks.task import Task
 from clipedu.models.config import ResNetConfig
 from clipedu.models.resnet import ModifiedResNet
 from clipedu.pairs import NONE, Augmentation, augment, to_model
+from clipedu.training import learning_rate
 
 #: How pictures are changed in training: not at all, moved and turned, drawn with other pens too.
 AUGMENTATIONS: dict[str, Augmentation] = {
@@ -39,13 +38,10 @@ AUGMENTATIONS: dict[str, Augmentation] = {
 class SupervisedRecipe:
     """What a supervised model is and how it is trained.
 
-    Attributes:
-        width, layers: of the ResNet tower, see `clipedu.models.ResNetConfig`.
-        epochs: times that each picture is seen.
-        augmentation: a name of `AUGMENTATIONS`.
-        share: of the pictures of each class, at least one each.
-        seed: decides the weights, the share and the batches.
-        stem: how the tower begins, see `clipedu.models.ResNetConfig`.
+    width, layers, stem: of the ResNet, see `clipedu.models.ResNetConfig`
+    epochs: times that each picture is seen; augmentation: a name of `AUGMENTATIONS`
+    share: of the pictures of each class, at least one each
+    seed: decides the weights, the share and the batches
     """
 
     width: int = 16
@@ -74,29 +70,19 @@ class SupervisedRecipe:
         return {**dataclasses.asdict(self), "layers": "-".join(map(str, self.layers))}
 
 
-class Supervised(nn.Module):
-    """Pictures (B, 3, R, R) as the model sees them -> scores (B, C)."""
-
-    def __init__(self, recipe: SupervisedRecipe, classes: int, resolution: int = 32) -> None:
-        super().__init__()
-        config = ResNetConfig(
-            resolution, recipe.layers, recipe.width, heads=4, stem=recipe.stem, block="basic"
-        )
-        self.tower = ModifiedResNet(config, classes)  # its last layer is the classifier
-
-    def features(self, pictures: torch.Tensor) -> torch.Tensor:
-        """(B, 3, R, R) -> (B, width of the last stage): before the classifier."""
-        return self.tower.features(pictures)
-
-    def forward(self, pictures: torch.Tensor) -> torch.Tensor:
-        return self.tower(pictures)
+def classifier(recipe: SupervisedRecipe, classes: int, resolution: int = 32) -> ModifiedResNet:
+    """Pictures (B, 3, R, R) as the model sees them -> scores (B, C): the last layer classifies."""
+    config = ResNetConfig(
+        resolution, recipe.layers, recipe.width, heads=4, stem=recipe.stem, block="basic"
+    )
+    return ModifiedResNet(config, classes)
 
 
 @dataclass(frozen=True, eq=False)
 class SupervisedResult:
     """A trained model, its loss at each step, and its recipe."""
 
-    model: Supervised
+    model: ModifiedResNet
     recipe: SupervisedRecipe
     losses: list[float] = field(repr=False)
     pictures: int = 0
@@ -107,14 +93,11 @@ def train_supervised(
     recipe: SupervisedRecipe | None = None,
     *,
     progress: bool = True,
-    callback: Callable[[int, float], None] | None = None,
 ) -> SupervisedResult:
-    """Trains a tower from scratch on the labelled pictures of a task.
+    """Trains an encoder from scratch on the labeled pictures of a task.
 
-    AdamW, a linear warm-up of a tenth of the steps and a cosine to 0; label smoothing of 0.1.
-
-    Fewer pictures than the recipe's batch are a batch of their own size.
-
+    AdamW, a linear warm-up of a tenth of the steps and a cosine to 0; label smoothing of 0.1. Fewer
+    pictures than the recipe's batch are a batch of their own size.
     Raises ValueError for a task with fewer than two classes, or a share of fewer than two pictures.
     """
     recipe = recipe or SupervisedRecipe()
@@ -124,50 +107,79 @@ def train_supervised(
     size = min(recipe.batch_size, len(rows))
     if size < 2:
         raise ValueError(f"A batch needs two pictures at least; the share has {len(rows)}.")
-    ink, labels = 1 - task.pictures[rows], task.labels[rows]
-    choice = pick_device("cpu")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(recipe.seed)
-        model = Supervised(recipe, len(task.class_names), task.size)
+        model = classifier(recipe, len(task.class_names), task.size)
     for weight in model.parameters():
         if weight.ndim == 4:  # convolutions on a CPU are faster with the channels last
             weight.data = weight.data.contiguous(memory_format=torch.channels_last)
     optimizer = torch.optim.AdamW(
         model.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay
     )
-    per_epoch = len(rows) // size
     # A share of the data is seen more often: the number of steps, not of epochs, is kept.
     steps = max(1, round(recipe.epochs * (len(task) // recipe.batch_size or 1)))
     schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimizer, lambda step: _rate(step, steps, warmup=max(1, steps // 10))
+        optimizer,
+        lambda step: learning_rate(step, steps=steps, peak=1.0, warmup_steps=max(1, steps // 10)),
     )
-    generator = torch.Generator().manual_seed(recipe.seed)
-    order, losses = torch.randperm(len(rows), generator=generator), []
     model.train()
-    for step in tqdm(
-        range(steps), "supervised", delay=2, mininterval=0.5, disable=not progress, leave=False
-    ):
+    losses = run_steps(
+        model,
+        1 - task.pictures[rows],
+        task.labels[rows],
+        optimizer,
+        schedule,
+        steps=steps,
+        batch_size=size,
+        augmentation=recipe.augmentation,
+        seed=recipe.seed,
+        label_smoothing=0.1,
+        progress=progress,
+    )
+    return SupervisedResult(model.eval(), recipe, losses, len(rows))
+
+
+def run_steps(
+    model: nn.Module,
+    ink: torch.Tensor,
+    labels: torch.Tensor,
+    optimizer: torch.optim.Optimizer,
+    schedule: torch.optim.lr_scheduler.LRScheduler,
+    *,
+    steps: int,
+    batch_size: int,
+    augmentation: str,
+    seed: int,
+    label_smoothing: float = 0.0,
+    progress: bool = True,
+) -> list[float]:
+    """Trains a classifier in place by cross-entropy and gives the loss of each step.
+
+    ink (N, 3, R, R) and labels (N,) are shuffled before each epoch; the rest of an epoch that is
+    smaller than a batch is left out.
+    """
+    dtype, per_epoch = pick_device("cpu").dtype, len(labels) // batch_size
+    generator, losses = torch.Generator().manual_seed(seed), []
+    for step in tqdm(range(steps), "training", delay=2, disable=not progress, leave=False):
         at = step % per_epoch
-        if at == 0 and step:
-            order = torch.randperm(len(rows), generator=generator)
-        batch = order[at * size : (at + 1) * size]
-        seen = augment(ink[batch], generator, AUGMENTATIONS[recipe.augmentation])
-        with torch.autocast("cpu", choice.dtype, enabled=choice.dtype != torch.float32):
+        if at == 0:
+            order = torch.randperm(len(labels), generator=generator)
+        rows = order[at * batch_size : (at + 1) * batch_size]
+        seen = augment(ink[rows], generator, AUGMENTATIONS[augmentation])
+        with torch.autocast("cpu", dtype, enabled=dtype != torch.float32):
             scores = model(to_model(seen))
-        loss = F.cross_entropy(scores.float(), labels[batch], label_smoothing=0.1)
+        loss = F.cross_entropy(scores.float(), labels[rows], label_smoothing=label_smoothing)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         optimizer.step()
         schedule.step()
         losses.append(float(loss.detach()))
-        if callback is not None:
-            callback(step, losses[-1])
-    return SupervisedResult(model.eval(), recipe, losses, len(rows))
+    return losses
 
 
 @torch.no_grad()
 def predict(
-    model: nn.Module, pictures: torch.Tensor, *, batch_size: int = AT_A_TIME
+    model: nn.Module, pictures: torch.Tensor, *, batch_size: int = PICTURE_BATCH_SIZE
 ) -> torch.Tensor:
     """Pictures (N, 3, R, R) in 0..1 -> the class with the highest score, (N,) int64."""
     with evaluating(model):
@@ -179,13 +191,6 @@ def accuracy(model: nn.Module, task: Task, pictures: torch.Tensor | None = None)
     """The share of right answers; `pictures`: the task's own after a shift."""
     found = predict(model, task.pictures if pictures is None else pictures)
     return float((found == task.labels).double().mean())
-
-
-def _rate(step: int, steps: int, warmup: int) -> float:
-    if step < warmup:
-        return (step + 1) / warmup
-    done = (step - warmup) / max(1, steps - warmup)
-    return 0.5 * (1 + float(torch.cos(torch.tensor(done * torch.pi))))
 
 
 def _share(labels: torch.Tensor, share: float, seed: int) -> torch.Tensor:

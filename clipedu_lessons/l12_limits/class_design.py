@@ -1,27 +1,24 @@
 """A classifier made of words answers only what its words allow (paper §7.1: "class design").
 
-The paper shows it with people: which labels a picture of a face may get depends on which labels
-were offered, and one more class ("child") cut the worst errors to a tenth (Table 7). Here the
-same effect without people, and one measurement on emoji of people, which are drawings: who draws
-a "firefighter" without saying more decides what the neutral picture looks like.
+The paper shows it with people: one more class ("child") cut the worst errors to a tenth (Table 7).
+Here the same effect without people, and one measurement on emoji of people: who draws a
+"firefighter" without saying more decides what the neutral picture looks like.
 """
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import torch
 
 from clipedu.evaluation.embedding import embed_pictures, embed_texts
 from clipedu.evaluation.tasks.task import Task
+from clipedu.evaluation.zeroshot import ZeroShotResult
+from clipedu.models import CLIP
 from clipedu.pairs import load_icons, open_pictures, to_pictures
-
-if TYPE_CHECKING:
-    from clipedu.evaluation.zeroshot import ZeroShotResult
-    from clipedu.models import CLIP
-    from clipedu.tokenizer import Tokenizer
+from clipedu.tokenizer import Tokenizer
 
 
 def with_classes(task: Task, extra: Sequence[str]) -> Task:

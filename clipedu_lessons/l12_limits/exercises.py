@@ -101,17 +101,20 @@ def two_choice(pictures: Tensor, right: Tensor, wrong: Tensor) -> Tensor:
 check("12.2", two_choice)
 
 # %% the vectors are not normalised tags=["wrong"]
+# hint: A long caption vector wins dot products, not cosines.
 def two_choice(pictures, right, wrong):
     difference = (pictures * right).sum(-1) - (pictures * wrong).sum(-1)
     return (difference > 0).float().mean() + 0.5 * (difference == 0).float().mean()
 
 # %% a tie counts as right tags=["wrong"]
+# hint: A model that can't tell should not get more than guessing.
 def two_choice(pictures, right, wrong):
     a = torch.cosine_similarity(pictures, right, dim=-1)
     b = torch.cosine_similarity(pictures, wrong, dim=-1)
     return (a >= b).float().mean()
 
 # %% a tie counts as wrong tags=["wrong"]
+# hint: A model that can't tell should not get less than guessing.
 def two_choice(pictures, right, wrong):
     a = torch.cosine_similarity(pictures, right, dim=-1)
     b = torch.cosine_similarity(pictures, wrong, dim=-1)
@@ -122,6 +125,19 @@ def two_choice(pictures, right, wrong):
     a = torch.cosine_similarity(pictures, right, dim=-1)
     b = torch.cosine_similarity(pictures, wrong, dim=-1)
     return (b > a).float().mean() + 0.5 * (a == b).float().mean()
+
+# %% every picture is compared with every caption tags=["wrong"]
+# hint: Row i of the three belongs together.
+def two_choice(pictures, right, wrong):
+    p, r, w = (x / x.norm(dim=-1, keepdim=True) for x in (pictures, right, wrong))
+    difference = p @ r.T - p @ w.T
+    return ((difference > 0) + 0.5 * (difference == 0)).mean(dtype=p.dtype)
+
+# %% each column is divided by its length, not each row tags=["wrong"]
+def two_choice(pictures, right, wrong):
+    p, r, w = (x / x.norm(dim=0) for x in (pictures, right, wrong))
+    difference = (p * r).sum(-1) - (p * w).sum(-1)
+    return ((difference > 0) + 0.5 * (difference == 0)).mean(dtype=p.dtype)
 
 # %% tags=["exercise"]
 EXERCISE = dict(
@@ -155,27 +171,39 @@ def what_it_takes(scores: Tensor, labels: Tensor, extra: Tensor) -> tuple[Tensor
 check("12.3", what_it_takes)
 
 # %% every picture that the new name takes is counted as lost tags=["wrong"]
+# hint: A picture that was wrong before has no right answer to lose.
 def what_it_takes(scores, labels, extra):
     goes = (extra > scores.max(1).values).float().mean()
     return goes, goes
 
 # %% the share lost is of the pictures taken, not of all tags=["wrong"]
+# hint: Both are shares of all N pictures.
 def what_it_takes(scores, labels, extra):
     best, answer = scores.max(1)
     goes = extra > best
     return goes.float().mean(), (answer == labels)[goes].float().mean()
 
 # %% the new name is compared with the right class only tags=["wrong"]
+# hint: The answer is the best of all names.
 def what_it_takes(scores, labels, extra):
     own = scores[torch.arange(len(labels)), labels]
     goes = extra > own
     return goes.float().mean(), (goes & (scores.argmax(1) == labels)).float().mean()
 
 # %% a tie goes to the new name tags=["wrong"]
+# hint: argmax gives the first of the ties.
 def what_it_takes(scores, labels, extra):
     best, answer = scores.max(1)
     goes = extra >= best
     return goes.float().mean(), (goes & (answer == labels)).float().mean()
+
+# %% the share lost is of the pictures that were right, not of all tags=["wrong"]
+# hint: Both are shares of all N pictures.
+def what_it_takes(scores, labels, extra):
+    best, answer = scores.max(dim=1)
+    goes, was_right = extra > best, answer == labels
+    lost = goes[was_right].to(scores.dtype).mean() if was_right.any() else scores.new_zeros(())
+    return goes.to(scores.dtype).mean(), lost
 
 # %% tags=["exercise"]
 EXERCISE = dict(
@@ -210,26 +238,38 @@ def clean_accuracy(right: Tensor, similarity: Tensor, threshold: float) -> tuple
 check("12.4", clean_accuracy)
 
 # %% the twins are kept, not the clean pictures tags=["wrong"]
+# hint: Clean pictures are unlike everything in training.
 def clean_accuracy(right, similarity, threshold):
     twins = similarity >= threshold
     clean = right[twins].mean() if twins.any() else right.mean()
     return clean, right.mean() - clean
 
 # %% the clean right answers are divided by all pictures tags=["wrong"]
+# hint: The mean over the clean ones has their number below it.
 def clean_accuracy(right, similarity, threshold):
     clean = right[similarity < threshold].sum() / len(right)
     return clean, right.mean() - clean
 
 # %% the sign of the difference is turned round tags=["wrong"]
+# hint: How much does the accuracy on all exceed the clean one?
 def clean_accuracy(right, similarity, threshold):
     unseen = similarity < threshold
     clean = right[unseen].mean() if unseen.any() else right.mean()
     return clean, clean - right.mean()
 
 # %% the case in which no picture is clean is forgotten tags=["wrong"]
+# hint: The mean of nothing is NaN.
 def clean_accuracy(right, similarity, threshold):
     clean = right[similarity < threshold].mean()
     return clean, right.mean() - clean
+
+# %% the clean pictures are compared with the twins, not with all tags=["wrong"]
+# hint: The question is what overlap adds to the number that one reports: that of all.
+def clean_accuracy(right, similarity, threshold):
+    unseen = similarity < threshold
+    clean = right[unseen].mean() if unseen.any() else right.mean()
+    twins = right[~unseen].mean() if not unseen.all() else right.mean()
+    return clean, twins - clean
 
 # %% tags=["exercise"]
 EXERCISE = dict(

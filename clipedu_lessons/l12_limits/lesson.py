@@ -172,7 +172,7 @@ from clipedu_lessons.common.paper import load_paper_table
 small = load_paper_table("small_tables")
 title = "Table 7 FairFace percent misclassified by age"
 for row in ("Default label set", "Default label set + 'child'"):
-    found = small.where_is(table=title, row=row)[:4]
+    found = small.where(table=title, row=row).rows[:4]
     ages = [f"{each['column']}: {each['value']}" for each in found]
     print(f"{row:28}", ", ".join(ages))
 
@@ -308,7 +308,7 @@ for name in ("lucide", "font_awesome", "heroicons"):
 # The paper asked five people to name the breeds of cats and dogs, without an example, then with one and two of each breed (Table 2). People went from 54 to 76 % with the *first* example, and they knew what they did not know.
 
 # %%
-from clipedu_lessons.common.paper_figures import table2
+from clipedu_lessons.l12_limits.quiz import table2
 
 figure, words = table2()
 show(figure, words)

@@ -1,9 +1,8 @@
-"""Did the test pictures hang in the training set? A detector, and what difference it makes (§5).
+"""Were the test pictures in the training set? A detector, and what difference it makes (§5).
 
-The paper trains a near-duplicate detector and reports, for 35 datasets, the accuracy on all test
-pictures, on those with a near-duplicate in training, and on those without. Ours compares pixels:
-ink, blurred a little so that a shift of one pixel does not count, cosine against every training
-picture.
+The paper reports the accuracy on all test pictures, on those with a near-duplicate in training, and
+on those without. Our detector compares pixels: ink, blurred a little so that a shift of one pixel
+does not count, cosine against every training picture.
 """
 
 from __future__ import annotations

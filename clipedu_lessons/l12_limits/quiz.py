@@ -1,17 +1,14 @@
 """You against CLIP: name thirty pictures that neither of you has seen (paper Table 2, Fig 16).
 
-Notable:
-* you and the model choose among the same five names, so the comparison is fair in that one respect
-  (in others it is not: you have seen icons all your life);
-* the second half of the questions shows one example of each name, by another hand: one-shot;
-* answers stay in this notebook.
+You and the model choose among the same five names. The second half of the questions shows one
+example of each name, by another artist (one-shot). Answers stay in this notebook.
 """
 
 from __future__ import annotations
 
 import html
+import textwrap
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import ipywidgets
 import numpy as np
@@ -21,13 +18,13 @@ from matplotlib.figure import Figure
 from clipedu.evaluation.embedding import embed_pictures
 from clipedu.evaluation.prompts import TEMPLATE_SETS
 from clipedu.evaluation.statistics import clopper_pearson
-from clipedu.plots import DPI, picture_grid, use_style
+from clipedu.models import CLIP
+from clipedu.plots import COLOURS, picture_grid
+from clipedu.tokenizer import Tokenizer
+from clipedu_lessons.common.figures import new_figure
+from clipedu_lessons.common.paper import load_paper_table
 from clipedu_lessons.common.things import things_task
-from clipedu_lessons.l01_words_to_vectors.bpe_widget import picture_html
-
-if TYPE_CHECKING:
-    from clipedu.models import CLIP
-    from clipedu.tokenizer import Tokenizer
+from clipedu_lessons.common.widgets import picture_html, said_html
 
 CHOICES = 5
 
@@ -122,8 +119,7 @@ def marks_in_words(who: dict[str, dict[str, tuple[int, int]]]) -> str:
 
 def marks_figure(who: dict[str, dict[str, tuple[int, int]]]) -> Figure:
     """Shares with 95 % intervals side by side; guessing among five is dotted."""
-    use_style()
-    figure = Figure(figsize=(6.4, 2.8), dpi=DPI, layout="constrained")
+    figure = new_figure(6.4, 2.8)
     axes = figure.subplots()
     labels = []
     for k, (name, kind, (right, asked)) in enumerate(
@@ -142,6 +138,38 @@ def marks_figure(who: dict[str, dict[str, tuple[int, int]]]) -> Figure:
     axes.set_xticks(range(len(labels)), labels)
     axes.set(xlim=(-0.5, len(labels) - 0.5), ylim=(0, 1.02), ylabel="share right")
     return figure
+
+
+def table2() -> tuple[Figure, str]:
+    """Table 2 of the paper: people and zero-shot CLIP name the breeds of Oxford-IIIT Pets."""
+    fills = {
+        "Zero-shot human": ("white", "////"),
+        "One-shot human": ("#BBBBBB", "...."),
+        "Two-shot human": (COLOURS[5], "xx"),
+        "Zero-shot CLIP": (COLOURS[2], None),
+    }
+    table = load_paper_table("small_tables")
+    rows = {name: table.where(table="Table 2", row=name) for name in fills}
+    columns = next(iter(rows.values())).column("column")
+    figure = new_figure(7, 3.6)
+    axes = figure.subplots()
+    for k, (name, (fill, hatch)) in enumerate(fills.items()):
+        at, values = np.arange(len(columns)) + 0.2 * (k - 1.5), rows[name].column("value")
+        axes.bar(at, values, 0.2, color=fill, hatch=hatch, edgecolor="black", label=name)
+        for x, value in zip(at, values, strict=True):
+            axes.text(x, value + 1, f"{value:.1f}", ha="center", fontsize=7)
+    labels = ["\n".join(textwrap.wrap(column, 18)) for column in columns]
+    axes.set_xticks(range(len(columns)), labels, fontsize=8)
+    axes.set(ylabel="percent", ylim=(0, 125), title="Table 2, redrawn: Oxford-IIIT Pets")
+    axes.set_yticks(range(0, 101, 20))
+    axes.grid(axis="x", visible=False)
+    axes.legend(ncols=2, loc="upper left", fontsize=8)
+    zero, one, two, clip = (rows[name].row(column="accuracy")["value"] for name in fills)
+    return figure, (
+        f"Groups of four bars. People name {zero:.1f} % of the breeds with no example, {one:.1f} % "
+        f"with one and {two:.1f} % with two; CLIP {clip:.1f} % with none. The first example helps "
+        "people most, where they had been unsure. Source: Radford et al. 2021, arXiv 2103.00020."
+    )
 
 
 class Quiz(ipywidgets.VBox):
@@ -175,7 +203,7 @@ class Quiz(ipywidgets.VBox):
             question = self.quiz[self.at]
             kind = "no example" if question.examples is None else "one example of each name"
             text = f"Picture {self.at + 1} of {len(self.quiz)}, {kind}. What is it?"
-            self.words.value = f"<p role='status'>{html.escape(text)}</p>"
+            self.words.value = said_html(text)
             pictures, titles = question.picture[None], ["which?"]
             if question.examples is not None:
                 pictures = torch.cat([pictures, question.examples])
@@ -190,7 +218,7 @@ class Quiz(ipywidgets.VBox):
         words = marks_in_words(who)
         self.result.value = f"<p>{html.escape(words)}</p>"
         if done:
-            self.words.value = "<p role='status'>Done. Beneath: you and CLIP.</p>"
+            self.words.value = said_html("Done. Beneath: you and CLIP.")
             self.picture.value = picture_html(marks_figure(who), words)
 
     def __repr__(self) -> str:

@@ -1,30 +1,24 @@
 """Two captions, one picture: which fits better? Questions that a bag of words can't answer.
 
-* **Binding**: "a red circle and a blue square" against "a blue circle and a red square". Both name
-  the same four words; only their order says what belongs to what.
-* **Negation**: a picture of a bell, "no bell" against "no camera". The second is true. A model that
-  only looks for the words of the picture prefers the first.
-
-With two choices, guessing is right half of the time. A model far *below* half has understood the
-question in another way, which is worth more than knowing that it fails.
+**Binding**: "a red circle and a blue square" against "a blue circle and a red square".
+**Negation**: a picture of a bell, "no bell" against "no camera". A model far *below* one half has
+understood the question in another way, which is worth more than knowing that it fails.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
 from clipedu.evaluation.embedding import embed_pictures, embed_texts
+from clipedu.evaluation.inputs import check_embeddings
 from clipedu.evaluation.statistics import clopper_pearson
 from clipedu.evaluation.tasks.task import Task
-
-if TYPE_CHECKING:
-    from clipedu.models import CLIP
-    from clipedu.tokenizer import Tokenizer
+from clipedu.models import CLIP
+from clipedu.tokenizer import Tokenizer
 
 PAINTS = {"red": (0.85, 0.1, 0.1), "blue": (0.1, 0.25, 0.85), "green": (0.1, 0.6, 0.2),
           "yellow": (0.95, 0.8, 0.1)}  # fmt: skip
@@ -70,11 +64,7 @@ def choose(
     seen = embed_pictures(model, pictures) if embeddings is None else embeddings  # (N, E)
     words = list(dict.fromkeys([*right, *wrong]))
     embedded = embed_texts(model, tokenizer, words)
-    if tuple(seen.shape) != (len(pictures), embedded.shape[1]):
-        raise ValueError(
-            f"embeddings are ({len(pictures)}, {embedded.shape[1]}) for these pictures and this "
-            f"model; got {tuple(seen.shape)}."
-        )
+    check_embeddings(seen, len(pictures), embedded.shape[1])
     place = {text: i for i, text in enumerate(words)}
     scores = [(seen * embedded[[place[text] for text in texts]]).sum(1) for texts in (right, wrong)]
     marks = (scores[0] > scores[1]).float() + 0.5 * (scores[0] == scores[1]).float()  # (N,)

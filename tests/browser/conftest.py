@@ -210,7 +210,7 @@ class Lesson:
 
 @pytest.fixture(scope="module")
 def run_lesson(page: Any, lab: tuple[str, Path]) -> Callable[[str, str], Lesson]:
-    """`run_lesson("05_zero_shot", "drawing_board(")` runs the lesson up to the cell with this."""
+    """`run_lesson("05_zero_shot", "DrawingBoard(")` runs the lesson up to the cell with this."""
 
     def run(name: str, last: str) -> Lesson:
         address, work = lab

@@ -10,11 +10,11 @@ import pytest
 
 @pytest.fixture(scope="module")
 def lesson(run_lesson: Callable[[str, str], Any]) -> Any:
-    return run_lesson("00_pictures_and_words", "caption_search(pairs.icons")
+    return run_lesson("00_pictures_and_words", "CaptionSearch(pairs.icons")
 
 
 def test_the_caption_search_answers_typed_words(lesson: Any) -> None:
-    output = lesson.output("caption_search(pairs.icons")
+    output = lesson.output("CaptionSearch(pairs.icons")
     picture, box = output.locator("img").last, output.get_by_label("words")
 
     def type_words() -> None:

@@ -29,11 +29,11 @@ def at(box: dict[str, float], x: float, y: float) -> tuple[float, float]:
 
 @pytest.fixture(scope="module")
 def lesson(run_lesson: Callable[[str, str], Any]) -> Any:
-    return run_lesson("05_zero_shot", "drawing_board(")
+    return run_lesson("05_zero_shot", "DrawingBoard(")
 
 
 def test_the_playground_follows_keys(lesson: Any) -> None:
-    output = lesson.output("prompt_playground(")
+    output = lesson.output("PromptPlayground(")
     picture, words = output.locator("img").last, output.locator("[role=status]").last
     templates = output.get_by_label("templates")
 
@@ -52,7 +52,7 @@ def test_the_playground_follows_keys(lesson: Any) -> None:
 
 
 def test_the_search_box_finds_by_words_and_by_a_picture(lesson: Any) -> None:
-    output = lesson.output("search_box(index")
+    output = lesson.output("SearchBox(index")
     picture, words = output.locator("img").last, output.locator("[role=status]").last
     box = output.get_by_label("words")
 
@@ -68,7 +68,7 @@ def test_the_search_box_finds_by_words_and_by_a_picture(lesson: Any) -> None:
 
 
 def test_the_mouse_draws_and_the_model_answers(lesson: Any) -> None:
-    output, page = lesson.output("drawing_board("), lesson.page
+    output, page = lesson.output("DrawingBoard("), lesson.page
     words, pad = output.locator("[role=status]").last, output.locator(PAD)
     output.get_by_role("button", name="Clear").press("Enter")
     lesson.says(words, "Nothing is drawn yet")
@@ -92,7 +92,7 @@ def test_the_mouse_draws_and_the_model_answers(lesson: Any) -> None:
 
 
 def test_the_keyboard_draws_without_moving_the_notebook(lesson: Any) -> None:
-    output, page = lesson.output("drawing_board("), lesson.page
+    output, page = lesson.output("DrawingBoard("), lesson.page
     words, pad = output.locator("[role=status]").last, output.locator(PAD)
     output.get_by_role("button", name="Clear").click()
     lesson.says(words, "Nothing is drawn yet")
@@ -113,7 +113,7 @@ def test_the_keyboard_draws_without_moving_the_notebook(lesson: Any) -> None:
 
 
 def test_a_finger_draws(lesson: Any) -> None:
-    output, page = lesson.output("drawing_board("), lesson.page
+    output, page = lesson.output("DrawingBoard("), lesson.page
     words, pad = output.locator("[role=status]").last, output.locator(PAD)
     output.get_by_role("button", name="Clear").click()
     lesson.says(words, "Nothing is drawn yet")
@@ -135,7 +135,7 @@ def test_a_finger_draws(lesson: Any) -> None:
 
 
 def test_files_of_every_size(lesson: Any) -> None:
-    output = lesson.output("drawing_board(")
+    output = lesson.output("DrawingBoard(")
     picture = output.locator("img").last
 
     def open_file(file: dict[str, Any]) -> None:
@@ -149,7 +149,7 @@ def test_files_of_every_size(lesson: Any) -> None:
 
 
 def test_controls_have_names(lesson: Any) -> None:
-    output = lesson.output("drawing_board(")
+    output = lesson.output("DrawingBoard(")
     assert output.get_by_label("sample").count() == 1
     assert output.get_by_text("pen", exact=True).count() == 1  # a slider has its name beside it
     pad = output.locator(PAD)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import random
+import importlib
+import sys
 from pathlib import Path
 
-import numpy as np
+import platformdirs
 import pytest
 import torch
 
@@ -40,11 +41,99 @@ def test_an_older_gpu_gets_float16(monkeypatch: pytest.MonkeyPatch) -> None:
     assert device.pick_device().dtype == torch.float16
 
 
-def test_mps_only_when_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+def pretend_mps(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+
+
+def test_mps_comes_after_cuda_and_before_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    pretend_mps(monkeypatch)
+    assert device.pick_device().device.type == "mps"
+    monkeypatch.setenv("CLIPEDU_DEVICE", "cpu")
     assert device.pick_device().device.type == "cpu"
     assert device.pick_device("mps").device.type == "mps"
+    monkeypatch.setenv("CLIPEDU_DEVICE", "mps")
+    assert device.pick_device().device.type == "mps"
+    monkeypatch.delenv("CLIPEDU_DEVICE")
+    pretend_cuda(monkeypatch, (9, 0))
+    assert device.pick_device().device.type == "cuda"
+
+
+def test_mps_gets_only_number_formats_that_it_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    pretend_mps(monkeypatch)
+    choice = device.pick_device()
+    assert choice.dtype == torch.float32 and "float32" in choice.reason  # no autocast
+    assert device.accumulator_dtype(choice.device) == torch.float32
+    assert device.accumulator_dtype("cpu") == device.accumulator_dtype("cuda") == torch.float64
+
+
+class PretendGenerator:
+    """torch.mps, or torch.cuda, as far as random numbers go."""
+
+    def __init__(self) -> None:
+        self.state = torch.tensor([1], dtype=torch.uint8)
+
+    def get_rng_state(self, device: torch.device) -> torch.Tensor:
+        return self.state.clone()
+
+    def set_rng_state(self, state: torch.Tensor, device: torch.device) -> None:
+        self.state = state.clone()
+
+
+@pytest.mark.parametrize("name", ["mps", "cuda:1"])
+def test_an_accelerator_has_a_random_state_of_its_own(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    gpu, generator = torch.device(name), PretendGenerator()
+    monkeypatch.setattr(torch, "get_device_module", lambda d: {gpu: generator}[d])
+    before = device.rng_state(gpu)
+    assert set(before) == {"cpu", gpu.type} and before[gpu.type].tolist() == [1]
+    with device.fork_rng(gpu):
+        torch.rand(3)
+        generator.state += 1
+    assert generator.state.tolist() == [1]
+    assert torch.equal(torch.get_rng_state(), before["cpu"])
+    device.set_rng_state({"cpu": before["cpu"]}, gpu)  # as saved on a CPU
+    assert generator.state.tolist() == [1]
+    device.set_rng_state({**before, gpu.type: torch.tensor([7])}, gpu)
+    assert generator.state.tolist() == [7]
+
+
+def test_a_cpu_has_one_random_state() -> None:
+    cpu = torch.device("cpu")
+    before = device.rng_state(cpu)
+    assert set(before) == {"cpu"}
+    with device.fork_rng(cpu):
+        inside = torch.rand(3)
+    assert torch.equal(torch.rand(3), inside)
+    device.set_rng_state(before, cpu)
+    assert torch.equal(torch.rand(3), inside)
+
+
+@pytest.mark.parametrize(
+    "name, accelerator, fused, backend, second",
+    [
+        ("cpu", False, True, "gloo", "cpu"),
+        ("cuda", True, True, "nccl", "cuda:1"),
+        ("mps", True, None, "gloo", "mps"),
+    ],
+)
+def test_what_depends_on_the_kind_of_device(
+    name: str, accelerator: bool, fused: bool | None, backend: str, second: str
+) -> None:
+    assert device.is_cuda(name) == (name == "cuda")
+    assert device.is_accelerator(name) == accelerator
+    assert device.fused_optimizer(name) is fused
+    assert device.distributed_backend(name) == backend
+    assert device.rank_device(name, 1) == torch.device(second)
+
+
+def test_only_an_nvidia_gpu_becomes_the_current_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    chosen = []
+    monkeypatch.setattr(torch.cuda, "set_device", chosen.append)
+    for name in ("cpu", "mps", "cuda:1"):
+        device.set_current_device(torch.device(name))
+    assert chosen == [torch.device("cuda:1")]
 
 
 @pytest.mark.parametrize("unit, dtype", [("AMX", torch.bfloat16), ("", torch.float32)])
@@ -103,43 +192,36 @@ def test_absent_devices_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
         device.pick_device("cuda:1")
 
 
-def test_one_seed_repeats_all_three_generators() -> None:
-    def draw() -> tuple[float, float, float]:
-        return random.random(), float(np.random.rand()), float(torch.rand(()))
-
-    device.seed_everything(7)
-    first = draw()
-    device.seed_everything(7)
-    assert draw() == first
-    device.seed_everything(8)
-    assert all(a != b for a, b in zip(draw(), first, strict=True))
-    with pytest.raises(ValueError, match="out of range"):
-        device.seed_everything(-1)
-
-
 def test_cache_folder_is_made_where_asked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("CLIPEDU_CACHE", str(tmp_path / "a" / "b"))
     assert device.cache_folder() == tmp_path / "a" / "b"
     assert (tmp_path / "a" / "b").is_dir()
 
 
-@pytest.mark.parametrize(
-    "system, variable, expected",
-    [
-        ("Linux", "XDG_CACHE_HOME", "clipedu"),
-        ("Windows", "LOCALAPPDATA", "clipedu"),
-        ("Darwin", "HOME", "Library/Caches/clipedu"),
-        ("Linux", "HOME", ".cache/clipedu"),
-    ],
-)
+@pytest.mark.parametrize("system", ["unix.Unix", "windows.Windows", "macos.MacOS"])
 def test_cache_folder_follows_the_platform(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, system: str, variable: str, expected: str
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, system: str
 ) -> None:
+    module, name = system.split(".")
+    rules = getattr(importlib.import_module(f"platformdirs.{module}"), name)
+    monkeypatch.setattr(
+        platformdirs, "user_cache_path", lambda *a, **k: rules(*a, **k).user_cache_path
+    )
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
-    monkeypatch.setattr(device.platform, "system", lambda: system)
-    monkeypatch.setattr(device.Path, "home", lambda: tmp_path)
-    monkeypatch.setenv(variable, str(tmp_path))
-    assert device.cache_folder() == tmp_path / expected
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("LOCALAPPDATA", str(tmp_path / "Local"))
+    monkeypatch.setattr("platformdirs.windows.get_win_folder", lambda name: str(tmp_path / "Local"))
+    expected = {"Unix": ".cache", "Windows": "Local", "MacOS": "Library/Caches"}[name]
+    assert device.cache_folder() == tmp_path / expected / "clipedu"
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="XDG is Linux's convention")
+def test_cache_folder_on_linux_is_xdgs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    assert device.cache_folder() == tmp_path / "home" / ".cache" / "clipedu"
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    assert device.cache_folder() == tmp_path / "cache" / "clipedu"
 
 
 def test_an_impossible_cache_folder_names_the_way_out(

@@ -77,7 +77,7 @@ def test_other_shapes_and_types_are_refused(pictures: plots.Pictures) -> None:
 
 def test_values_out_of_range_are_refused() -> None:
     for bad in (torch.full((1, 3, 4, 4), 2.0), torch.full((1, 3, 4, 4), torch.nan)):
-        with pytest.raises(ValueError, match="before they are normalised"):
+        with pytest.raises(ValueError, match="before they are normalized"):
             plots.picture_grid(bad)
     with pytest.raises(ValueError, match="4 pictures but 1 titles"):
         plots.picture_grid(torch.rand(4, 3, 8, 8), ["one"])
@@ -99,12 +99,10 @@ def test_lines_can_be_told_apart_without_colour() -> None:
     plt.close(figure)
 
 
-def test_show_prints_the_words_keeps_them_and_closes(capsys: pytest.CaptureFixture[str]) -> None:
+def test_show_prints_the_words_and_closes(capsys: pytest.CaptureFixture[str]) -> None:
     figure, _ = plt.subplots()
-    assert plots.describe(figure) is None
     plots.show(figure, "  Four grey squares;\n the second is darker than the others. ")
     assert capsys.readouterr().out == WORDS + "\n"
-    assert plots.describe(figure) == WORDS
     assert not plt.fignum_exists(figure.number)
     with pytest.raises(ValueError, match="say what it shows"):
         plots.show(figure, "a plot")
@@ -127,6 +125,10 @@ def test_short_lines_keep_a_marker_at_every_point_and_long_ones_do_not() -> None
     plots.figure_bundle(figure, WORDS)
     assert [line.get_markevery() for line in (short, long, chosen)] == [None, 0.1, 2]
     plt.close(figure)
+
+
+def test_the_fonts_are_where_they_are_said_to_be() -> None:
+    assert (plots.font_folder() / "DejaVuSans.ttf").is_file()
 
 
 def notebook_of(figure: plots.Figure) -> nbformat.NotebookNode:

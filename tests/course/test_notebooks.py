@@ -116,7 +116,7 @@ def test_an_error_on_purpose_is_fine(good: Notebook) -> None:
 @pytest.mark.timeout(300)
 def test_nbval_compares_and_one_broken_cell_is_one_failure(good: Notebook, tmp_path: Path) -> None:
     """The flags of `make test` with the course's own conftest.py, on a notebook that lies."""
-    spec = importlib.util.spec_from_file_location("course_script", ROOT / "course.py")
+    spec = importlib.util.spec_from_file_location("run_script", ROOT / "tests" / "run.py")
     assert spec and spec.loader
     course = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(course)

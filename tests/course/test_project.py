@@ -197,7 +197,8 @@ def undeclared(package: Path, declared: set[str]) -> list[str]:
                 continue
             for top in {name.split(".")[0] for name in names}:
                 beside = file.with_name(f"{top}.py")  # a script run by its path
-                if top in sys.stdlib_module_names or top == package.name or beside.exists():
+                own = top in ("clipedu", "clipedu_classroom", "clipedu_lessons")
+                if own or top in sys.stdlib_module_names or beside.exists():
                     continue
                 found = {canonicalize_name(name) for name in distributions.get(top, [top])}
                 if not found & declared:
@@ -205,12 +206,21 @@ def undeclared(package: Path, declared: set[str]) -> list[str]:
     return sorted(wrong)
 
 
-def test_the_library_imports_only_what_it_declares() -> None:
-    lines = [*PYPROJECT["project"]["dependencies"], *EXTRAS["openai"], *EXTRAS["grading"]]
+@pytest.mark.parametrize(
+    ("package", "extras"),
+    [
+        ("clipedu", ["openai"]),
+        ("clipedu_classroom", ["course", "grading"]),
+        ("clipedu_lessons", ["course"]),
+    ],
+)
+def test_a_package_imports_only_what_it_declares(package: str, extras: list[str]) -> None:
+    lines = [*PYPROJECT["project"]["dependencies"]]
+    lines += [line for extra in extras for line in EXTRAS[extra]]
     declared = {canonicalize_name(Requirement(line).name) for line in lines}
-    # What they promise to bring along.
-    declared |= {"jupyter-client", "jupyter-core", "traitlets"}
-    assert undeclared(ROOT / "clipedu", declared) == []
+    if extras != ["openai"]:  # what Jupyter promises to bring along
+        declared |= {"jupyter-client", "jupyter-core", "traitlets"}
+    assert undeclared(ROOT / package, declared) == []
 
 
 def test_an_undeclared_import_is_found(tmp_path: Path) -> None:
@@ -269,15 +279,21 @@ def test_a_data_package_without_a_notice_is_found() -> None:
     assert unnamed(notice, ["emoji==2.17.0"], ["icons-b"]) == ["`emoji` 2.17.0", "`icons-b`"]
 
 
-def heavy(statement: str) -> list[str]:
-    """The slow packages that a new Python has loaded after a statement."""
-    code = f"import sys; {statement}; print(*{{'torch', 'numpy'}} & {{*sys.modules}})"
+def heavy(statement: str, packages: tuple[str, ...] = ("torch", "numpy")) -> list[str]:
+    """Which of the packages a new Python has loaded after a statement."""
+    code = f"import sys; {statement}; print(*{{*{packages!r}}} & {{*sys.modules}})"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     return done.stdout.split()
 
 
+NOTEBOOKS = ("matplotlib", "ipywidgets", "IPython", "nbformat", "jupytext", "clipedu_classroom")
+
+
 def test_importing_the_package_is_light() -> None:
     assert heavy("import clipedu") == []
+    everything = "models objectives pairs training evaluation tokenizer cli.main".split()
+    statement = "; ".join(f"import clipedu.{room}" for room in everything)
+    assert heavy(f"{statement}; from clipedu.models import build", NOTEBOOKS) == []
 
 
 def test_a_heavy_import_is_found() -> None:

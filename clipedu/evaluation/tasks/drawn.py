@@ -1,41 +1,42 @@
-"""Tasks drawn by a program: how many, which colour, which word.
+"""Tasks drawn by a program: how many, which color, which word.
 
-Notable:
-- nobody's icons are in them but for `colour`, which tints a held-out family: training saw none
-- each draws what it needs from one seeded generator: the same pictures on every machine
-- shapes are drawn four times as large and averaged down, so that their edges are smooth
+Training saw none of these pictures. Each task draws from one seeded generator, so the pictures are
+the same on every machine; shapes are drawn four times as large and averaged down for smooth edges.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
-import torch.nn.functional as F
+from PIL import Image, ImageDraw, ImageFont
 
-from clipedu.evaluation.tasks.icon_sets import _all_pictures, shared_by_families
+from clipedu.evaluation.tasks.icon_sets import FACTS, WORDS, icon_pictures, shared_name
 from clipedu.evaluation.tasks.task import Task, register_task
 
-NUMBERS = "one two three four five six seven eight".split()
 THINGS = ("circles", "squares", "triangles")
-#: names as OpenMoji's coloured circles, squares and hearts have them
-COLOURS: dict[str, tuple[int, int, int]] = {
-    "red": (210, 30, 40),
-    "orange": (240, 130, 20),
-    "yellow": (250, 210, 40),
-    "green": (60, 150, 60),
-    "blue": (40, 110, 210),
-    "purple": (130, 60, 160),
-    "brown": (120, 75, 45),
-    "black": (0, 0, 0),
-}
-#: as they stand on buttons and signs: short enough to be read at 32 pixels
-WORDS = "stop open free cool new ok sos top soon back end on up vip exit go yes no hot id".split()
+#: Red, green and blue, by names as OpenMoji's colored circles, squares and hearts have them.
+COLORS: dict[str, list[int]] = WORDS["colors"]
+#: Fonts of the rendered words: files of `clipedu.plots.font_folder()`.
+WORD_FONTS = ("DejaVuSans-Bold.ttf", "DejaVuSans.ttf", "DejaVuSerif-Bold.ttf")
 
 
-# -------------------- counting (the paper's CLEVR counts, Table 9)
-def _thing(kind: str, side: int) -> np.ndarray:
+def _shrink(drawing: np.ndarray) -> np.ndarray:
+    """(4 S, 4 S) -> (S, S), averaged."""
+    size = len(drawing) // 4
+    return drawing.reshape(size, 4, size, 4).mean((1, 3))
+
+
+def _as_pictures(drawn: Sequence[np.ndarray]) -> torch.Tensor:
+    """Drawings (S, S), 1 is white -> pictures (N, 3, S, S)."""
+    gray = torch.from_numpy(np.stack(drawn)).float()[:, None].clamp(0, 1)
+    return gray.expand(-1, 3, -1, -1).contiguous()
+
+
+# ------------------------------------------------ counting (the paper's CLEVR counts, Table 9)
+def _shape(kind: str, side: int) -> np.ndarray:
     """A shape (side, side) of ink 0 or 1."""
     y, x = np.mgrid[:side, :side] + 0.5
     if kind == "squares":
@@ -46,82 +47,43 @@ def _thing(kind: str, side: int) -> np.ndarray:
 
 
 def count_picture(n: int, kind: str, size: int, rng: np.random.Generator) -> np.ndarray:
-    """`n` (1 to 9) things that do not touch, in nine places: (size, size) float, 1 is white."""
-    fine = 4 * size
-    ink = np.zeros((fine, fine))
-    cell = fine // 3
+    """`n` (1 to 9) shapes that do not touch, on a 3 x 3 grid: (size, size) float, 1 is white."""
+    ink = np.zeros((4 * size, 4 * size))
+    cell = 4 * size // 3
     side = int(cell * rng.uniform(0.5, 0.75))
-    for place in rng.permutation(9)[:n]:
-        row, column = divmod(int(place), 3)
+    for index in rng.permutation(9)[:n]:
+        row, column = divmod(int(index), 3)
         top = row * cell + int(rng.integers(1, cell - side))
         left = column * cell + int(rng.integers(1, cell - side))
-        ink[top : top + side, left : left + side] = _thing(kind, side)
-    return 1 - ink.reshape(size, 4, size, 4).mean((1, 3))
+        ink[top : top + side, left : left + side] = _shape(kind, side)
+    return 1 - _shrink(ink)
 
 
 @register_task("counting")
 def _counting(size: int) -> Task:
     rng = np.random.default_rng(0)
-    drawn, labels = [], []
-    for label in range(len(NUMBERS)):
-        for i in range(60):
-            drawn.append(count_picture(label + 1, THINGS[i % 3], size, rng))
-            labels.append(label)
-    pictures = torch.from_numpy(np.stack(drawn)).float()[:, None].expand(-1, 3, -1, -1)
-    return Task(
-        name="counting",
-        pictures=pictures.clamp(0, 1).contiguous(),
-        labels=torch.tensor(labels),
-        class_names=list(NUMBERS),
-        templates=["{}"],
-        source="circles, squares and triangles drawn by the course: how many?",
-        context=[f"{{}} {thing}" for thing in THINGS] + ["an icon of {} things", "number {}"],
-    )
+    labels = torch.arange(8).repeat_interleave(60)
+    drawn = [count_picture(int(k) + 1, THINGS[i % 3], size, rng) for i, k in enumerate(labels)]
+    return Task("counting", _as_pictures(drawn), labels, **FACTS["counting"])
 
 
-# -------------------- colour
+# ----------------------------------------------------------------------------------------- color
 @register_task("colour")
-def _colour(size: int) -> Task:
-    pictures = _all_pictures(size)
-    names = shared_by_families()
-    rows = [
-        i
-        for i in pictures.where(["font_awesome"])
-        if pictures.icons[i].style == "solid" and pictures.icons[i].name.lower() in names
-    ]
-    alpha = torch.from_numpy(np.array(pictures.rgba[rows][..., 3])).float()[:, None] / 255
-    drawn, labels = [], []
-    for label, rgb in enumerate(COLOURS.values()):
-        paint = torch.tensor(rgb).float().view(1, 3, 1, 1) / 255
-        drawn.append(alpha * paint + (1 - alpha))  # (n, 3, size, size) over white paper
-        labels += [label] * len(rows)
-    return Task(
-        name="colour",
-        pictures=torch.cat(drawn).clamp(0, 1),
-        labels=torch.tensor(labels),
-        class_names=list(COLOURS),
-        templates=["{}"],
-        source="Font Awesome (solid), held out of training, tinted by the course in 8 colours",
-        context=["{} circle", "{} square", "{} heart", "{} book", "an emoji of {} circle"],
-    )
+def _color(size: int) -> Task:
+    icons = icon_pictures(size)
+    held_out = ((i, icons.icons[i]) for i in icons.where(["font_awesome"]))
+    rows = [i for i, icon in held_out if icon.style == "solid" and shared_name(icon)]
+    alpha = torch.from_numpy(np.array(icons.rgba[rows][..., 3])).float()[:, None] / 255
+    paints = torch.tensor(list(COLORS.values())).float()[:, :, None, None] / 255  # (C, 3, 1, 1)
+    pictures = torch.cat([alpha * paint + (1 - alpha) for paint in paints])  # over white paper
+    labels = torch.arange(len(COLORS)).repeat_interleave(len(rows))
+    return Task("colour", pictures.clamp(0, 1), labels, **FACTS["colour"])
 
 
-# -------------------- words to read (the paper's rendered SST2)
-def _fonts() -> list[Path]:
-    import matplotlib
-
-    folder = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
-    return [
-        folder / f"{name}.ttf" for name in ("DejaVuSans-Bold", "DejaVuSans", "DejaVuSerif-Bold")
-    ]
-
-
-def word_picture(word: str, font: Path, size: int, *, inverted: bool = False) -> np.ndarray:
-    """`word` as large as fits: (size, size) float, dark on light unless `inverted`."""
-    from PIL import Image, ImageDraw, ImageFont
-
-    fine = 4 * size
-    letters = 4 * size
+# ---------------------------------------------------- words to read (the paper's rendered SST2)
+def word_picture(word: str, font: Path, size: int) -> np.ndarray:
+    """`word` as large as fits: (size, size) float, dark on white."""
+    fine = letters = 4 * size
     while True:
         face = ImageFont.truetype(str(font), letters)
         left, top, right, bottom = face.getbbox(word)
@@ -129,36 +91,21 @@ def word_picture(word: str, font: Path, size: int, *, inverted: bool = False) ->
             break
         letters = int(letters * 0.92)
     sheet = Image.new("L", (fine, fine), 255)
-    place = ((fine - right - left) / 2, (fine - bottom - top) / 2)
-    ImageDraw.Draw(sheet).text(place, word, fill=0, font=face)
-    page = np.asarray(sheet, dtype=float).reshape(size, 4, size, 4).mean((1, 3)) / 255
-    return 1 - page if inverted else page
+    corner = ((fine - right - left) / 2, (fine - bottom - top) / 2)
+    ImageDraw.Draw(sheet).text(corner, word, fill=0, font=face)
+    return _shrink(np.asarray(sheet, dtype=float)) / 255
 
 
 @register_task("rendered_words")
 def _rendered_words(size: int) -> Task:
+    from clipedu.plots import font_folder  # here, because it loads matplotlib
+
     drawn, labels = [], []
-    for label, word in enumerate(WORDS):
-        for font in _fonts():
+    for label, word in enumerate(FACTS["rendered_words"]["class_names"]):
+        for font in WORD_FONTS:
             for text in (word, word.upper(), word.capitalize()):
-                for inverted in (False, True):
-                    drawn.append(word_picture(text, font, size, inverted=inverted))
-                    labels.append(label)
-    pictures = torch.from_numpy(np.stack(drawn)).float()[:, None].expand(-1, 3, -1, -1)
-    return Task(
-        name="rendered_words",
-        pictures=pictures.clamp(0, 1).contiguous(),
-        labels=torch.tensor(labels),
-        class_names=list(WORDS),
-        templates=["{}"],
-        source="twenty words set in DejaVu by the course: which word is it?",
-        context=["{} button", "an emoji of {} button", "{} arrow", "{} sign"],
-    )
-
-
-def resized(pictures: torch.Tensor, size: int) -> torch.Tensor:
-    """(N, C, h, w) in 0..1 -> (N, C, size, size), smooth, also when it shrinks."""
-    if pictures.shape[-2:] == (size, size):
-        return pictures
-    small = F.interpolate(pictures, size=(size, size), mode="bilinear", antialias=True)
-    return small.clamp(0, 1)
+                page = word_picture(text, font_folder() / font, size)
+                drawn += [page, 1 - page]  # dark on light, light on dark
+                labels += [label, label]
+    pictures, facts = _as_pictures(drawn), FACTS["rendered_words"]
+    return Task("rendered_words", pictures, torch.tensor(labels), **facts)

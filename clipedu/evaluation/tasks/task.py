@@ -1,63 +1,56 @@
-"""Tasks: pictures, right answers, class names and templates: all that zero-shot needs (§3.1).
+"""Tasks: pictures, labels, class names and templates, all that zero-shot needs (paper §3.1).
 
-Notable:
-- every task of the registry says its source, its chance level, and whether training has **seen**
-  its pictures; only a task with `seen=False` measures zero-shot transfer
-- the three icon tasks are *families that no training run has seen*: another hand drew them
-- a task that could only be measured wrongly (labels without a name, NaN, 0..255) cannot be made
-- a task may need a file that is not here; then `load_task` raises `TaskUnavailable`, and what runs
-  all tasks leaves it out and says so
+Only a task whose pictures training has not *seen* measures zero-shot transfer. One that could only
+be measured wrongly (a label without a name, NaN, values 0..255) cannot be made.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Literal
 
 import torch
 import torch.nn.functional as F
 
+from clipedu.evaluation.inputs import check_labels, check_pictures
 from clipedu.evaluation.prompts import TEMPLATE_SETS, check_class_names, check_templates
-from clipedu.pairs import FAMILIES, held_out_task, to_pictures
+from clipedu.numbers import check_whole
+from clipedu.pairs import FAMILIES, HELD_OUT_FAMILIES, held_out_task, to_pictures
+
+Metric = Literal["top1", "mean_per_class"]
 
 
 @dataclass(frozen=True, eq=False)
 class Task:
-    """A classification task which a model can be asked in words.
+    """A classification task which a model can be asked in words: N pictures, C classes.
 
-    pictures: (N, 3, R, R) float, values 0..1, not yet normalised for a model
-    labels: (N,) int64, an index into `class_names` for each picture
-    class_names: C distinct names; templates: sentences with `{}`; source: who made the pictures
-    metric: what the paper reports for such a task, `"top1"` or `"mean_per_class"`
-    context: templates that also say what the task is about, as "{}, a kind of pet"; none: []
-    seen: does any of its pictures, or one like it, belong to a training family?
-    offline: can it be loaded without a download?
-
-    Raises TypeError or ValueError, saying which part does not fit and what would.
+    Raises TypeError or ValueError, saying which part is wrong and what would be right.
     """
 
     name: str
-    pictures: torch.Tensor
-    labels: torch.Tensor
-    class_names: list[str]
-    templates: list[str]
-    source: str
-    metric: Literal["top1", "mean_per_class"] = "top1"
-    context: list[str] = field(default_factory=list)
-    seen: bool = False
-    offline: bool = True
+    pictures: torch.Tensor  # (N, 3, R, R) float, 0..1, not yet normalized for a model
+    labels: torch.Tensor  # (N,) int64, indices into class_names
+    class_names: list[str]  # C distinct names
+    templates: list[str]  # sentences with `{}`
+    source: str  # who made the pictures
+    metric: Metric = "top1"  # what the paper reports for such a task
+    context: list[str] = field(default_factory=list)  # templates that also name the subject
+    seen: bool = False  # does any picture, or one like it, belong to a training family?
+    offline: bool = True  # can it be loaded without a download?
 
     def __post_init__(self) -> None:
-        what = f"Task {self.name!r}: "
-        object.__setattr__(self, "class_names", check_class_names(self.class_names))
-        object.__setattr__(self, "templates", check_templates(self.templates))
-        if self.context:
-            object.__setattr__(self, "context", check_templates(self.context))
-        check_pictures(self.pictures, what)
-        _check_labels(self.labels, len(self.pictures), len(self.class_names), what)
-        if self.metric not in ("top1", "mean_per_class"):
-            raise ValueError(f"{what}metric is 'top1' or 'mean_per_class'; got {self.metric!r}.")
+        try:
+            object.__setattr__(self, "class_names", check_class_names(self.class_names))
+            object.__setattr__(self, "templates", check_templates(self.templates))
+            object.__setattr__(self, "context", self.context and check_templates(self.context))
+            check_pictures(self.pictures)
+            check_labels(self.labels, len(self.pictures), len(self.class_names))
+            if self.metric not in ("top1", "mean_per_class"):
+                raise ValueError(f"metric is 'top1' or 'mean_per_class'; got {self.metric!r}.")
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"Task {self.name!r}: {error}") from None
 
     def __len__(self) -> int:
         return len(self.pictures)
@@ -69,59 +62,8 @@ class Task:
 
     @property
     def chance(self) -> float:
-        """What guessing a class blindly would score: 1 / C, however unequal the classes are."""
+        """The accuracy of guessing: 1 / C, however unequal the classes are."""
         return 1 / len(self.class_names)
-
-
-def check_pictures(pictures: torch.Tensor, what: str = "") -> None:
-    """Raise TypeError or ValueError unless `pictures` is (N, 3, R, R) float, 0..1, N >= 1.
-
-    `what` opens the message, such as `"Task 'digits': "`.
-    """
-    if not isinstance(pictures, torch.Tensor):
-        raise TypeError(f"{what}pictures are a torch.Tensor; got {type(pictures).__name__}.")
-    shape = tuple(pictures.shape)
-    if pictures.ndim != 4 or shape[1] != 3 or shape[2] != shape[3]:
-        hint = " Bring the channels forward: .permute(0, 3, 1, 2)." if shape[-1:] == (3,) else ""
-        if shape[1:2] == (4,):
-            hint = " With alpha they are laid over white first: clipedu.pairs.clean_picture."
-        raise ValueError(f"{what}pictures are (N, 3, R, R), square; got shape {shape}.{hint}")
-    if 0 in shape:
-        raise ValueError(f"{what}there are no pictures: shape {shape}.")
-    if not pictures.is_floating_point():
-        raise TypeError(
-            f"{what}pictures are float with values 0..1; got {pictures.dtype}. "
-            "For uint8 RGBA use clipedu.pairs.to_pictures."
-        )
-    finite = torch.isfinite(pictures).flatten(1).all(1)
-    if not finite.all():
-        bad = torch.nonzero(~finite).flatten().tolist()
-        raise ValueError(
-            f"{what}{len(bad)} of {len(pictures)} pictures contain NaN or infinity; the first is "
-            f"number {bad[0]}. Look at how it was read or resized."
-        )
-    low, high = float(pictures.min()), float(pictures.max())
-    if low < -1e-3 or high > 1 + 1e-3:
-        hint = "divide by 255" if high > 2 and low >= 0 else "give them before normalisation"
-        raise ValueError(f"{what}picture values are 0..1; got {low:.3g}..{high:.3g}: {hint}.")
-
-
-def _check_labels(labels: torch.Tensor, n: int, classes: int, what: str) -> None:
-    if not isinstance(labels, torch.Tensor) or labels.dtype != torch.int64:
-        got = labels.dtype if isinstance(labels, torch.Tensor) else type(labels).__name__
-        raise TypeError(f"{what}labels are an int64 tensor; got {got}.")
-    if tuple(labels.shape) != (n,):
-        raise ValueError(
-            f"{what}labels are one number for each of the {n} pictures, shape ({n},); "
-            f"got {tuple(labels.shape)}."
-        )
-    wrong = torch.nonzero((labels < 0) | (labels >= classes)).flatten()
-    if len(wrong):
-        first = int(wrong[0])
-        raise ValueError(
-            f"{what}{len(wrong)} label(s) out of range: picture {first} has label "
-            f"{int(labels[first])}, but with {classes} class names labels are 0..{classes - 1}."
-        )
 
 
 class TaskUnavailable(FileNotFoundError):
@@ -147,43 +89,26 @@ def register_task(name: str) -> Callable[[TaskBuilder], TaskBuilder]:
 def load_task(name: str, size: int = 32) -> Task:
     """The task called `name`, its pictures `size` pixels wide.
 
-    Raises ValueError for an unknown name (listing the known ones) or a size that is not a positive
-    whole number; TaskUnavailable when its pictures are not on this machine.
+    Raises ValueError for an unknown name (listing the known ones) or a wrong size; TaskUnavailable
+    when its pictures are not on this machine.
     """
     if name not in TASKS:
         raise ValueError(f"There is no task {name!r}. The tasks are: {', '.join(TASKS)}.")
-    if isinstance(size, bool) or not isinstance(size, int) or size < 1:
-        raise ValueError(f"size is a number of pixels, such as 32; got {size!r}.")
-    return TASKS[name](size)
+    return TASKS[name](check_whole("size in pixels", size))
 
 
+# ------------------------------------------------ the four that `clipedu evaluate` asks by default
 def _held_out(family: str, size: int) -> Task:
     """A family nobody trained on; its classes are names that two training families have too."""
-    rgba, labels, class_names = held_out_task(family, size)
+    rgba, numbers, class_names = held_out_task(family, size)
     about = FAMILIES[family]
-    return Task(
-        name=family,
-        pictures=to_pictures(rgba),
-        labels=torch.as_tensor(labels, dtype=torch.int64),
-        class_names=list(class_names),
-        templates=TEMPLATE_SETS["icon"],
-        source=f"{about.title} ({about.package}, {about.licence}), a family held out of training",
-    )
+    source = f"{about.title} ({about.package}, {about.license}), a family held out of training"
+    labels = torch.as_tensor(numbers, dtype=torch.int64)
+    return Task(family, to_pictures(rgba), labels, class_names, TEMPLATE_SETS["icon"], source)
 
 
-@register_task("lucide")
-def _lucide(size: int) -> Task:
-    return _held_out("lucide", size)
-
-
-@register_task("font_awesome")
-def _font_awesome(size: int) -> Task:
-    return _held_out("font_awesome", size)
-
-
-@register_task("heroicons")
-def _heroicons(size: int) -> Task:
-    return _held_out("heroicons", size)
+for _family in HELD_OUT_FAMILIES:
+    register_task(_family)(partial(_held_out, _family))
 
 
 @register_task("digits")
@@ -192,15 +117,10 @@ def _digits(size: int) -> Task:
     from sklearn.datasets import load_digits  # takes a second: only those who want digits wait
 
     data = load_digits()
-    ink = torch.from_numpy(data.images).float() / 16  # (1797, 8, 8), 1 = ink
-    paper = 1 - ink[:, None]  # (1797, 1, 8, 8), ink is dark like the icons'
+    paper = 1 - torch.from_numpy(data.images).float()[:, None] / 16  # (1797, 1, 8, 8), ink is dark
     paper = F.interpolate(paper, size=(size, size), mode="bilinear", align_corners=False)
-    return Task(
-        name="digits",
-        pictures=paper.clamp(0, 1).expand(-1, 3, -1, -1).contiguous(),
-        labels=torch.from_numpy(data.target).long(),
-        class_names="zero one two three four five six seven eight nine".split(),
-        templates=TEMPLATE_SETS["digits"],
-        source="scikit-learn load_digits: handwriting from the UCI optical recognition test set",
-        context=TEMPLATE_SETS["digits"][1:],
-    )
+    pictures = paper.clamp(0, 1).expand(-1, 3, -1, -1).contiguous()
+    labels, forms = torch.from_numpy(data.target).long(), TEMPLATE_SETS["digits"]
+    names = "zero one two three four five six seven eight nine".split()
+    source = "scikit-learn load_digits: handwriting from the UCI optical recognition test set"
+    return Task("digits", pictures, labels, names, forms, source, context=forms[1:])

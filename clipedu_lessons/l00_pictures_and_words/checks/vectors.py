@@ -1,4 +1,4 @@
-"""Exercise 00.4: zero-shot from given vectors."""
+"""Exercises 00.4 and 00.5: zero-shot by hand, and the share of false negatives."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from torch import Generator, Tensor
 from torch.nn.functional import normalize
 
 from clipedu_classroom.spec import FunctionExercise, Misconception, Property
+from clipedu_lessons.common.checking import reverse, unchanged
 
 Answer = tuple[Tensor, Tensor]
 
@@ -39,16 +40,8 @@ def _other_choice(choose: Callable[[Tensor], Tensor]) -> Callable[[Tensor, Tenso
     return answer
 
 
-def _columns(pictures: Tensor, names: Tensor) -> Tensor:
-    return normalize(pictures, dim=0) @ normalize(names, dim=0).T
-
-
 def _size(norm: Callable[[Tensor], Tensor]) -> Callable[[Tensor, Tensor], Tensor]:
     return lambda pictures, names: (pictures / norm(pictures)) @ (names / norm(names)).T
-
-
-def _sum_of_squares(x: Tensor) -> Tensor:
-    return x.square().sum(-1, keepdim=True)
 
 
 def draw_vectors(generator: Generator) -> dict[str, Any]:
@@ -73,6 +66,7 @@ def _longer(f: Any, pictures: Tensor, names: Tensor) -> tuple[Any, Any]:
 
 THREE = [[3.0, 4.0], [5.0, 0.0], [0.0, -2.0]]
 
+
 ZERO_SHOT = FunctionExercise(
     id="00.4",
     name="zero_shot_by_hand",
@@ -88,33 +82,13 @@ ZERO_SHOT = FunctionExercise(
     },
     misconceptions=(
         Misconception(
-            "nothing is normalised",
-            _scored(lambda pictures, names: pictures @ names.T),
-            "What does a long vector do to its product?",
-        ),
-        Misconception(
-            "only the pictures are normalised",
-            _scored(lambda pictures, names: normalize(pictures, dim=-1) @ names.T),
-            "The names have lengths too.",
-        ),
-        Misconception(
             "only the names are normalised",
             _scored(lambda pictures, names: pictures @ normalize(names, dim=-1).T),
             "A cosine lies between -1 and 1.",
         ),
         Misconception(
-            "columns are brought to length 1, not rows",
-            _scored(_columns),
-            "Each row is a vector: which axis do you sum over?",
-        ),
-        Misconception(
-            "all vectors together are divided by one length",
-            _scored(_size(lambda x: x.norm())),
-            "Each row has its own length.",
-        ),
-        Misconception(
             "vectors are divided by the sum of their squares, without the root",
-            _scored(_size(_sum_of_squares)),
+            _scored(_size(lambda x: x.square().sum(-1, keepdim=True))),
             "(3, 4) has length 5, not 25.",
         ),
         Misconception(
@@ -143,20 +117,6 @@ ZERO_SHOT = FunctionExercise(
             "Return the cosines themselves.",
         ),
         Misconception(
-            "the distance is taken for the cosine",
-            _scored(
-                lambda pictures, names: (
-                    -torch.cdist(normalize(pictures, dim=-1), normalize(names, dim=-1))
-                )
-            ),
-            "Multiply and add up.",
-        ),
-        Misconception(
-            "each name chooses its picture, where each picture should choose its name",
-            _other_choice(lambda cosines: cosines.argmax(dim=0)),
-            "How many answers do you need: one for each picture, or for each name?",
-        ),
-        Misconception(
             "the smallest cosine is chosen",
             _other_choice(lambda cosines: cosines.argmin(dim=1)),
             "A cosine of 1 is the same direction.",
@@ -167,7 +127,7 @@ ZERO_SHOT = FunctionExercise(
             "Each picture has an answer of its own.",
         ),
         Misconception(
-            "the largest cosine is returned, not its place",
+            "the largest cosine is returned, not its index",
             _other_choice(lambda cosines: cosines.amax(dim=1)),
             "Which name is it?",
         ),
@@ -175,14 +135,6 @@ ZERO_SHOT = FunctionExercise(
             "the sign of the cosine is ignored",
             _other_choice(lambda cosines: cosines.abs().argmax(dim=1)),
             "The opposite direction is not the same.",
-        ),
-        Misconception(
-            "the table has names in its rows and pictures in its columns",
-            lambda pictures, names: (
-                zero_shot(pictures, names)[0].T,
-                zero_shot(pictures, names)[1],
-            ),
-            "Row i belongs to picture i.",
         ),
         Misconception(
             "the cosines are right and nothing is chosen",
@@ -194,35 +146,151 @@ ZERO_SHOT = FunctionExercise(
             lambda pictures, names: zero_shot(pictures, names)[1],
             "Return two things.",
         ),
+    ),
+)
+
+
+def _same(ids: Tensor) -> Tensor:
+    return ids[:, None] == ids[None, :]  # (N, N)
+
+
+def false_negative_share(ids: Tensor) -> float:
+    n = len(ids)
+    return 0.0 if n < 2 else (int(_same(ids).sum()) - n) / (n * (n - 1))
+
+
+def _divided(wrong: Callable[[Tensor], float], count: Callable[[int], float]) -> Any:
+    """A share with another numerator or denominator; 0 where the denominator is."""
+
+    def share(ids: Tensor) -> float:
+        below = count(len(ids))
+        return wrong(ids) / below if below else 0.0
+
+    return share
+
+
+def _off(ids: Tensor) -> float:
+    return float(int(_same(ids).sum()) - len(ids))
+
+
+def _doubled(ids: Tensor) -> float:
+    return float((_same(ids).sum(1) > 1).sum())
+
+
+def _neighbours(ids: Tensor) -> float:
+    return float((ids[1:] == ids[:-1]).sum())
+
+
+def _pairs(n: int) -> float:
+    return n * (n - 1)
+
+
+def draw_ids(generator: Generator) -> dict[str, Any]:
+    n = 6 + int(torch.randint(0, 5, (), generator=generator))
+    ids = torch.randint(0, 50, (n,), generator=generator)
+    ids[4], ids[2], ids[-1] = ids[0], ids[0], ids[1]  # three alike, and two
+    return {"ids": ids}
+
+
+def _ids(*values: int) -> Any:
+    return lambda generator: {"ids": torch.tensor(values)}
+
+
+SHARE = FunctionExercise(
+    id="00.5",
+    name="false_negative_share",
+    reference=false_negative_share,
+    inputs=draw_ids,
+    properties=(unchanged("the batch is shuffled", reverse, 0),),
+    extremes={
+        "the four of the lesson": _ids(7, 3, 5, 7),
+        "all different": _ids(1, 2, 3),
+        "all the same": _ids(4, 4, 4, 4),
+        "one picture": _ids(9),
+        "three alike": _ids(2, 8, 2, 2, 5),
+        "two pairs": _ids(1, 1, 6, 6),
+        "two pictures": _ids(0, 0),
+    },
+    misconceptions=(
         Misconception(
-            "the two results are returned in the wrong order",
-            lambda pictures, names: zero_shot(pictures, names)[::-1],
-            "First the cosines, then the choice.",
+            "the right answers are counted in, above and below",
+            _divided(lambda ids: float(_same(ids).sum()), lambda n: n * n),
+            "A picture's own caption is no wrong answer.",
         ),
         Misconception(
-            "the cosines are right, but the choice is made by the products of the raw vectors",
-            lambda pictures, names: (
-                zero_shot(pictures, names)[0],
-                (pictures @ names.T).argmax(dim=1),
-            ),
-            "Choose from the table that you return.",
+            "both directions are counted, but divided by pairs counted once",
+            _divided(_off, lambda n: n * (n - 1) / 2),
+            "Count both above and below, or neither.",
         ),
         Misconception(
-            "the cosines are right, but the name at the least distance is chosen",
-            lambda pictures, names: (
-                zero_shot(pictures, names)[0],
-                torch.cdist(pictures, names).argmin(dim=1),
-            ),
-            "Choose from the table that you return.",
+            "the superfluous pictures are divided by the number of wrong answers",
+            _divided(lambda ids: float(len(ids) - len(ids.unique())), _pairs),
+            "Three alike make how many pairs?",
         ),
         Misconception(
-            "the lengths have lost their axis and do not fit the rows",
-            _scored(
-                lambda pictures, names: (
-                    (pictures / pictures.norm(dim=1)) @ (names / names.norm(dim=1)).T
-                )
-            ),
-            "keepdim=True keeps the lengths as (N, 1).",
+            "the share of pictures that have a double is given",
+            _divided(_doubled, float),
+            "Count answers, not pictures.",
+        ),
+        Misconception(
+            "the pictures with a double are divided by the number of wrong answers",
+            _divided(_doubled, _pairs),
+            "Three alike make how many pairs?",
+        ),
+        Misconception(
+            "only neighbours are compared, out of all wrong answers",
+            _divided(_neighbours, _pairs),
+            "The equal picture may be anywhere in the batch.",
+        ),
+        Misconception(
+            "the mean number of false negatives of a picture is given, not a share",
+            _divided(_off, float),
+            "Divide by the number of all wrong answers.",
+        ),
+        Misconception(
+            "the number of false negatives is given, not their share",
+            _off,
+            "Divide by the number of all wrong answers.",
+        ),
+        Misconception(
+            "the share of true negatives is given",
+            lambda ids: 1 - false_negative_share(ids),
+            "Which answers count as wrong although they are right?",
+        ),
+        Misconception(
+            "a batch of one picture is divided by zero",
+            lambda ids: (int(_same(ids).sum()) - len(ids)) / (len(ids) * (len(ids) - 1)),
+            "How many wrong answers has a batch of one?",
+        ),
+        Misconception(
+            "a batch of one picture gives nan",
+            lambda ids: (_same(ids).sum() - len(ids)) / (len(ids) * (len(ids) - 1)),
+            "How many wrong answers has a batch of one?",
+        ),
+        Misconception(
+            "only neighbours are compared, and each such pair counts in both directions",
+            _divided(lambda ids: 2 * _neighbours(ids), _pairs),
+            "The equal picture may be anywhere in the batch.",
+        ),
+        Misconception(
+            "one right answer is taken off, not one for each picture",
+            _divided(lambda ids: float(int(_same(ids).sum()) - 1), _pairs),
+            "How many marks are on the diagonal?",
+        ),
+        Misconception(
+            "the mean of the whole table is taken, the diagonal included",
+            _divided(lambda ids: float(_same(ids).sum()), lambda n: n * n if n > 1 else 0),
+            "A picture's own caption is no wrong answer.",
+        ),
+        Misconception(
+            "the share of true negatives is given, and 0 for one picture",
+            lambda ids: 1 - false_negative_share(ids) if len(ids) > 1 else 0.0,
+            "Which answers count as wrong although they are right?",
+        ),
+        Misconception(
+            "the quotient is cut off to a whole number",
+            lambda ids: _off(ids) // _pairs(len(ids)) if len(ids) > 1 else 0.0,
+            "// cuts off; / divides.",
         ),
     ),
 )

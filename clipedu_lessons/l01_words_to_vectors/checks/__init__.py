@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from clipedu_lessons.l01_words_to_vectors.checks.by_hand import MERGES
-from clipedu_lessons.l01_words_to_vectors.checks.eot import EOT
 from clipedu_lessons.l01_words_to_vectors.checks.mask import MASK
-from clipedu_lessons.l01_words_to_vectors.checks.merging import MERGE
-from clipedu_lessons.l01_words_to_vectors.checks.pooling import BAG
+from clipedu_lessons.l01_words_to_vectors.checks.merges import MERGE, MERGES
+from clipedu_lessons.l01_words_to_vectors.checks.pooling import BAG, EOT
 
 EXERCISES = [MERGES, MERGE, BAG, MASK, EOT]

@@ -23,20 +23,6 @@ def causal_weights(scores: Tensor) -> Tensor:
     return _masked(scores, _future(scores)).softmax(-1)
 
 
-def _rescaled(scores: Tensor) -> Tensor:
-    weights = scores.softmax(-1).masked_fill(_future(scores), 0)
-    return weights / weights.sum(-1, keepdim=True)
-
-
-def _plain_exp(scores: Tensor) -> Tensor:
-    e = scores.exp().masked_fill(_future(scores), 0)
-    return e / e.sum(-1, keepdim=True)
-
-
-def _zero_times_infinity(scores: Tensor) -> Tensor:
-    return (scores + _future(scores).to(scores.dtype) * float("-inf")).softmax(-1)
-
-
 def draw_scores(generator: Generator) -> dict[str, Any]:
     batch, heads = (int(torch.randint(1, 4, (), generator=generator)) for _ in range(2))
     length = int(torch.randint(3, 7, (), generator=generator))
@@ -78,16 +64,6 @@ MASK = FunctionExercise(
             "nothing is hidden", lambda scores: scores.softmax(-1), "Row 0 may see one token only."
         ),
         Misconception(
-            "the earlier tokens are hidden, not the later ones",
-            lambda scores: _masked(scores, _future(scores).T).softmax(-1),
-            "Row i asks, column j is looked at: which of the two triangles is the future?",
-        ),
-        Misconception(
-            "a token may not see itself",
-            lambda scores: _masked(scores, _future(scores, 0)).softmax(-1),
-            "What can SOT see?",
-        ),
-        Misconception(
             "a token may not see itself, hidden by a large negative number",
             lambda scores: scores.masked_fill(_future(scores, 0), -1e9).softmax(-1),
             "What can SOT see?",
@@ -111,11 +87,6 @@ MASK = FunctionExercise(
             "a token sees one token too far",
             lambda scores: _masked(scores, _future(scores, 2)).softmax(-1),
             "Is the diagonal next to the main one hidden?",
-        ),
-        Misconception(
-            "the softmax runs down the columns",
-            lambda scores: _masked(scores, _future(scores)).softmax(-2),
-            "The weights of one token that asks sum to 1.",
         ),
         Misconception(
             "the softmax runs over the whole matrix",
@@ -143,21 +114,6 @@ MASK = FunctionExercise(
             "What is e to the power of infinity?",
         ),
         Misconception(
-            "the mask comes after the softmax",
-            lambda scores: scores.softmax(-1).masked_fill(_future(scores), 0),
-            "Do the rows still sum to 1?",
-        ),
-        Misconception(
-            "the later weights are taken out after the softmax and the rest is scaled up",
-            _rescaled,
-            "What is left of a row when a hidden score is a thousand?",
-        ),
-        Misconception(
-            "hidden scores are set to 0, not to minus infinity",
-            lambda scores: scores.masked_fill(_future(scores), 0).softmax(-1),
-            "What is e to the power of 0?",
-        ),
-        Misconception(
             "hidden scores are set to 0 and their weights taken out after the softmax",
             lambda scores: scores.masked_fill(_future(scores), 0).softmax(-1).tril(),
             "Do the rows still sum to 1?",
@@ -166,16 +122,6 @@ MASK = FunctionExercise(
             "the softmax is missing and hidden scores are 0",
             lambda scores: scores.masked_fill(_future(scores), 0),
             "Weights are not scores.",
-        ),
-        Misconception(
-            "zero is multiplied by minus infinity",
-            _zero_times_infinity,
-            "Fill the hidden places; what is 0 times infinity?",
-        ),
-        Misconception(
-            "e is raised to the scores without subtracting the largest one first",
-            _plain_exp,
-            "How large is e to the power of a thousand?",
         ),
         Misconception(
             "the softmax is missing",
@@ -211,14 +157,6 @@ MASK = FunctionExercise(
             "the scores are divided by their sum, without a softmax",
             lambda scores: scores.tril() / scores.tril().sum(-1, keepdim=True),
             "Scores may be negative; what makes them positive first?",
-        ),
-        Misconception(
-            "all tokens so far get the same weight",
-            lambda scores: (
-                torch.ones_like(scores).tril()
-                / torch.ones_like(scores).tril().sum(-1, keepdim=True)
-            ),
-            "What are the scores for?",
         ),
     ),
 )

@@ -1,4 +1,4 @@
-"""Exercise 01.3: a bag of words, the mean of a caption without its padding."""
+"""Exercises 01.3 and 01.5: two ways to read one vector from a caption."""
 
 from __future__ import annotations
 
@@ -43,10 +43,6 @@ def _divided(by: Callable[[Tensor], Tensor]) -> Callable[[Tensor, Tensor], Tenso
     return wrong
 
 
-def _longest(vectors: Tensor, lengths: Tensor) -> Tensor:
-    return vectors[:, : int(lengths.max())].mean(1)
-
-
 def draw_bag(generator: Generator) -> dict[str, Any]:
     batch, width = (int(torch.randint(2, 6, (), generator=generator)) for _ in range(2))
     row = int(torch.randint(7, 11, (), generator=generator))
@@ -85,43 +81,21 @@ BAG = FunctionExercise(
     },
     misconceptions=(
         Misconception(
-            "the padding is averaged in",
-            lambda vectors, lengths: vectors.mean(1),
-            "Which places of a row belong to the caption?",
-        ),
-        Misconception(
-            "the sum is divided by the length of the row",
-            lambda vectors, lengths: (vectors * _inside(vectors, lengths)).mean(1),
-            "How many vectors were added up?",
-        ),
-        Misconception(
             "the vectors are added up, not averaged",
             lambda vectors, lengths: (vectors * _inside(vectors, lengths)).sum(1),
             "A long caption must not get a longer vector.",
-        ),
-        Misconception(
-            "the last token of each caption is left out",
-            _slices(lambda n: (0, n - 1)),
-            "A caption of n tokens has the places 0 to n - 1.",
         ),
         Misconception(
             "the last token is left out of the sum but counted",
             lambda vectors, lengths: (
                 (vectors * _inside(vectors, lengths - 1)).sum(1) / lengths[:, None]
             ),
-            "A caption of n tokens has the places 0 to n - 1.",
+            "A caption of n tokens has the positions 0 to n - 1.",
         ),
         Misconception(
-            "one place of padding is averaged in",
+            "one position of padding is averaged in",
             _slices(lambda n: (0, n + 1)),
-            "A caption of n tokens has the places 0 to n - 1.",
-        ),
-        Misconception(
-            "one place of padding is added in",
-            lambda vectors, lengths: (
-                (vectors * _inside(vectors, lengths + 1)).sum(1) / lengths[:, None]
-            ),
-            "A caption of n tokens has the places 0 to n - 1.",
+            "A caption of n tokens has the positions 0 to n - 1.",
         ),
         Misconception(
             "SOT and EOT are left out",
@@ -132,11 +106,6 @@ BAG = FunctionExercise(
             "the first token is left out",
             _slices(lambda n: (1, n)),
             "SOT counts too.",
-        ),
-        Misconception(
-            "every caption is cut at the longest one",
-            _longest,
-            "Each row has its own length.",
         ),
         Misconception(
             "every caption is cut at the shortest one",
@@ -176,12 +145,12 @@ BAG = FunctionExercise(
         Misconception(
             "the padding is added in and the sum divided by the number of tokens",
             lambda vectors, lengths: vectors.sum(1) / lengths[:, None],
-            "Which places of a row belong to the caption?",
+            "Which positions of a row belong to the caption?",
         ),
         Misconception(
             "the padding is averaged, not the caption",
             _slices(lambda n: (n, None)),
-            "The caption stands at the first places of its row.",
+            "The caption is at the first positions of its row.",
         ),
         Misconception(
             "one mean is taken over the tokens of all captions",
@@ -194,7 +163,7 @@ BAG = FunctionExercise(
             "The result has W numbers for each caption.",
         ),
         Misconception(
-            "the mean is taken over the channels, not over the places",
+            "the mean is taken over the channels, not over the positions",
             lambda vectors, lengths: vectors.mean(-1),
             "Which axis holds the tokens?",
         ),
@@ -234,7 +203,7 @@ BAG = FunctionExercise(
             lambda vectors, lengths: (
                 (vectors * (1 - _inside(vectors, lengths))).sum(1) / lengths[:, None]
             ),
-            "Which places of a row belong to the caption?",
+            "Which positions of a row belong to the caption?",
         ),
         Misconception(
             "the lengths are a row and do not fit the captions",
@@ -247,6 +216,168 @@ BAG = FunctionExercise(
                 [row[:n].median(0).values for row, n in zip(vectors, lengths.tolist(), strict=True)]
             ),
             "A bag of words is a mean.",
+        ),
+    ),
+)
+
+
+def _first_eot(tokens: Tensor, eot: int) -> Tensor:
+    return (tokens == eot).int().argmax(1)
+
+
+def read_at_eot(x: Tensor, tokens: Tensor, eot: int) -> Tensor:
+    return _read(x, _first_eot(tokens, eot))
+
+
+def _read(x: Tensor, places: Tensor) -> Tensor:
+    return x[torch.arange(len(x)), places.clamp(0, x.shape[1] - 1)]
+
+
+def _tokens(words: list[int], row: int, eot: int, padding: list[int], g: Generator) -> Tensor:
+    """Rows of `words` ids that are not `eot`, then `eot`, then padding."""
+    tokens = torch.randint(0, 49, (len(words), row), generator=g)
+    tokens = tokens + (tokens >= eot)  # every id but EOT
+    for i, (count, pad) in enumerate(zip(words, padding, strict=True)):
+        tokens[i, 0] = 60  # SOT is larger than EOT here
+        if i == 0 and count > 1:
+            tokens[i, 1] = 61  # and a word at times larger still
+        tokens[i, count] = eot
+        tokens[i, count + 1 :] = pad
+    return tokens
+
+
+def draw_rows(generator: Generator) -> dict[str, Any]:
+    batch = int(torch.randint(3, 6, (), generator=generator))
+    row = int(torch.randint(7, 10, (), generator=generator))
+    eot = int(torch.randint(20, 40, (), generator=generator))
+    words = torch.randint(2, row - 2, (batch,), generator=generator).tolist()
+    words[:2] = [2, row - 3]
+    padding = [eot, 0, *(eot for _ in range(batch - 2))]
+    tokens = _tokens(words, row, eot, padding, generator)
+    return {"x": torch.randn(batch, row, 4, generator=generator), "tokens": tokens, "eot": eot}
+
+
+def _rows(words: list[int], row: int, eot: int, pad: int) -> Any:
+    def draw(generator: Generator) -> dict[str, Any]:
+        tokens = _tokens(words, row, eot, [pad] * len(words), generator)
+        x = torch.randn(len(words), row, 3, generator=generator)
+        return {"x": x, "tokens": tokens, "eot": eot}
+
+    return draw
+
+
+EOT = FunctionExercise(
+    id="01.5",
+    name="read_at_eot",
+    reference=read_at_eot,
+    inputs=draw_rows,
+    gradient=("x",),
+    extremes={
+        "a single caption": _rows([3], 6, 30, 0),
+        "rows without padding": _rows([4, 4], 5, 30, 0),
+        "an EOT that is the smallest id and pads too": _rows([2, 3, 1], 6, 0, 0),
+        "an empty caption": _rows([1, 3], 5, 30, 30),
+        "padding that is neither 0 nor EOT": _rows([2, 4, 3], 8, 30, 7),
+    },
+    misconceptions=(
+        Misconception(
+            "SOT is read", lambda x, tokens, eot: x[:, 0], "What has SOT seen, under the mask?"
+        ),
+        Misconception(
+            "the token before EOT is read",
+            lambda x, tokens, eot: _read(x, _first_eot(tokens, eot) - 1),
+            "EOT itself is read.",
+        ),
+        Misconception(
+            "the token after EOT is read",
+            lambda x, tokens, eot: _read(x, _first_eot(tokens, eot) + 1),
+            "EOT itself is read.",
+        ),
+        Misconception(
+            "every caption is read where the first one ends",
+            lambda x, tokens, eot: x[:, int(_first_eot(tokens, eot)[0])],
+            "Each row has its own position.",
+        ),
+        Misconception(
+            "the tokens that are not 0 are counted",
+            lambda x, tokens, eot: _read(x, (tokens != 0).sum(1) - 1),
+            "Padding need not be 0.",
+        ),
+        Misconception(
+            "the tokens that are neither 0 nor EOT are counted",
+            lambda x, tokens, eot: _read(x, ((tokens != 0) & (tokens != eot)).sum(1)),
+            "A word may have the id 0, and padding may be anything.",
+        ),
+        Misconception(
+            "the mean of the tokens before EOT is taken",
+            lambda x, tokens, eot: bag_of_words(x, _first_eot(tokens, eot)),
+            "That is a bag of words; here one position is read.",
+        ),
+        Misconception(
+            "the vectors at every EOT of a row are added up",
+            lambda x, tokens, eot: (x * (tokens == eot)[..., None]).sum(1),
+            "Here a row may be padded with EOT; only the first one counts.",
+        ),
+        Misconception(
+            "the vectors at every EOT of a row are averaged",
+            lambda x, tokens, eot: (
+                (x * (tokens == eot)[..., None]).sum(1) / (tokens == eot).sum(1, keepdim=True)
+            ),
+            "Here a row may be padded with EOT; only the first one counts.",
+        ),
+        Misconception(
+            "the vectors at every EOT are returned, several for a row padded with EOT",
+            lambda x, tokens, eot: x[tokens == eot],
+            "Only the first EOT of a row counts.",
+        ),
+        Misconception(
+            "the EOTs of all rows are listed one after the other and the first few taken",
+            lambda x, tokens, eot: _read(x, (tokens == eot).nonzero()[: len(x), 1]),
+            "A row may hold more than one EOT.",
+        ),
+        Misconception(
+            "EOT is searched down the captions, not along the row",
+            lambda x, tokens, eot: _read(x, (tokens == eot).int().argmax(0)[: len(x)]),
+            "Which axis of the tokens is the row?",
+        ),
+        Misconception(
+            "an axis of length 1 is left in",
+            lambda x, tokens, eot: read_at_eot(x, tokens, eot)[:, None],
+            "The result has two axes.",
+        ),
+        Misconception(
+            "the largest number of each channel is taken",
+            lambda x, tokens, eot: x.amax(1),
+            "One position is read.",
+        ),
+        Misconception(
+            "the mean of the whole row is taken",
+            lambda x, tokens, eot: x.mean(1),
+            "One position is read.",
+        ),
+        Misconception(
+            "the positions are returned, not the vectors at them",
+            lambda x, tokens, eot: _first_eot(tokens, eot),
+            "The positions are half of the way.",
+        ),
+        Misconception(
+            "the ids at the positions are returned, not the vectors",
+            lambda x, tokens, eot: tokens[torch.arange(len(x)), _first_eot(tokens, eot)],
+            "Index x, not the tokens.",
+        ),
+        Misconception(
+            "the vectors are brought to length 1",
+            lambda x, tokens, eot: torch.nn.functional.normalize(
+                read_at_eot(x, tokens, eot), dim=-1
+            ),
+            "That comes later, when captions are compared.",
+        ),
+        Misconception(
+            "one number of each vector is read, not the whole vector",
+            lambda x, tokens, eot: x.gather(
+                1, (tokens == eot).int().argmax(dim=1)[:, None, None]
+            ).squeeze(1),
+            "gather wants an index for each number that it shall return.",
         ),
     ),
 )

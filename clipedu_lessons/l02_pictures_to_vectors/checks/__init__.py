@@ -4,8 +4,7 @@ lesson."""
 from __future__ import annotations
 
 from clipedu_lessons.l02_pictures_to_vectors.checks.blur import BLUR
-from clipedu_lessons.l02_pictures_to_vectors.checks.patches import PATCHIFY, SHAPES_OF
-from clipedu_lessons.l02_pictures_to_vectors.checks.pool import POOL
-from clipedu_lessons.l02_pictures_to_vectors.checks.sizes import PARAMETERS
+from clipedu_lessons.l02_pictures_to_vectors.checks.patches import PARAMETERS, PATCHIFY, SHAPES_OF
+from clipedu_lessons.l02_pictures_to_vectors.checks.pooling import POOL
 
 EXERCISES = [SHAPES_OF, PATCHIFY, PARAMETERS, BLUR, POOL]

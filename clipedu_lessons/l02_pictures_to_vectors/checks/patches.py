@@ -1,14 +1,15 @@
-"""Lesson 02: shapes by hand, and a picture cut into patches."""
+"""Exercises 02.1 to 02.3: shapes by hand, patches, and the parameters of a ViT."""
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
-from clipedu_classroom.spec import FunctionExercise, Misconception, Property, ValueExercise, whole
+from clipedu_classroom.spec import FunctionExercise, Misconception, ValueExercise, whole
+from clipedu_lessons.common.checking import alone
 
 SHAPES = {"patches": 196, "tokens": 197, "numbers_per_patch": 768, "map_side": 7, "map_places": 49}
 
@@ -30,63 +31,8 @@ def _patchify(order: tuple[int, ...]) -> Any:
     return wrong
 
 
-def _reshape_only(pictures: Tensor, p: int) -> Tensor:
-    b, c, h, w = pictures.shape
-    return pictures.reshape(b, (h // p) * (w // p), c * p * p)
-
-
-def _unfolded(pictures: Tensor, p: int) -> Tensor:
-    return F.unfold(pictures, p, stride=p)
-
-
-def _unfolded_reshaped(pictures: Tensor, p: int) -> Tensor:
-    return _reshape_of(_unfolded(pictures, p))
-
-
-def _reshape_of(columns: Tensor) -> Tensor:
-    return columns.reshape(columns.shape[0], columns.shape[2], columns.shape[1])
-
-
-def _overlapping(pictures: Tensor, p: int) -> Tensor:
-    return F.unfold(pictures, p, stride=1).transpose(1, 2)
-
-
 def _first_channel(pictures: Tensor, p: int) -> Tensor:
     return patchify(pictures[:, :1], p)
-
-
-def _grid_kept(pictures: Tensor, p: int) -> Tensor:
-    b, c, h, w = pictures.shape
-    return patchify(pictures, p).reshape(b, h // p, w // p, c * p * p)
-
-
-def _not_flat(pictures: Tensor, p: int) -> Tensor:
-    b, c, _, _ = pictures.shape
-    return patchify(pictures, p).reshape(b, -1, c, p, p)
-
-
-def _p_by_p_patches(pictures: Tensor, p: int) -> Tensor:
-    """A p x p grid of big pieces, where pieces of p x p pixels were asked for."""
-    b, c, h, w = pictures.shape
-    x = pictures.reshape(b, c, p, h // p, p, w // p)
-    return x.permute(0, 2, 4, 1, 3, 5).reshape(b, p * p, -1)
-
-
-def _split_wrongly(pictures: Tensor, p: int) -> Tensor:
-    b, c, h, w = pictures.shape
-    x = pictures.reshape(b, c, p, h // p, p, w // p)
-    return x.permute(0, 3, 5, 1, 2, 4).reshape(b, -1, c * p * p)
-
-
-def _square(pictures: Tensor, p: int) -> Tensor:
-    side = min(pictures.shape[2:])
-    return patchify(pictures[..., :side, :side], p)
-
-
-def _pictures_mixed(pictures: Tensor, p: int) -> Tensor:
-    b, c, h, w = pictures.shape
-    x = pictures.reshape(b, c, h // p, p, w // p, p).permute(2, 4, 0, 1, 3, 5)
-    return x.reshape(b, -1, c * p * p)
 
 
 def _pictures(generator: torch.Generator) -> dict[str, Any]:
@@ -128,16 +74,6 @@ SHAPES_OF = ValueExercise(
             "The class token is no part of the picture.",
         ),
         Misconception(
-            "the class token is forgotten",
-            lambda v: v[1] == 196,
-            "Which token does the tower read at the end?",
-        ),
-        Misconception(
-            "the three channels of a patch are forgotten",
-            lambda v: v[2] == 256,
-            "What does one pixel consist of?",
-        ),
-        Misconception(
             "one row of a patch is counted, not the whole patch",
             lambda v: v[2] in (16, 48),
             "A patch has two sides, and each pixel three numbers.",
@@ -153,17 +89,18 @@ SHAPES_OF = ValueExercise(
             "Go on to the last stage, halving by halving.",
         ),
         Misconception(
-            "the mean token is counted as a place of the map",
+            "the mean token is counted as a position of the map",
             lambda v: v[4] == 50,
             "Attention pooling adds it; the map does not have it.",
         ),
         Misconception(
             "the channels of the map are counted, too",
             lambda v: v[4] == 49 * 2048,
-            "A place holds one vector, however long it is.",
+            "A position holds one vector, however long it is.",
         ),
     ),
 )
+
 
 PATCHIFY = FunctionExercise(
     id="02.2",
@@ -171,12 +108,7 @@ PATCHIFY = FunctionExercise(
     reference=patchify,
     inputs=_pictures,
     gradient=("pictures",),
-    properties=(
-        Property(
-            "the result changes when other pictures are in the batch",
-            lambda f, pictures, p: (f(pictures, p)[:1], f(pictures[:1], p)),
-        ),
-    ),
+    properties=(alone("the result changes when other pictures are in the batch", 0),),
     extremes={
         "a patch as large as the picture": lambda g: {
             "pictures": torch.randn(2, 3, 4, 4, generator=g),
@@ -193,21 +125,6 @@ PATCHIFY = FunctionExercise(
     },
     misconceptions=(
         Misconception(
-            "the picture is reshaped without moving its axes",
-            _reshape_only,
-            "Draw one of your patches: is it a square of the picture?",
-        ),
-        Misconception(
-            "the channels come last in a patch, not first",
-            _patchify((0, 2, 4, 3, 5, 1)),
-            "In which order does the convolution's weight hold a patch?",
-        ),
-        Misconception(
-            "the patches run down the columns, not along the rows",
-            _patchify((0, 4, 2, 1, 3, 5)),
-            "Which patch is the second one?",
-        ),
-        Misconception(
             "each patch is transposed",
             _patchify((0, 2, 4, 1, 5, 3)),
             "Inside a patch, which axis comes first?",
@@ -223,58 +140,12 @@ PATCHIFY = FunctionExercise(
             "Which two axes number the patches, and which the pixels inside one?",
         ),
         Misconception(
-            "patches and their numbers have swapped axes",
-            _unfolded,
-            "What does F.unfold return, and in which order?",
-        ),
-        Misconception(
-            "swapped axes are reshaped instead of transposed",
-            _unfolded_reshaped,
-            "reshape never moves a number; transpose does.",
-        ),
-        Misconception("the patches overlap", _overlapping, "How far does the window step?"),
-        Misconception(
             "only the first channel is cut", _first_channel, "A pixel has three numbers."
-        ),
-        Misconception(
-            "the grid of patches is not flattened", _grid_kept, "The patches are one row."
-        ),
-        Misconception(
-            "the numbers of a patch are not flattened", _not_flat, "A patch is one row too."
-        ),
-        Misconception(
-            "the picture is cut into p x p pieces, not into pieces of p x p pixels",
-            _p_by_p_patches,
-            "Is p a number of patches or a number of pixels?",
-        ),
-        Misconception(
-            "the sides are split the wrong way round: first into pixels, then into patches",
-            _split_wrongly,
-            "Neighbouring pixels lie in the same patch: which of the two new axes runs faster?",
-        ),
-        Misconception(
-            "the pictures are taken for square",
-            _square,
-            "Height and width give two numbers of patches.",
-        ),
-        Misconception(
-            "windows are cut and flattened with the channels still in front",
-            lambda pictures, p: (
-                pictures.unfold(2, p, p)
-                .unfold(3, p, p)
-                .reshape(len(pictures), -1, pictures.shape[1] * p * p)
-            ),
-            "A patch takes its numbers from all channels; which axes must stand together?",
         ),
         Misconception(
             "the channels are averaged away",
             lambda pictures, p: patchify(pictures.mean(dim=1, keepdim=True), p),
             "A pixel has three numbers, and all of them stay.",
-        ),
-        Misconception(
-            "patches of several pictures are mixed",
-            _pictures_mixed,
-            "Which axis must stay in front?",
         ),
         Misconception(
             "the channels are moved behind the pixels and the picture is cut into rows",
@@ -284,9 +155,181 @@ PATCHIFY = FunctionExercise(
             "Draw one of your patches: is it a square of the picture?",
         ),
         Misconception(
-            "the patches of all pictures stand in one list",
+            "the patches of all pictures are in one list",
             lambda pictures, p: patchify(pictures, p).flatten(0, 1),
             "The batch stays the first axis.",
+        ),
+    ),
+)
+
+
+def _vit(
+    resolution: int,
+    patch: int,
+    width: int,
+    layers: int,
+    embed_dim: int,
+    *,
+    channels: int = 3,
+    conv_bias: int = 0,
+    class_token: int = 1,
+    class_place: int = 1,
+    outer_norms: float = 2,
+    inner_norms: float = 2,
+    attention: int = 4,
+    attention_bias: int = 4,
+    mlp: int = 8,
+    mlp_bias: int = 5,
+    projection: int = 1,
+    sides: int = 2,
+    positions: int = 1,
+) -> int:
+    """The count, term by term, each of which a misconception can change."""
+    places = (resolution // patch) ** sides + class_place
+    norm = 2 * width
+    block = (
+        inner_norms * norm
+        + attention * width**2
+        + attention_bias * width
+        + mlp * width**2
+        + mlp_bias * width
+    )
+    return int(
+        channels * patch**2 * width
+        + conv_bias * width
+        + class_token * width
+        + positions * places * width
+        + outer_norms * norm
+        + layers * block
+        + projection * width * embed_dim
+    )
+
+
+def vit_parameters(resolution: int, patch: int, width: int, layers: int, embed_dim: int) -> int:
+    return _vit(resolution, patch, width, layers, embed_dim)
+
+
+def _count(**changes: float) -> Any:
+    return partial(_vit, **changes)  # type: ignore[arg-type]
+
+
+def _one_block(resolution: int, patch: int, width: int, layers: int, embed_dim: int) -> int:
+    return vit_parameters(resolution, patch, width, 1, embed_dim)
+
+
+def _vit_sizes(generator: torch.Generator) -> dict[str, Any]:
+    patch = whole(generator, 2, 16)
+    return {
+        "resolution": patch * whole(generator, 3, 12),
+        "patch": patch,
+        "width": 64 * whole(generator, 1, 12),
+        "layers": whole(generator, 2, 24),
+        "embed_dim": 96 + 32 * whole(generator, 0, 20),
+    }
+
+
+PARAMETERS = FunctionExercise(
+    id="02.3",
+    name="vit_parameters",
+    reference=vit_parameters,
+    inputs=_vit_sizes,
+    trials=4,
+    misconceptions=(
+        Misconception(
+            "the class token's two vectors, or a layer norm outside the blocks, are forgotten",
+            _count(class_token=0, class_place=0),
+            "Which token comes before the patches?",
+        ),
+        Misconception(
+            "the positional embeddings are forgotten",
+            _count(positions=0),
+            "How does the tower know where a patch was?",
+        ),
+        Misconception(
+            "the patch convolution is given a bias",
+            _count(conv_bias=1),
+            "Read the arguments of conv1.",
+        ),
+        Misconception(
+            "the three channels of a patch are forgotten",
+            _count(channels=1),
+            "How many numbers has a patch?",
+        ),
+        Misconception(
+            "the patches along one side are counted, not those of the whole picture",
+            _count(sides=1),
+            "A picture has two sides.",
+        ),
+        Misconception(
+            "the layer norms or the attention's biases inside the blocks are forgotten",
+            _count(inner_norms=0),
+            "A block has two layer norms, and each of its linear layers has a bias.",
+        ),
+        Misconception(
+            "a layer norm is counted as one vector, not as a scale and a shift",
+            _count(inner_norms=1, outer_norms=1),
+            "Print the parameters of one nn.LayerNorm.",
+        ),
+        Misconception(
+            "the MLP's biases are forgotten",
+            _count(mlp_bias=0),
+            "A linear layer has a weight and a bias.",
+        ),
+        Misconception(
+            "one layer of the MLP is forgotten",
+            _count(mlp=4, mlp_bias=4),
+            "The MLP widens, and comes back.",
+        ),
+        Misconception(
+            "one matrix is counted in the attention, not four",
+            _count(attention=1, attention_bias=1),
+            "Queries, keys and values have a matrix each, and so has the output.",
+        ),
+        Misconception(
+            "one matrix of the MLP is forgotten, but not its bias",
+            _count(mlp=4),
+            "The MLP goes up to four times the width and back down.",
+        ),
+        Misconception(
+            "both biases of the MLP are counted four times as wide",
+            _count(mlp_bias=8),
+            "How wide is what the second layer of the MLP returns?",
+        ),
+        Misconception(
+            "the final projection is forgotten",
+            _count(projection=0),
+            "How does a vector of the width become one of embed_dim?",
+        ),
+        Misconception("one block is counted, not all of them", _one_block, "What is `layers`?"),
+        Misconception(
+            "queries, keys and values share one matrix",
+            _count(attention=2, attention_bias=2),
+            "Each of the three has a matrix of its own.",
+        ),
+        Misconception(
+            "one layer norm is counted in a block, not two",
+            _count(inner_norms=1),
+            "One comes before the attention, one before the MLP.",
+        ),
+        Misconception(
+            "all biases are forgotten, those of the layer norms too",
+            _count(attention_bias=0, mlp_bias=0, inner_norms=1, outer_norms=1),
+            "A linear layer has a weight and a bias, a layer norm a scale and a shift.",
+        ),
+        Misconception(
+            "the attention's output matrix has its bias only",
+            _count(attention=3),
+            "What happens to the heads' answers after they are joined?",
+        ),
+        Misconception(
+            "the MLP is as wide as the tower, not four times as wide",
+            _count(mlp=2, mlp_bias=2),
+            "How wide is the MLP inside?",
+        ),
+        Misconception(
+            "one bias of width w is forgotten in each block",
+            _count(attention_bias=3),
+            "Four layers have a bias: w -> 3w, w -> w, w -> 4w and 4w -> w.",
         ),
     ),
 )

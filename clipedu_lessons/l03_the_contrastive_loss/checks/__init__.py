@@ -5,9 +5,8 @@ The references spell each formula out, apart from the library.
 
 from __future__ import annotations
 
-from clipedu_lessons.l03_the_contrastive_loss.checks.clamp import CLAMP
-from clipedu_lessons.l03_the_contrastive_loss.checks.floor import FLOOR
 from clipedu_lessons.l03_the_contrastive_loss.checks.gradient import GRADIENT
+from clipedu_lessons.l03_the_contrastive_loss.checks.limits import CLAMP, FLOOR
 from clipedu_lessons.l03_the_contrastive_loss.checks.loss import LOSS
 from clipedu_lessons.l03_the_contrastive_loss.checks.rows import NORMALISE, READ
 from clipedu_lessons.l03_the_contrastive_loss.checks.siglip import SIGLIP

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from clipedu_classroom.spec import FunctionExercise, Misconception, Property
-from clipedu_lessons.l03_the_contrastive_loss.checks.shared import both_ways
+from clipedu_lessons.common.checking import unchanged
+from clipedu_lessons.l03_the_contrastive_loss.checks.loss import both_ways
 
 
 def _logits(generator: torch.Generator) -> dict[str, Any]:
@@ -31,13 +32,6 @@ def _gradient_variant(formula: Any) -> Any:
     return lambda logits: formula(*_parts(logits))
 
 
-def _by_autograd(logits: Tensor) -> Tensor:
-    leaf = logits.detach().clone().requires_grad_()
-    both_ways(leaf).backward()
-    assert leaf.grad is not None
-    return leaf.grad
-
-
 GRADIENT = FunctionExercise(
     id="03.7",
     name="contrastive_gradient",
@@ -49,10 +43,7 @@ GRADIENT = FunctionExercise(
             "the entries do not sum to zero",
             lambda f, logits: (torch.as_tensor(f(logits)).sum(), torch.tensor(0.0)),
         ),
-        Property(
-            "the result changes when one number is added to every logit",
-            lambda f, logits: (f(logits), f(logits + 3)),
-        ),
+        unchanged("one number is added to every logit", lambda logits: logits + 3, 0),
         Property(
             "the result does not follow when pictures and captions swap roles",
             lambda f, logits: (torch.as_tensor(f(logits)).T, f(logits.T)),
@@ -64,11 +55,6 @@ GRADIENT = FunctionExercise(
         "equal logits": lambda g: {"logits": torch.zeros(5, 5)},
     },
     misconceptions=(
-        Misconception(
-            "only the rows' half is there, at full weight",
-            _gradient_variant(lambda r, c, e, n: (r - e) / n),
-            "The loss is the mean of two cross-entropies.",
-        ),
         Misconception(
             "only the columns' half is there, at full weight",
             _gradient_variant(lambda r, c, e, n: (c - e) / n),
@@ -97,11 +83,11 @@ GRADIENT = FunctionExercise(
             _gradient_variant(lambda r, c, e, n: (r + c - 2) / (2 * n)),
         ),
         Misconception(
-            "it is divided by N - 1 in place of N",
+            "it is divided by N - 1 instead of N",
             _gradient_variant(lambda r, c, e, n: (r + c - 2 * e) / (2 * max(n - 1, 1))),
         ),
         Misconception(
-            "a sigmoid is used in place of the softmax",
+            "a sigmoid is used instead of the softmax",
             lambda x: (x.sigmoid() - torch.eye(len(x), dtype=x.dtype)) / len(x),
         ),
         Misconception(
@@ -111,11 +97,6 @@ GRADIENT = FunctionExercise(
         Misconception(
             "the two halves are added, not averaged",
             _gradient_variant(lambda r, c, e, n: (r + c - 2 * e) / n),
-        ),
-        Misconception(
-            "the mean over the N pairs is forgotten",
-            _gradient_variant(lambda r, c, e, n: (r + c - 2 * e) / 2),
-            "Each cross-entropy is a mean over N rows.",
         ),
         Misconception(
             "neither the mean over the pairs nor that over the directions is taken",
@@ -131,22 +112,13 @@ GRADIENT = FunctionExercise(
             "Probability minus what?",
         ),
         Misconception(
-            "the right answers are taken off once, not once for each direction",
-            _gradient_variant(lambda r, c, e, n: (r + c - e) / (2 * n)),
-        ),
-        Misconception(
-            "the columns' half is not turned back",
-            _gradient_variant(lambda r, c, e, n: (r + c.T - 2 * e) / (2 * n)),
-            "The softmax of logits.T has its rows where logits has its columns.",
-        ),
-        Misconception(
             "one softmax is taken over the whole matrix",
             lambda x: (
                 x.flatten().softmax(dim=0).view_as(x) - torch.eye(len(x), dtype=x.dtype) / len(x)
             ),
         ),
         Misconception(
-            "log-probabilities are used in place of probabilities",
+            "log-probabilities are used instead of probabilities",
             lambda x: (
                 (x.log_softmax(dim=1) + x.log_softmax(dim=0) - 2 * torch.eye(len(x), dtype=x.dtype))
                 / (2 * len(x))
@@ -165,19 +137,6 @@ GRADIENT = FunctionExercise(
             "the loss is returned, not its gradient",
             both_ways,
             "The result has the shape of logits.",
-        ),
-        Misconception(
-            "autograd is used",
-            _by_autograd,
-            "Derive it on paper: no backward, no torch.autograd.",
-        ),
-        Misconception(
-            "the sums have lost their axis, so that rows are divided by other rows' sums",
-            lambda x: (
-                (x.exp() / x.exp().sum(dim=1) + x.exp() / x.exp().sum(dim=0)) / (2 * len(x))
-                - torch.eye(len(x), dtype=x.dtype) / len(x)
-            ),
-            "keepdim=True keeps the sums as a column.",
         ),
         Misconception(
             "the right answers are taken off after the division",

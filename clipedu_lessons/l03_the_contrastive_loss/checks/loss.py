@@ -1,20 +1,53 @@
-"""Exercise 03.3: the symmetric loss."""
+"""Exercise 03.3: the symmetric loss, and what the other losses share with it."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import torch
+from torch import Tensor
 from torch.nn import functional as F
 
-from clipedu_classroom.spec import FunctionExercise, Misconception, Property
-from clipedu_lessons.l03_the_contrastive_loss.checks import losses as losses
-from clipedu_lessons.l03_the_contrastive_loss.checks.shared import (
-    batch,
-    both_ways,
-    rows_loss,
-    sigmoid_loss,
-)
+from clipedu_classroom.spec import FunctionExercise, Misconception
+from clipedu_lessons.common.checking import reverse, roles_swapped, unchanged
+
+
+def unit_pairs(generator: torch.Generator, n: int | None = None) -> tuple[Tensor, Tensor]:
+    """Two (N, E) matrices of rows of length 1, N and E different."""
+    n = n or int(torch.randint(3, 9, (), generator=generator))
+    width = n + int(torch.randint(1, 5, (), generator=generator))
+    text = F.normalize(torch.randn(n, width, generator=generator), dim=1)
+    noisy = text + 0.2 * torch.randn(n, width, generator=generator)
+    return F.normalize(noisy, dim=1), text
+
+
+def batch(generator: torch.Generator, n: int | None = None) -> dict[str, Any]:
+    image, text = unit_pairs(generator, n)
+    scale = 2 + 8 * torch.rand((), generator=generator)
+    return {"image": image, "text": text, "logit_scale": scale}
+
+
+def rows_loss(logits: Tensor) -> Tensor:
+    return -logits.log_softmax(dim=1).diagonal().mean()
+
+
+def both_ways(logits: Tensor) -> Tensor:
+    return (rows_loss(logits) + rows_loss(logits.T)) / 2
+
+
+def sigmoid_loss(logits: Tensor) -> Tensor:
+    signs = 2 * torch.eye(len(logits), dtype=logits.dtype) - 1
+    return -F.logsigmoid(signs * logits).sum() / len(logits)
+
+
+def contrastive_loss(image: Tensor, text: Tensor, logit_scale: Tensor) -> Tensor:
+    """(N, E), (N, E), () -> ()."""
+    return both_ways(logit_scale * image @ text.T)
+
+
+def right_probability(logits: Tensor) -> Tensor:
+    both = logits.softmax(dim=1) + logits.softmax(dim=0)
+    return both.diagonal().mean() / 2
 
 
 def _with_scale(generator: torch.Generator, scale: float) -> dict[str, Any]:
@@ -30,21 +63,12 @@ def _misfits(generator: torch.Generator) -> dict[str, Any]:
 LOSS = FunctionExercise(
     id="03.3",
     name="contrastive_loss",
-    reference=losses.contrastive_loss,
+    reference=contrastive_loss,
     inputs=batch,
     gradient=("image", "text", "logit_scale"),
     properties=(
-        Property(
-            "the result changes when pictures and captions swap roles",
-            lambda f, image, text, scale: (f(image, text, scale), f(text, image, scale)),
-        ),
-        Property(
-            "the result changes when the pairs come in another order",
-            lambda f, image, text, scale: (
-                f(image, text, scale),
-                f(image.flip(0), text.flip(0), scale),
-            ),
-        ),
+        roles_swapped(),
+        unchanged("the pairs come in another order", reverse, 0, 1),
     ),
     extremes={
         "a batch of one": lambda g: batch(g, 1),
@@ -54,26 +78,10 @@ LOSS = FunctionExercise(
     },
     misconceptions=(
         Misconception(
-            "only the rows are scored, not the columns",
-            lambda i, t, s: rows_loss(s * i @ t.T),
-            "Which question does a column ask?",
-        ),
-        Misconception(
             "only the columns are scored, not the rows",
             lambda i, t, s: rows_loss(s * t @ i.T),
             "Which question does a row ask?",
         ),
-        Misconception(
-            "the two losses are added, not averaged",
-            lambda i, t, s: 2 * losses.contrastive_loss(i, t, s),
-            "What must the loss of guessing among N be?",
-        ),
-        Misconception(
-            "the cosines are divided by the logit scale",
-            lambda i, t, s: both_ways(i @ t.T / s),
-            "The scale is 1 / temperature: which of the two multiplies?",
-        ),
-        Misconception("the logit scale is left out", lambda i, t, s: both_ways(i @ t.T)),
         Misconception(
             "the exponential of the logit scale is taken, which is done already",
             lambda i, t, s: both_ways(s.exp() * i @ t.T),
@@ -87,37 +95,12 @@ LOSS = FunctionExercise(
             "the scale is multiplied in twice", lambda i, t, s: both_ways(s * s * i @ t.T)
         ),
         Misconception(
-            "the first caption is the right answer for every picture",
-            lambda i, t, s: losses.first_caption(s * i @ t.T),
-            "In which column does row i have its right answer?",
-        ),
-        Misconception(
-            "the cross-entropy is given probabilities where it wants scores",
-            lambda i, t, s: losses.softmax_twice(s * i @ t.T),
-            "torch's cross_entropy takes the softmax itself.",
-        ),
-        Misconception(
-            "one softmax is taken over the whole matrix",
-            lambda i, t, s: losses.whole_matrix(s * i @ t.T),
-            "How many questions are there, and how many answers does each have?",
-        ),
-        Misconception(
-            "the right caption is left out of the denominator",
-            lambda i, t, s: losses.without_right(s * i @ t.T),
-            "A softmax sums over all captions, the right one too.",
-        ),
-        Misconception(
-            "the logarithm is taken of the mean probability",
-            lambda i, t, s: losses.mean_probability(s * i @ t.T),
-            "First the logarithm of each pair, then the mean.",
-        ),
-        Misconception(
             "only the right pairs are scored, not the wrong ones",
             lambda i, t, s: -(s * (i * t).sum(dim=1)).mean(),
             "What keeps all vectors from becoming equal?",
         ),
         Misconception(
-            "a sigmoid is used in place of the softmax", lambda i, t, s: sigmoid_loss(s * i @ t.T)
+            "a sigmoid is used instead of the softmax", lambda i, t, s: sigmoid_loss(s * i @ t.T)
         ),
         Misconception(
             "each entry is judged by itself and the mean is taken over all N x N",
@@ -156,13 +139,8 @@ LOSS = FunctionExercise(
             "The other half of the mean is missing.",
         ),
         Misconception(
-            "the right answers are one place off",
-            lambda i, t, s: losses.one_place_off(s * i @ t.T),
-            "In which column does row i have its right answer? Count from 0.",
-        ),
-        Misconception(
             "probabilities are averaged without their logarithm",
-            lambda i, t, s: -losses.right_probability(s * i @ t.T),
+            lambda i, t, s: -right_probability(s * i @ t.T),
             "A cross-entropy is minus the logarithm of the probability.",
         ),
         Misconception(
@@ -183,9 +161,6 @@ LOSS = FunctionExercise(
             lambda i, t, s: both_ways(-s * ((i[:, None] - t[None]) ** 2).sum(dim=-1)),
             "The score is scale x cosine.",
         ),
-        Misconception(
-            "pictures are compared with pictures", lambda i, t, s: both_ways(s * i @ i.T)
-        ),
         Misconception("the scores are negated", lambda i, t, s: both_ways(-s * i @ t.T)),
         Misconception(
             "channels are compared with channels, not pictures with captions",
@@ -203,13 +178,8 @@ LOSS = FunctionExercise(
             "The vectors have length 1 already.",
         ),
         Misconception(
-            "a small number is added before the logarithm",
-            lambda i, t, s: losses.eps(s * i @ t.T),
-            "It hides how wrong a sure answer is. log_softmax and cross_entropy need no such help.",
-        ),
-        Misconception(
             "the probability that is missing is averaged, without a logarithm",
-            lambda i, t, s: 1 - losses.right_probability(s * i @ t.T),
+            lambda i, t, s: 1 - right_probability(s * i @ t.T),
             "A cross-entropy is minus the logarithm of the probability.",
         ),
         Misconception(
@@ -223,48 +193,19 @@ LOSS = FunctionExercise(
             "The loss of Figure 3 is a cross-entropy, in two directions.",
         ),
         Misconception(
-            "the losses of all pairs are added, not averaged",
-            lambda i, t, s: len(i) * losses.contrastive_loss(i, t, s),
-            "The loss of guessing among N must be ln N.",
-        ),
-        Misconception(
-            "the loss is negated",
-            lambda i, t, s: -losses.contrastive_loss(i, t, s),
-            "A right answer of probability p costs -ln p, which is not below 0.",
-        ),
-        Misconception(
-            "the right answers stand in the reverse order",
-            lambda i, t, s: (
-                (rows_loss((s * i @ t.T).flip(1)) + rows_loss((s * i @ t.T).T.flip(1))) / 2
-            ),
-            "In which column does row i have its right answer?",
-        ),
-        Misconception(
             "the matrix is averaged with its transpose before the softmax",
             lambda i, t, s: rows_loss((s * i @ t.T + s * t @ i.T) / 2),
             "Two softmaxes, one for each question; the mean comes last.",
         ),
         Misconception(
-            "captions are compared with captions",
-            lambda i, t, s: both_ways(s * t @ t.T),
-        ),
-        Misconception(
             "neither the mean over the pairs nor that over the directions is taken",
-            lambda i, t, s: 2 * len(i) * losses.contrastive_loss(i, t, s),
+            lambda i, t, s: 2 * len(i) * contrastive_loss(i, t, s),
             "The loss of guessing among N must be ln N.",
         ),
         Misconception(
             "all entries of the log-softmax are averaged, not only the right ones",
             lambda i, t, s: -(s * i @ t.T).log_softmax(dim=1).mean(),
             "In which column does row i have its right answer? And what do the columns ask?",
-        ),
-        Misconception(
-            "all entries are averaged in both directions, not only the right ones",
-            lambda i, t, s: (
-                -((s * i @ t.T).log_softmax(dim=1).mean() + (s * i @ t.T).log_softmax(dim=0).mean())
-                / 2
-            ),
-            "In which column does row i have its right answer?",
         ),
     ),
 )

@@ -9,28 +9,14 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from clipedu_classroom.spec import FunctionExercise, Misconception, Property, ValueExercise
-
-
-def _near(value: Any, wanted: float) -> bool:
-    return abs(float(value) - wanted) < 0.011
-
+from clipedu_classroom.spec import FunctionExercise, Misconception, ValueExercise
+from clipedu_lessons.common.checking import alone, near, unchanged
 
 READ = ValueExercise(
     id="03.1",
     name=("pictures_right", "captions_right", "loss_of_guessing", "rise"),
     expected=(2, 3, math.log(256), math.log(2)),
     misconceptions=(
-        Misconception(
-            "rows and columns are mixed up",
-            lambda v: (v[0], v[1]) == (3, 2),
-            "A row holds one picture and all captions.",
-        ),
-        Misconception(
-            "only pairs that choose each other both ways are counted",
-            lambda v: v[0] == v[1] == 1,
-            "The two questions are counted one by one.",
-        ),
         Misconception(
             "the wrong choices are counted, not the right ones",
             lambda v: (v[0], v[1]) == (2, 1),
@@ -42,22 +28,22 @@ READ = ValueExercise(
         ),
         Misconception(
             "the logarithm has base 2",
-            lambda v: _near(v[2], 8) or _near(v[3], 1),
+            lambda v: near(v[2], 8) or near(v[3], 1),
             "The loss is in nats: the natural logarithm.",
         ),
         Misconception(
             "the logarithm has base 10",
-            lambda v: _near(v[2], math.log10(256)) or _near(v[3], math.log10(2)),
+            lambda v: near(v[2], math.log10(256)) or near(v[3], math.log10(2)),
             "The loss is in nats: the natural logarithm.",
         ),
         Misconception("the logarithm is forgotten", lambda v: v[2] == 256 or v[3] == 256),
         Misconception(
             "the two directions are added, not averaged",
-            lambda v: _near(v[2], 2 * math.log(256)) or _near(v[3], 2 * math.log(2)),
+            lambda v: near(v[2], 2 * math.log(256)) or near(v[3], 2 * math.log(2)),
         ),
         Misconception(
             "the loss is taken to double with the batch",
-            lambda v: _near(v[3], math.log(256)) or v[3] == 2,
+            lambda v: near(v[3], math.log(256)) or v[3] == 2,
             "What is ln 512 - ln 256?",
         ),
         Misconception("the sign is that of ln(1/N)", lambda v: v[2] < 0),
@@ -78,17 +64,17 @@ READ = ValueExercise(
         ),
         Misconception(
             "the probability of a guess is given for its cost",
-            lambda v: _near(v[2], 1 / 256),
+            lambda v: near(v[2], 1 / 256),
             "What does an answer of probability 1/256 cost?",
         ),
         Misconception(
             "the loss is that of the small matrix, not of a batch of 256",
-            lambda v: _near(v[2], math.log(4)),
+            lambda v: near(v[2], math.log(4)),
             "Among how many captions is guessed?",
         ),
         Misconception(
             "the loss of the larger batch is given, not the rise",
-            lambda v: _near(v[3], math.log(512)),
+            lambda v: near(v[3], math.log(512)),
             "By how much does it rise?",
         ),
         Misconception(
@@ -98,7 +84,7 @@ READ = ValueExercise(
         ),
         Misconception(
             "the two losses are added or divided, not subtracted",
-            lambda v: _near(v[3], math.log(512) / math.log(256)) or _near(v[3], 4 * math.log(2)),
+            lambda v: near(v[3], math.log(512) / math.log(256)) or near(v[3], 4 * math.log(2)),
             "What is ln 512 - ln 256?",
         ),
     ),
@@ -129,14 +115,8 @@ NORMALISE = FunctionExercise(
     gradient=("vectors",),
     dtype="same",
     properties=(
-        Property(
-            "the result changes when the vectors are made longer",
-            lambda f, vectors: (f(vectors), f(3 * vectors)),
-        ),
-        Property(
-            "a row's result depends on the other rows",
-            lambda f, vectors: (f(vectors)[:1], f(vectors[:1])),
-        ),
+        unchanged("the vectors are made longer", lambda x: 3 * x, 0),
+        alone("a row's result depends on the other rows", 0),
     ),
     extremes={
         "one row": lambda g: _rows(g, 1),
@@ -144,21 +124,6 @@ NORMALISE = FunctionExercise(
         "rows of length 0.001": lambda g: {"vectors": 1e-3 * torch.randn(4, 3, generator=g)},
     },
     misconceptions=(
-        Misconception(
-            "each column is divided by its length, not each row",
-            lambda x: x / x.norm(dim=0, keepdim=True),
-            "dim is the dimension that disappears: over which one must the squares be added?",
-        ),
-        Misconception(
-            "the whole matrix is divided by one length",
-            lambda x: x / x.norm(),
-            "How many lengths does a matrix of N vectors have?",
-        ),
-        Misconception(
-            "the rows are divided by their squared length",
-            lambda x: x / (x * x).sum(dim=1, keepdim=True),
-            "What is missing after the sum of the squares?",
-        ),
         Misconception(
             "the rows are divided by the sum of their absolute values",
             lambda x: x / x.abs().sum(dim=1, keepdim=True),
@@ -181,14 +146,6 @@ NORMALISE = FunctionExercise(
         Misconception(
             "the entries are squeezed between 0 and 1",
             lambda x: (x - x.min()) / (x.max() - x.min()),
-            "Normalising to length 1 keeps every direction.",
-        ),
-        Misconception(
-            "the entries of each row are squeezed between 0 and 1",
-            lambda x: (
-                (x - x.amin(dim=1, keepdim=True))
-                / (x.amax(dim=1, keepdim=True) - x.amin(dim=1, keepdim=True))
-            ),
             "Normalising to length 1 keeps every direction.",
         ),
         Misconception("each entry is replaced by its sign", lambda x: x.sign()),
@@ -232,19 +189,9 @@ NORMALISE = FunctionExercise(
         ),
         Misconception("the lengths are returned without their dimension", lambda x: x.norm(dim=1)),
         Misconception(
-            "the lengths have shape (N,) and do not fit the rows",
-            lambda x: x / x.norm(dim=1),
-            "keepdim=True keeps the lengths as (N, 1).",
-        ),
-        Misconception(
             "a small number is added to the lengths",
             lambda x: x / (x.norm(dim=1, keepdim=True) + 1e-8),
             "No row is zero, so nothing needs protection; short rows come out too short.",
-        ),
-        Misconception(
-            "no gradient flows through the length",
-            lambda x: x / x.norm(dim=1, keepdim=True).detach(),
-            "The values are right; .detach(), .item() or no_grad holds the length fixed.",
         ),
         Misconception(
             "the sign of the entries is lost",

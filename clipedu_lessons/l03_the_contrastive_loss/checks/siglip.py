@@ -8,8 +8,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from clipedu_classroom.spec import FunctionExercise, Misconception, Property
-from clipedu_lessons.l03_the_contrastive_loss.checks.shared import (
+from clipedu_classroom.spec import FunctionExercise, Misconception
+from clipedu_lessons.common.checking import reverse, roles_swapped, unchanged
+from clipedu_lessons.l03_the_contrastive_loss.checks.loss import (
     batch,
     both_ways,
     rows_loss,
@@ -44,12 +45,6 @@ def _wrong_only(x: Tensor) -> Tensor:
     return -F.logsigmoid(-x[off]).sum() / len(x)
 
 
-def _two_means(x: Tensor) -> Tensor:
-    off = ~torch.eye(len(x), dtype=torch.bool)
-    wrong = -F.logsigmoid(-x[off])
-    return _diagonal_only(x) + wrong.sum() / max(len(wrong), 1)
-
-
 SIGLIP = FunctionExercise(
     id="03.6",
     name="siglip_loss",
@@ -57,14 +52,8 @@ SIGLIP = FunctionExercise(
     inputs=_siglip_batch,
     gradient=("image", "text", "logit_scale", "bias"),
     properties=(
-        Property(
-            "the result changes when pictures and captions swap roles",
-            lambda f, i, t, s, b: (f(i, t, s, b), f(t, i, s, b)),
-        ),
-        Property(
-            "the result changes when the pairs come in another order",
-            lambda f, i, t, s, b: (f(i, t, s, b), f(i.flip(0), t.flip(0), s, b)),
-        ),
+        roles_swapped(),
+        unchanged("the pairs come in another order", reverse, 0, 1),
     ),
     extremes={
         "a logit scale of 10,000": lambda g: {
@@ -75,26 +64,11 @@ SIGLIP = FunctionExercise(
         "a batch of one": lambda g: _siglip_batch(g, 1),
     },
     misconceptions=(
-        Misconception(
-            "the sum is divided by N x N, not by N",
-            _on_logits(lambda x: sigmoid_loss(x) / len(x)),
-            "A mean over all entries makes each pair's pull weaker in a larger batch.",
-        ),
-        Misconception(
-            "the sum is not divided by N",
-            _on_logits(lambda x: sigmoid_loss(x) * len(x)),
-        ),
-        Misconception(
-            "the bias is left out",
-            lambda i, t, s, b: sigmoid_loss(s * i @ t.T),
-            "What is the bias for?",
-        ),
         Misconception("the bias is subtracted", lambda i, t, s, b: sigmoid_loss(s * i @ t.T - b)),
         Misconception(
             "the bias is multiplied by the scale, too",
             lambda i, t, s, b: sigmoid_loss(s * (i @ t.T + b)),
         ),
-        Misconception("the logit scale is left out", lambda i, t, s, b: sigmoid_loss(i @ t.T + b)),
         Misconception(
             "the cosines are divided by the logit scale",
             lambda i, t, s, b: sigmoid_loss(i @ t.T / s + b),
@@ -102,13 +76,6 @@ SIGLIP = FunctionExercise(
         Misconception(
             "the exponential of the logit scale is taken, which is done already",
             lambda i, t, s, b: sigmoid_loss(s.exp() * i @ t.T + b),
-        ),
-        Misconception(
-            "wrong pairs get the sign 0 in place of -1",
-            _on_logits(
-                lambda x: -F.logsigmoid(torch.eye(len(x), dtype=x.dtype) * x).sum() / len(x)
-            ),
-            "The identity matrix has 0 beside the diagonal; which sign is needed there?",
         ),
         Misconception(
             "every entry is asked to be a pair",
@@ -130,11 +97,6 @@ SIGLIP = FunctionExercise(
         Misconception(
             "pairs and wrong pairs are swapped",
             _on_logits(lambda x: -F.logsigmoid(-_sign(x) * x).sum() / len(x)),
-        ),
-        Misconception(
-            "the sign is not applied to the bias",
-            lambda i, t, s, b: -F.logsigmoid(_sign(i) * (s * i @ t.T) + b).sum() / len(i),
-            "The sign belongs in front of the whole logit, bias included.",
         ),
         Misconception(
             "only the right pairs are scored, not the wrong ones",
@@ -171,14 +133,11 @@ SIGLIP = FunctionExercise(
         ),
         Misconception("only the wrong pairs are scored", _on_logits(_wrong_only)),
         Misconception(
-            "right pairs and wrong pairs are averaged each by themselves", _on_logits(_two_means)
-        ),
-        Misconception(
             "the logarithm is left out",
             _on_logits(lambda x: -torch.sigmoid(_sign(x) * x).sum() / len(x)),
         ),
         Misconception(
-            "a softmax is used in place of the sigmoid",
+            "a softmax is used instead of the sigmoid",
             _on_logits(both_ways),
             "Each entry is a question by itself.",
         ),
@@ -191,14 +150,14 @@ SIGLIP = FunctionExercise(
             "the captions are not transposed", lambda i, t, s, b: sigmoid_loss(s * (i @ t) + b)
         ),
         Misconception(
-            "the softmax of the rows is used in place of the sigmoid",
+            "the softmax of the rows is used instead of the sigmoid",
             _on_logits(rows_loss),
             "Each entry is a question by itself.",
         ),
         Misconception(
             "a small number is added before the logarithm",
             _on_logits(lambda x: -(torch.sigmoid(_sign(x) * x) + 1e-7).log().sum() / len(x)),
-            "It hides how wrong a sure answer is. F.logsigmoid needs no such help.",
+            "It hides how wrong a confident answer is. F.logsigmoid needs no such help.",
         ),
         Misconception(
             "large logits are cut off",
@@ -213,7 +172,7 @@ SIGLIP = FunctionExercise(
         Misconception(
             "the probability of a wrong answer is averaged, without a logarithm",
             _on_logits(lambda x: (1 - torch.sigmoid(_sign(x) * x)).sum() / len(x)),
-            "A sure wrong answer must cost more than 1.",
+            "A confident wrong answer must cost more than 1.",
         ),
         Misconception(
             "the squared distance of the sigmoids to the signs is taken",
@@ -226,7 +185,7 @@ SIGLIP = FunctionExercise(
             "The transpose holds the same entries: each asks its question once.",
         ),
         Misconception(
-            "a hinge is used in place of the logarithm of the sigmoid",
+            "a hinge is used instead of the logarithm of the sigmoid",
             _on_logits(lambda x: F.relu(1 - _sign(x) * x).sum() / len(x)),
             "The cost of an answer is minus the logarithm of its probability.",
         ),

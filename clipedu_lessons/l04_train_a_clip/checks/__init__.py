@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from clipedu_lessons.l04_train_a_clip.checks.by_hand import SCHEDULE
-from clipedu_lessons.l04_train_a_clip.checks.groups import SPLIT
-from clipedu_lessons.l04_train_a_clip.checks.schedule import RATE
-from clipedu_lessons.l04_train_a_clip.checks.step import CLAMP
-from clipedu_lessons.l04_train_a_clip.checks.words import CAUSES, WEIGHTS
+from clipedu_lessons.l04_train_a_clip.checks.optimizer import CLAMP, SPLIT
+from clipedu_lessons.l04_train_a_clip.checks.runs import CAUSES, WEIGHTS
+from clipedu_lessons.l04_train_a_clip.checks.schedule import RATE, SCHEDULE
 
 LIBRARY_NEEDED = ("clipedu.training",)  # the last exercise trains
 EXERCISES = [SCHEDULE, RATE, SPLIT, CLAMP, CAUSES, WEIGHTS]

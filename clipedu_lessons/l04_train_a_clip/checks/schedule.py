@@ -1,4 +1,4 @@
-"""Lesson 04: the learning rate of a step."""
+"""Exercises 04.1 and 04.2: the learning rate, on paper and in code."""
 
 from __future__ import annotations
 
@@ -8,47 +8,102 @@ from typing import Any
 import torch
 from torch import Generator
 
-from clipedu_classroom.spec import FunctionExercise, Misconception
+from clipedu_classroom.spec import FunctionExercise, Misconception, ValueExercise
+
+SCHEDULE = ValueExercise(
+    id="04.1",
+    name=("at_0", "at_49", "at_100"),
+    expected=(0.00008, 0.004, 0.003),
+    tolerance=0.000001,
+    misconceptions=(
+        Misconception(
+            "the warm-up starts from a learning rate of zero",
+            lambda value: abs(value[0]) < 1e-9,
+            "Would the first step then change anything?",
+        ),
+        Misconception(
+            "the cosine is counted from step 0 instead of from the end of the warm-up",
+            lambda value: abs(value[2] - 0.002) < 1e-5,
+            "Where does the fall begin? And what is halved: the cosine, or 1 + the cosine?",
+        ),
+        Misconception(
+            "the rate falls in a straight line instead of along a cosine",
+            lambda value: abs(value[2] - 0.0026667) < 1e-4,
+            "A third of the way down, a cosine has fallen less than a third.",
+        ),
+        Misconception(
+            "the rate is believed to stay at its peak",
+            lambda value: abs(value[2] - 0.004) < 1e-5,
+            "What happens after the warm-up? (In degrees, the cosine hardly moves, too.)",
+        ),
+        Misconception(
+            "the cosine is not shifted and halved",
+            lambda value: abs(value[2] - 0.004 * math.cos(math.pi / 6)) < 1e-5,
+            "(1 + cos) / 2 goes from 1 to 0 while the angle goes half a turn.",
+        ),
+        Misconception(
+            "the angle goes a whole turn, not half of one",
+            lambda value: abs(value[2] - 0.001) < 1e-5,
+            "How far has the angle gone at the last step?",
+        ),
+        Misconception(
+            "the cosine's angle is taken in degrees",
+            lambda value: abs(value[2] - 0.002 * (1 + math.cos(60))) < 1e-5,
+            "The cosine takes radians: 60 degrees are a third of pi.",
+        ),
+        Misconception(
+            "the end of the warm-up is one step late",
+            lambda value: abs(value[1] - 0.00392) < 1e-6,
+            "Fifty steps, counted from 0: which is the last one?",
+        ),
+        Misconception(
+            "there is no warm-up",
+            lambda value: abs(value[0] - 0.004) < 1e-6,
+            "What is the rate of the first of fifty steps that rise in a straight line?",
+        ),
+        Misconception(
+            "a power of ten is lost in the first step",
+            lambda value: any(abs(value[0] - x) < x / 50 for x in (0.0008, 0.008, 8e-6)),
+            "What is 0.004 / 50?",
+        ),
+        Misconception(
+            "the warm-up is divided into all 200 steps, not into its own 50",
+            lambda value: abs(value[0] - 0.004 / 200) < 3e-7,
+            "Over how many steps does the rate rise?",
+        ),
+        Misconception(
+            "the warm-up is divided into 49 steps, not 50",
+            lambda value: abs(value[0] - 0.004 / 49) < 3e-7,
+            "The first of fifty equal steps upwards: how large is it?",
+        ),
+        Misconception(
+            "the cosine is squared, or halved twice",
+            lambda value: abs(value[2] - 0.0015) < 1e-5 or abs(value[2] - 0.00225) < 1e-5,
+            "peak x (1 + cos) / 2.",
+        ),
+        Misconception(
+            "1 + cos is not halved",
+            lambda value: abs(value[2] - 0.006) < 1e-5,
+            "A rate above the peak? (1 + cos) / 2 goes from 1 to 0.",
+        ),
+        Misconception(
+            "the fall is counted from the last step of the warm-up",
+            lambda value: abs(value[2] - 0.002 * (1 + math.cos(math.pi * 51 / 151))) < 6e-6,
+            "At step 50 the rate is still the peak.",
+        ),
+        Misconception(
+            "shares of the peak are given, not learning rates",
+            lambda value: value[1] == 1,
+            "Multiply by the peak, 0.004.",
+        ),
+    ),
+)
 
 
 def rate(step: int, steps: int, peak: float, warmup: int) -> float:
     if step < warmup:
         return peak * (step + 1) / warmup
     return peak * 0.5 * (1 + math.cos(math.pi * (step - warmup) / (steps - warmup)))
-
-
-def rate_from_zero(step: int, steps: int, peak: float, warmup: int) -> float:
-    return peak * step / warmup if step < warmup else rate(step, steps, peak, warmup)
-
-
-def rate_cosine_from_start(step: int, steps: int, peak: float, warmup: int) -> float:
-    if step < warmup:
-        return rate(step, steps, peak, warmup)
-    return peak * 0.5 * (1 + math.cos(math.pi * step / steps))
-
-
-def rate_straight(step: int, steps: int, peak: float, warmup: int) -> float:
-    if step < warmup:
-        return rate(step, steps, peak, warmup)
-    return peak * (1 - (step - warmup) / (steps - warmup))
-
-
-def rate_whole_turn(step: int, steps: int, peak: float, warmup: int) -> float:
-    if step < warmup:
-        return rate(step, steps, peak, warmup)
-    return peak * 0.5 * (1 + math.cos(2 * math.pi * (step - warmup) / (steps - warmup)))
-
-
-def rate_wrong_length(step: int, steps: int, peak: float, warmup: int) -> float:
-    if step < warmup:
-        return rate(step, steps, peak, warmup)
-    return peak * 0.5 * (1 + math.cos(math.pi * (step - warmup) / steps))
-
-
-def rate_not_halved(step: int, steps: int, peak: float, warmup: int) -> float:
-    if step < warmup:
-        return rate(step, steps, peak, warmup)
-    return 2 * rate(step, steps, peak, warmup)
 
 
 def _after(fall: Any, warm: Any = rate) -> Any:
@@ -64,20 +119,6 @@ def _after(fall: Any, warm: Any = rate) -> Any:
 
 def _half_cosine(done: float) -> float:
     return 0.5 * (1 + math.cos(math.pi * done))
-
-
-def _both_at_once(step: int, steps: int, peak: float, warmup: int) -> float:
-    ramp = min(1.0, (step + 1) / max(warmup, 1))
-    return ramp * peak * _half_cosine(step / steps)
-
-
-def _slow_ramp(step: int, steps: int, peak: float, warmup: int) -> float:
-    return peak * (step + 1) / (warmup + 1)
-
-
-def _no_warmup_divides(step: int, steps: int, peak: float, warmup: int) -> float:
-    ramp = min(1.0, (step + 1) / warmup)
-    return ramp * peak * _half_cosine(max(0.0, (step - warmup) / (steps - warmup)))
 
 
 def a_step(generator: Generator) -> dict[str, Any]:
@@ -110,44 +151,9 @@ RATE = FunctionExercise(
     },
     misconceptions=(
         Misconception(
-            "the warm-up starts from a learning rate of zero",
-            rate_from_zero,
-            "What is the rate of step 0, and which step reaches the peak?",
-        ),
-        Misconception(
-            "the cosine is counted from step 0 instead of from the end of the warm-up",
-            rate_cosine_from_start,
-            "At the first step after the warm-up the rate should still be the peak.",
-        ),
-        Misconception(
-            "the rate falls in a straight line instead of along a cosine",
-            rate_straight,
-            "Is it a curve or a line?",
-        ),
-        Misconception(
-            "there is no warm-up",
-            lambda step, steps, peak, warmup: rate(step, steps, peak, 0),
-            "What happens in the first `warmup` steps?",
-        ),
-        Misconception(
             "there is no warm-up, and the peak is held for its steps",
             lambda step, steps, peak, warmup: rate(max(step, warmup), steps, peak, warmup),
             "What happens in the first `warmup` steps?",
-        ),
-        Misconception(
-            "the cosine goes a whole turn and the rate comes back up",
-            rate_whole_turn,
-            "How far has the angle gone at the last step?",
-        ),
-        Misconception(
-            "the fall is divided by all steps, not by those after the warm-up",
-            rate_wrong_length,
-            "At the end of the run the fall should be complete.",
-        ),
-        Misconception(
-            "1 + cos is not halved",
-            rate_not_halved,
-            "What is 1 + cos(0)?",
         ),
         Misconception(
             "the rate is 0 at the last step, not after it",
@@ -190,53 +196,14 @@ RATE = FunctionExercise(
             "Half a turn is pi.",
         ),
         Misconception(
-            "the warm-up is divided by all steps, not by its own",
-            _after(
-                lambda i, n: _half_cosine(i / n),
-                lambda step, steps, peak, warmup: peak * (step + 1) / steps,
-            ),
-            "At step warmup - 1 the rate is the peak.",
-        ),
-        Misconception(
-            "the warm-up rises along a cosine, not in a straight line",
-            _after(
-                lambda i, n: _half_cosine(i / n),
-                lambda step, steps, peak, warmup: peak * (1 - _half_cosine((step + 1) / warmup)),
-            ),
-            "Only the fall is a cosine.",
-        ),
-        Misconception(
             "the rate stays at its peak after the warm-up",
             _after(lambda i, n: 1.0),
             "What happens after the warm-up? (// cuts off; / divides.)",
         ),
         Misconception(
-            "warm-up and fall are multiplied, both counted from step 0",
-            _both_at_once,
-            "First the one, then the other.",
-        ),
-        Misconception(
-            "the warm-up is divided by one step too many",
-            _after(lambda i, n: _half_cosine(i / n), _slow_ramp),
-            "At step warmup - 1 the rate is the peak.",
-        ),
-        Misconception(
-            "a run without warm-up is divided by zero",
-            _no_warmup_divides,
-            "Ask first whether the step is inside the warm-up.",
-        ),
-        Misconception(
             "a run without warm-up stays at its peak",
             lambda step, steps, peak, warmup: rate(step, steps, peak, warmup) if warmup else peak,
             "Without a warm-up the fall begins at step 0.",
-        ),
-        Misconception(
-            "the warm-up starts from zero and takes one step less",
-            _after(
-                lambda i, n: _half_cosine(i / n),
-                lambda step, steps, peak, warmup: peak * step / max(warmup - 1, 1),
-            ),
-            "What is the rate of step 0?",
         ),
         Misconception(
             "only half of the fall is done at the end",
@@ -257,15 +224,6 @@ RATE = FunctionExercise(
             "the rate falls exponentially",
             _after(lambda i, n: math.exp(-5 * i / n)),
             "Half a cosine starts flat, falls, and ends flat.",
-        ),
-        Misconception(
-            "the fall is counted from step 0, but over the steps after the warm-up",
-            lambda step, steps, peak, warmup: (
-                rate(step, steps, peak, warmup)
-                if step < warmup
-                else peak * _half_cosine(step / (steps - warmup))
-            ),
-            "At the first step after the warm-up the rate should still be the peak.",
         ),
     ),
 )

@@ -5,9 +5,7 @@ The references spell each formula out, apart from the library.
 
 from __future__ import annotations
 
-from clipedu_lessons.l08_scaling_up.checks.chunks import CHUNKS
-from clipedu_lessons.l08_scaling_up.checks.counting import COUNT, FACTORS
-from clipedu_lessons.l08_scaling_up.checks.pieces import PIECES
-from clipedu_lessons.l08_scaling_up.checks.rank import RANK
+from clipedu_lessons.l08_scaling_up.checks.pieces import COUNT, FACTORS, PIECES
+from clipedu_lessons.l08_scaling_up.checks.ranks import CHUNKS, RANK
 
 EXERCISES = [COUNT, FACTORS, PIECES, RANK, CHUNKS]

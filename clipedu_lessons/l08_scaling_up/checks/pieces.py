@@ -1,4 +1,4 @@
-"""Exercise 08.3: a log-sum-exp in pieces."""
+"""Exercises 08.1 to 08.3: what a rank computes, and a log-sum-exp in pieces."""
 
 from __future__ import annotations
 
@@ -7,8 +7,116 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from clipedu_classroom.habits import joins
-from clipedu_classroom.spec import FunctionExercise, Habit, Misconception, Property
+from clipedu_classroom.forbidden_patterns import joins
+from clipedu_classroom.spec import (
+    ForbiddenPattern,
+    FunctionExercise,
+    Misconception,
+    ValueExercise,
+)
+from clipedu_lessons.common.checking import reverse, unchanged
+
+COUNT = ValueExercise(
+    id="08.1",
+    name=("pairs_each", "local_mib", "gathered_mib", "missed"),
+    expected=(512, 16, 64, 3584),
+    misconceptions=(
+        Misconception(
+            "every rank embeds the whole batch",
+            lambda v: v[0] == 4096,
+            "Who embeds what? 4,096 pairs, 8 ranks.",
+        ),
+        Misconception(
+            "numbers are counted, not bytes",
+            lambda v: v[1] == 4 or v[2] == 16,
+            "A float32 takes 4 bytes.",
+        ),
+        Misconception(
+            "the rank's own pairs are compared with each other only",
+            lambda v: v[1] in (1, 2),
+            "After the gather, with how many captions is a picture compared?",
+        ),
+        Misconception(
+            "the transposed matrix is counted as a second one",
+            lambda v: v[2] == 128,
+            "The columns of a matrix are the rows of its transpose: nothing new is computed.",
+        ),
+        Misconception(
+            "the local loss is taken to need the whole matrix",
+            lambda v: v[1] == 64,
+            "A rank asks for its own pairs only.",
+        ),
+        Misconception(
+            "the wrong captions that it does meet are counted",
+            lambda v: v[3] in (511, 512),
+            "Those are the ones of its own rank. How many are elsewhere?",
+        ),
+        Misconception(
+            "all wrong captions are counted, those of its own rank too",
+            lambda v: v[3] in (4095, 4096),
+            "Some of them are on its own rank.",
+        ),
+        Misconception(
+            "the right caption is taken off twice",
+            lambda v: v[3] == 3583,
+            "It is on the picture's own rank: the other ranks' captions are all wrong ones.",
+        ),
+        Misconception(
+            "bytes are given for MiB",
+            lambda v: v[1] == 16 * 2**20 or v[2] == 64 * 2**20,
+            "Divide by 2^20.",
+        ),
+    ),
+)
+
+
+FACTORS = ValueExercise(
+    id="08.2",
+    name=("summed", "own_rows", "not_averaged", "scale_of_chunks", "towers_of_chunks"),
+    expected=(1, 0.25, 4, 8, 1),
+    misconceptions=(
+        Misconception(
+            "the sum of the gather is thought to need a division",
+            lambda v: v[0] == 4,
+            "The loss is the mean of the ranks' losses, and DDP takes a mean: is anything left?",
+        ),
+        Misconception(
+            "a mean is taken twice where a sum and a mean cancel",
+            lambda v: v[0] == 0.25,
+            "The gather adds; DDP divides by the number of ranks.",
+        ),
+        Misconception(
+            "the mean of DDP is forgotten",
+            lambda v: v[1] == 1 or v[2] == 16,
+            "Each rank's gradient is divided by the number of ranks.",
+        ),
+        Misconception(
+            "the inverse of the factor is given",
+            lambda v: v[1] == 4 or v[2] == 0.25 or v[3] == 0.125,
+            "How many times as large as the true gradient?",
+        ),
+        Misconception(
+            "adding instead of averaging is taken to make no difference",
+            lambda v: v[2] == 1,
+            "A sum of four is four times their mean.",
+        ),
+        Misconception(
+            "towers and scale are taken to behave alike",
+            lambda v: v[3] == v[4] == 8,
+            "Each chunk's towers get their part once. And the scale?",
+        ),
+        Misconception(
+            "the towers' gradients are thought to need a division by the chunks",
+            lambda v: v[4] in (0.125, 8),
+            "In each pass only one chunk's rows have a graph behind them.",
+        ),
+        Misconception(
+            "the factor of the ranks is taken for that of the chunks",
+            lambda v: v[3] == 4,
+            "There is one process here, and 8 chunks.",
+        ),
+    ),
+)
 
 
 def _pieces(
@@ -36,16 +144,9 @@ PIECES = FunctionExercise(
     reference=streaming_logsumexp,
     inputs=_pieces,
     properties=(
-        Property(
-            "the result changes when the pieces come in another order",
-            lambda f, pieces: (f(pieces), f(pieces[::-1])),
-        ),
-        Property(
-            "the result changes when a piece is cut in two",
-            lambda f, pieces: (
-                f(pieces),
-                f([part for piece in pieces for part in piece.split(1, dim=1)]),
-            ),
+        unchanged("the pieces come in another order", reverse, 0),
+        unchanged(
+            "a piece is cut in two", lambda x: [part for p in x for part in p.split(1, 1)], 0
         ),
     ),
     extremes={
@@ -56,8 +157,8 @@ PIECES = FunctionExercise(
         "one piece only": lambda g: _pieces(g, count=1),
         "one row": lambda g: _pieces(g, n=1),
     },
-    habits=(
-        Habit(
+    forbidden_patterns=(
+        ForbiddenPattern(
             "the pieces are put together into the whole matrix",
             joins(0),
             "Take one piece at a time: what do you keep of it when it is gone?",
@@ -65,34 +166,9 @@ PIECES = FunctionExercise(
     ),
     misconceptions=(
         Misconception(
-            "the logarithms of the pieces are added",
-            lambda pieces: _each(pieces).sum(0),
-            "ln(a + b) is not ln a + ln b.",
-        ),
-        Misconception(
-            "the pieces are averaged",
-            lambda pieces: _each(pieces).mean(0),
-            "Which operation joins two parts of one sum?",
-        ),
-        Misconception(
-            "only the largest piece counts",
-            lambda pieces: _each(pieces).amax(0),
-            "The others are smaller, but not nothing.",
-        ),
-        Misconception(
-            "only the last piece counts",
-            lambda pieces: _each(pieces)[-1],
-            "What do you keep from one piece to the next?",
-        ),
-        Misconception(
             "only the first piece counts",
             lambda pieces: _each(pieces)[0],
             "Does the loop return too early?",
-        ),
-        Misconception(
-            "the running sum starts with the logarithm 0, which counts one logit too many",
-            lambda pieces: torch.logaddexp(_each(pieces).logsumexp(0), torch.zeros(())),
-            "0 is the logarithm of 1. What is the logarithm of an empty sum?",
         ),
         Misconception(
             "the first piece is counted twice",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from clipedu_lessons.l09_scaling_laws.checks.count import BLOCK, PAPER
-from clipedu_lessons.l09_scaling_laws.checks.fit import FIT
-from clipedu_lessons.l09_scaling_laws.checks.largest import LARGEST
+from clipedu_lessons.l09_scaling_laws.checks.law import FIT, LARGEST
 
 EXERCISES = [PAPER, BLOCK, FIT, LARGEST]

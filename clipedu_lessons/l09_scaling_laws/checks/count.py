@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
-
 from clipedu_classroom.spec import FunctionExercise, Misconception, Property, ValueExercise, whole
 
 
@@ -91,23 +89,15 @@ def block_multiply_adds(tokens: int, width: int, widen: int) -> int:
     return queries_keys_values + scores + weighed + output + mlp
 
 
-def _sizes(generator: torch.Generator) -> dict[str, Any]:
-    return {
-        "tokens": whole(generator, 5, 60),
-        "width": 8 * whole(generator, 2, 12),
-        "widen": (2, 3, 5, 6)[whole(generator, 0, 3)],  # not 4: many take it for granted
-    }
-
-
-def _counted(formula: Any) -> Any:
-    return lambda tokens, width, widen: formula(tokens, width, widen)
-
-
 BLOCK = FunctionExercise(
     id="09.2",
     name="block_multiply_adds",
     reference=block_multiply_adds,
-    inputs=_sizes,
+    inputs=lambda generator: {
+        "tokens": whole(generator, 5, 60),
+        "width": 8 * whole(generator, 2, 12),
+        "widen": (2, 3, 5, 6)[whole(generator, 0, 3)],  # not 4: many take it for granted
+    },
     properties=(
         Property(
             "twice the MLP's width adds something else than the MLP's cost",
@@ -123,81 +113,56 @@ BLOCK = FunctionExercise(
     },
     misconceptions=(
         Misconception(
-            "the scores and the sum that they weigh are left out",
-            _counted(lambda t, w, m: t * w * w * (4 + 2 * m)),
-            "What does attention do that has no weights of its own?",
-        ),
-        Misconception(
-            "the output matrix of attention is left out",
-            _counted(lambda t, w, m: t * w * w * (3 + 2 * m) + 2 * t * t * w),
-            "After the heads are put together, one more matrix follows.",
-        ),
-        Misconception(
-            "only one of the two matrices of the MLP is counted",
-            _counted(lambda t, w, m: t * w * w * (4 + m) + 2 * t * t * w),
-            "The MLP widens, and then?",
-        ),
-        Misconception(
-            "the scores are counted, the sum that they weigh is not",
-            _counted(lambda t, w, m: t * w * w * (4 + 2 * m) + t * t * w),
-            "What are the scores used for?",
-        ),
-        Misconception(
             "operations are counted, two for each multiply-add",
-            _counted(lambda t, w, m: 2 * (t * w * w * (4 + 2 * m) + 2 * t * t * w)),
+            lambda t, w, m: 2 * (t * w * w * (4 + 2 * m) + 2 * t * t * w),
             "The question is for multiply-adds.",
         ),
         Misconception(
             "queries, keys and values are counted as one matrix of (W, W)",
-            _counted(lambda t, w, m: t * w * w * (2 + 2 * m) + 2 * t * t * w),
+            lambda t, w, m: t * w * w * (2 + 2 * m) + 2 * t * t * w,
             "How many vectors does each token need for attention?",
         ),
         Misconception(
             "the projections are counted once, not for every token",
-            _counted(lambda t, w, m: w * w * (4 + 2 * m) + 2 * t * t * w),
+            lambda t, w, m: w * w * (4 + 2 * m) + 2 * t * t * w,
             "Each token passes through the matrices.",
         ),
         Misconception(
             "the weights are counted, not the multiply-adds",
-            _counted(lambda t, w, m: w * w * (4 + 2 * m)),
+            lambda t, w, m: w * w * (4 + 2 * m),
             "A weight is used once for each token.",
         ),
         Misconception(
             "each token attends to itself only",
-            _counted(lambda t, w, m: t * w * w * (4 + 2 * m) + 2 * t * w),
+            lambda t, w, m: t * w * w * (4 + 2 * m) + 2 * t * w,
             "How many scores does a sequence of T tokens have?",
         ),
         Misconception(
             "the scores are counted as numbers, without the sum over the channels",
-            _counted(lambda t, w, m: t * w * w * (4 + 2 * m) + 2 * t * t),
+            lambda t, w, m: t * w * w * (4 + 2 * m) + 2 * t * t,
             "One score is a product of two vectors: how long are they?",
         ),
         Misconception(
-            "the MLP is taken to be four times as wide whatever `widen` is",
-            _counted(lambda t, w, m: t * w * w * 12 + 2 * t * t * w),
-            "Where does your formula use the third argument?",
-        ),
-        Misconception(
             "the MLP has a matrix from wide to wide",
-            _counted(lambda t, w, m: t * w * w * (4 + m * m) + 2 * t * t * w),
+            lambda t, w, m: t * w * w * (4 + m * m) + 2 * t * t * w,
             "The two matrices are (W, widen W) and (widen W, W).",
         ),
         Misconception(
             "only the past is attended to",
-            _counted(lambda t, w, m: t * w * w * (4 + 2 * m) + t * (t + 1) * w),
-            "Here all places attend to all places.",
+            lambda t, w, m: t * w * w * (4 + 2 * m) + t * (t + 1) * w,
+            "Here all positions attend to all positions.",
         ),
         Misconception(
-            "attention is left out", _counted(lambda t, w, m: 2 * m * t * w * w), "Half the block."
+            "attention is left out", lambda t, w, m: 2 * m * t * w * w, "Half the block."
         ),
         Misconception(
             "the MLP is left out",
-            _counted(lambda t, w, m: 4 * t * w * w + 2 * t * t * w),
+            lambda t, w, m: 4 * t * w * w + 2 * t * t * w,
             "What comes after attention?",
         ),
         Misconception(
             "the backward pass is counted too",
-            _counted(lambda t, w, m: 3 * (t * w * w * (4 + 2 * m) + 2 * t * t * w)),
+            lambda t, w, m: 3 * (t * w * w * (4 + 2 * m) + 2 * t * t * w),
             "One forward pass was asked for.",
         ),
     ),

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from clipedu_lessons.l11_robustness.checks.fit import FIT
-from clipedu_lessons.l11_robustness.checks.line import EFFECTIVE, EXPECT
-from clipedu_lessons.l11_robustness.checks.mixture import MIX
-from clipedu_lessons.l11_robustness.checks.own import OWN
+from clipedu_lessons.l11_robustness.checks.adapted import MIX, OWN
+from clipedu_lessons.l11_robustness.checks.line import EFFECTIVE, EXPECT, FIT
 
 EXERCISES = [EXPECT, EFFECTIVE, FIT, OWN, MIX]
 

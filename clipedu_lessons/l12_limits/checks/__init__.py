@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from clipedu_lessons.l12_limits.checks.choices import BAG, CHOICE
-from clipedu_lessons.l12_limits.checks.clean import CLEAN
-from clipedu_lessons.l12_limits.checks.counts import TAKES
+from clipedu_lessons.l12_limits.checks.clean import CLEAN, TAKES
 
 EXERCISES = [BAG, CHOICE, TAKES, CLEAN]
 

@@ -1,4 +1,4 @@
-"""Exercise 12.4: accuracy on clean pictures."""
+"""Exercises 12.3 and 12.4: what one more class name takes, and accuracy on clean pictures."""
 
 from __future__ import annotations
 
@@ -8,7 +8,119 @@ import torch
 from torch import Tensor
 
 from clipedu_classroom.spec import FunctionExercise, Misconception, Property, whole
-from clipedu_lessons.l12_limits.checks.counts import Two
+from clipedu_lessons.common.checking import reverse, twice, unchanged
+
+Two = tuple[Tensor, Tensor]
+
+
+def _scores(generator: torch.Generator, n: int | None = None, boost: float = 0.6) -> dict[str, Any]:
+    """Scores that are right for about half of the pictures; some exact ties with the new name."""
+    n = n or whole(generator, 24, 48)
+    classes = whole(generator, 3, 6)
+    labels = torch.randint(classes, (n,), generator=generator)
+    scores = torch.randn(n, classes, generator=generator)
+    scores[torch.arange(n), labels] += 0.8
+    extra = torch.randn(n, generator=generator) + boost
+    extra[: n // 6] = scores[: n // 6].amax(1)
+    order = torch.randperm(n, generator=generator)
+    return {"scores": scores[order], "labels": labels[order], "extra": extra[order]}
+
+
+def what_it_takes(scores: Tensor, labels: Tensor, extra: Tensor) -> Two:
+    """(N, C), (N,), (N,) -> (), ()."""
+    goes, was_right = _goes(scores, extra), scores.argmax(1) == labels
+    return _mean(goes, scores), _mean(goes & was_right, scores)
+
+
+def _goes(scores: Tensor, extra: Tensor) -> Tensor:
+    return extra > scores.amax(1)
+
+
+def _mean(marks: Tensor, like: Tensor) -> Tensor:
+    return marks.to(like.dtype).mean()
+
+
+def _of(formula: Any) -> Any:
+    """A wrong answer from (goes (N,), was right (N,), scores)."""
+    return lambda s, y, x: formula(_goes(s, x), s.argmax(1) == y, s)
+
+
+def _against(which: Any) -> Any:
+    """A wrong answer that holds the new score against another one than the best."""
+
+    def wrong(scores: Tensor, labels: Tensor, extra: Tensor) -> Two:
+        goes = extra > which(scores, labels)
+        return _mean(goes, scores), _mean(goes & (scores.argmax(1) == labels), scores)
+
+    return wrong
+
+
+TAKES = FunctionExercise(
+    id="12.3",
+    name="what_it_takes",
+    reference=what_it_takes,
+    inputs=_scores,
+    trials=4,
+    properties=(
+        unchanged("the pictures come in another order", reverse, 0, 1, 2),
+        Property(
+            "the result changes when all scores are raised by 5",
+            lambda f, s, y, x: (f(s, y, x - 0.001), f(s + 5, y, x + 5 - 0.001)),
+        ),
+    ),
+    extremes={
+        "a name that takes nothing": lambda g: _scores(g, boost=-50.0) | {},
+        "one picture": lambda g: _scores(g, 1),
+        "a name that takes nearly everything": lambda g: _scores(g, boost=50.0),
+    },
+    misconceptions=(
+        Misconception(
+            "the new name is compared with the mean of the old ones",
+            _against(lambda s, y: s.mean(1)),
+        ),
+        Misconception(
+            "the new name is compared with the worst of the old ones",
+            _against(lambda s, y: s.amin(1)),
+        ),
+        Misconception(
+            "the new name is compared with the first class", _against(lambda s, y: s[:, 0])
+        ),
+        Misconception(
+            "the new name takes a picture when its score is above 0",
+            _against(lambda s, y: torch.zeros_like(s[:, 0])),
+            "A score means something only beside the others.",
+        ),
+        Misconception(
+            "the accuracy left is given for the share lost",
+            _of(lambda goes, right, s: (_mean(goes, s), _mean(right & ~goes, s))),
+        ),
+        Misconception(
+            "the accuracy before is given for the share lost",
+            _of(lambda goes, right, s: (_mean(goes, s), _mean(right, s))),
+        ),
+        Misconception(
+            "the pictures that were wrong before are counted as lost",
+            _of(lambda goes, right, s: (_mean(goes, s), _mean(goes & ~right, s))),
+            "Lost is what was right before.",
+        ),
+        Misconception(
+            "the pictures kept are counted, not those taken",
+            _of(lambda goes, right, s: (_mean(~goes, s), _mean(goes & right, s))),
+        ),
+        Misconception(
+            "numbers of pictures are returned, not shares",
+            _of(lambda goes, right, s: (goes.sum().to(s.dtype), (goes & right).sum().to(s.dtype))),
+        ),
+        Misconception(
+            "percent are returned, not shares",
+            _of(lambda goes, right, s: (100 * _mean(goes, s), 100 * _mean(goes & right, s))),
+        ),
+        Misconception(
+            "what is lost has a minus sign",
+            _of(lambda goes, right, s: (_mean(goes, s), -_mean(goes & right, s))),
+        ),
+    ),
+)
 
 
 def _answers(
@@ -51,11 +163,6 @@ def _below(similarity: Tensor, threshold: float) -> Tensor:
     return similarity < threshold
 
 
-def _forgets_empty(right: Tensor, similarity: Tensor, threshold: float) -> Two:
-    clean = right[similarity < threshold].mean()
-    return clean, right.mean() - clean
-
-
 def _empty_is(value: float) -> Any:
     def wrong(right: Tensor, similarity: Tensor, threshold: float) -> Two:
         rows = similarity < threshold
@@ -65,12 +172,6 @@ def _empty_is(value: float) -> Any:
     return wrong
 
 
-def _against_twins(right: Tensor, similarity: Tensor, threshold: float) -> Two:
-    clean, _ = clean_accuracy(right, similarity, threshold)
-    twins = similarity >= threshold
-    return clean, (right[twins].mean() if twins.any() else right.mean()) - clean
-
-
 CLEAN = FunctionExercise(
     id="12.4",
     name="clean_accuracy",
@@ -78,14 +179,8 @@ CLEAN = FunctionExercise(
     inputs=_answers,
     trials=4,
     properties=(
-        Property(
-            "the result changes when the pictures come in another order",
-            lambda f, r, s, t: (f(r, s, t), f(r.flip(0), s.flip(0), t)),
-        ),
-        Property(
-            "the result changes when every picture is there twice",
-            lambda f, r, s, t: (f(r, s, t), f(torch.cat([r, r]), torch.cat([s, s]), t)),
-        ),
+        unchanged("the pictures come in another order", reverse, 0, 1),
+        unchanged("every picture is there twice", twice, 0, 1),
     ),
     extremes={
         "no picture is clean": lambda g: _answers(g, low=0.8),
@@ -94,39 +189,14 @@ CLEAN = FunctionExercise(
     },
     misconceptions=(
         Misconception(
-            "the twins are kept, not the clean pictures",
-            _with(lambda s, t: s >= t),
-            "Clean pictures are unlike everything in training.",
-        ),
-        Misconception(
             "a similarity equal to the threshold counts as clean", _with(lambda s, t: s <= t)
-        ),
-        Misconception(
-            "the clean right answers are divided by all pictures",
-            lambda r, s, t: (r[s < t].sum() / len(r), r.mean() - r[s < t].sum() / len(r)),
-            "The mean over the clean ones has their number below it.",
-        ),
-        Misconception(
-            "the sign of the difference is turned round",
-            _with(_below, lambda a, c: c - a),
-            "How much does the accuracy on all exceed the clean one?",
         ),
         Misconception(
             "the size of the difference is given, without its sign",
             _with(_below, lambda a, c: (a - c).abs()),
         ),
-        Misconception(
-            "the case in which no picture is clean is forgotten",
-            _forgets_empty,
-            "The mean of nothing is NaN.",
-        ),
         Misconception("without clean pictures the clean accuracy is set to 0", _empty_is(0.0)),
         Misconception("without clean pictures the clean accuracy is set to 1", _empty_is(1.0)),
-        Misconception(
-            "the clean pictures are compared with the twins, not with all",
-            _against_twins,
-            "The question is what overlap adds to the number that one reports: that of all.",
-        ),
         Misconception(
             "the difference is divided by the clean accuracy",
             _with(_below, lambda a, c: a / c.clamp(min=1e-3) - 1),
@@ -139,10 +209,6 @@ CLEAN = FunctionExercise(
             lambda r, s, t: tuple(100 * x for x in clean_accuracy(r, s, t)),
         ),
         Misconception(
-            "the two results are given in the other order",
-            lambda r, s, t: clean_accuracy(r, s, t)[::-1],
-        ),
-        Misconception(
             "the share of mistakes is given for the clean accuracy",
             lambda r, s, t: (1 - clean_accuracy(r, s, t)[0], clean_accuracy(r, s, t)[1]),
         ),
@@ -151,10 +217,5 @@ CLEAN = FunctionExercise(
             lambda r, s, t: clean_accuracy(r, s, float(s.median())),
             "The threshold is given.",
         ),
-        Misconception(
-            "the threshold is always 0.95",
-            lambda r, s, t: clean_accuracy(r, s, 0.95),
-            "The threshold is an argument.",
-        ),
     ),
-)  # fmt: skip
+)

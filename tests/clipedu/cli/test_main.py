@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib.metadata
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -27,7 +28,7 @@ def add_toy_parser(subparsers: Any) -> argparse.ArgumentParser:
 @pytest.fixture
 def toy(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[argparse.Namespace], Any]], None]:
     """Register a verb `toy` that does what the test says."""
-    monkeypatch.setitem(cli.VERBS, "toy", cli.Verb("a toy", "toy_module:add_toy_parser"))
+    monkeypatch.setitem(cli.VERBS, "toy", ("a toy", "toy_module:add_toy_parser"))
     monkeypatch.setitem(sys.modules, "toy_module", sys.modules[__name__])
 
     def set_run(run: Callable[[argparse.Namespace], Any]) -> None:
@@ -106,14 +107,14 @@ def test_a_missing_data_package_names_the_install(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    known = importlib.metadata.version
+    known = importlib.metadata.distribution
 
-    def version(name: str) -> str:
+    def distribution(name: str) -> importlib.metadata.Distribution:
         if name == "justmyresource-mdi":
             raise importlib.metadata.PackageNotFoundError(name)
         return known(name)
 
-    monkeypatch.setattr(importlib.metadata, "version", version)
+    monkeypatch.setattr(importlib.metadata, "distribution", distribution)
     monkeypatch.setenv("CLIPEDU_CACHE", str(tmp_path))
     options = {"data": [], "train": ["--recipe", "tiny", "--out", str(tmp_path / "run")]}
     assert cli.main([verb, *options[verb]]) == 1
@@ -129,27 +130,40 @@ def test_ctrl_c_is_130(toy: Any, capsys: pytest.CaptureFixture[str]) -> None:
     assert "interrupted" in capsys.readouterr().err
 
 
-def test_a_closed_pipe_is_no_error() -> None:
-    code = (
+@pytest.mark.parametrize(
+    ("printed", "json_is_asked", "code"),
+    [(10**6, False, 0), (10**6, True, 1), (10, True, 0), (10, False, 0)],
+)
+def test_a_closed_pipe_is_no_error_unless_a_file_is_missing(
+    printed: int, json_is_asked: bool, code: int, tmp_path: Path
+) -> None:
+    """More than a pipe holds breaks the verb off; less is noticed only when all is done."""
+    program = (
         "import sys, types\n"
         "import clipedu.cli.main as c\n"
         "def add(s):\n"
         "    p = s.add_parser('toy')\n"
-        "    p.set_defaults(run=lambda a: print('x' * 10**6) or 0)\n"
+        f"    p.set_defaults(run=lambda a: (print('x' * {printed}) or 0, {{}}))\n"
         "    return p\n"
         "sys.modules['toys'] = types.SimpleNamespace(add=add)\n"
-        "c.VERBS['toy'] = c.Verb('', 'toys:add')\n"
-        "sys.exit(c.main(['toy']))"
+        "c.VERBS['toy'] = ('', 'toys:add')\n"
+        "sys.exit(c.main(['toy', *sys.argv[1:]]))"
     )
+    target = tmp_path / "result.json"
+    words = ["--json", str(target)] if json_is_asked else []
     job = subprocess.Popen(
-        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-c", program, *words],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONUNBUFFERED": ""},
     )
     assert job.stdout and job.stderr
-    job.stdout.read(10)
     job.stdout.close()
     said = job.stderr.read()
     job.stderr.close()
-    assert (job.wait(timeout=60), said) == (0, "")
+    assert (job.wait(timeout=60), said) == (code, "")
+    assert target.exists() == (json_is_asked and code == 0)
 
 
 def test_json_is_written_for_exit_codes_good_and_bad(toy: Any, tmp_path: Path) -> None:

@@ -10,20 +10,25 @@ from pathlib import Path
 import pytest
 import torch
 
-from clipedu.cli.train import add_train_parser
-from clipedu.pairs import Icon
-from clipedu.training import load_checkpoint, load_model
+from clipedu.cli.train import add_train
+from clipedu.pairs import Icon, all_captions
+from clipedu.training import Pairs as AnyPairs
+from clipedu.training import Recipe, load_checkpoint, load_model
+from clipedu.training.progress import last_checkpoint
 
 SHORT = ["--recipe", "tiny", "--steps", "3", "--batch-size", "4", "--set", "vocab_size=280"]
 
 
-class Pairs:
+class Pairs(AnyPairs):
     icons = [Icon("mdi", "plain", f"thing number {k}", f"{k}.svg") for k in range(8)]
 
     def __len__(self) -> int:
         return 8
 
-    def batch_at(self, step: int, n: int, seed: int, how: object):
+    def texts(self) -> list[str]:
+        return all_captions(self.icons)
+
+    def batch_at(self, step: int, n: int, seed: int, augmentation: object):
         generator = torch.Generator().manual_seed(1000 * seed + step)
         pictures = torch.rand(n, 3, 32, 32, generator=generator)
         return pictures, [icon.name for icon in self.icons[:n]]
@@ -44,7 +49,7 @@ def listen_to_ctrl_c() -> Iterator[None]:
 
 def run(*words: object):
     parser = argparse.ArgumentParser()
-    add_train_parser(parser.add_subparsers())
+    add_train(parser.add_subparsers())
     args = parser.parse_args(["train", *map(str, words)])
     outcome = args.run(args)
     return outcome if isinstance(outcome, tuple) else (outcome, None)
@@ -63,10 +68,10 @@ def test_a_run_leaves_a_model_and_an_outcome(tmp_path: Path, capsys) -> None:
 def test_ctrl_c_then_resume(tmp_path: Path, capsys, monkeypatch: pytest.MonkeyPatch) -> None:
     before = Pairs.batch_at
 
-    def interrupting(self, step: int, n: int, seed: int, how: object):
+    def interrupting(self, step: int, n: int, seed: int, augmentation: object):
         if step == 1:
             os.kill(os.getpid(), signal.SIGINT)
-        return before(self, step, n, seed, how)
+        return before(self, step, n, seed, augmentation)
 
     monkeypatch.setattr(Pairs, "batch_at", interrupting)
     code, _ = run(*SHORT, "--out", tmp_path, "--no-evaluation", "--quiet")
@@ -87,7 +92,7 @@ class Shards(Pairs):
 
 @pytest.mark.parametrize("words", [(), ("--shards", "my"), ("--validate",)])
 def test_after_ctrl_c_the_data_is_named_too(words, tmp_path: Path, capsys, monkeypatch) -> None:
-    def interrupting(self, step: int, n: int, seed: int, how: object):
+    def interrupting(self, step: int, n: int, seed: int, augmentation: object):
         os.kill(os.getpid(), signal.SIGINT)
         return torch.rand(n, 3, 32, 32), [icon.name for icon in self.icons[:n]]
 
@@ -146,14 +151,36 @@ def test_a_wrong_call_is_explained(words, says: str, tmp_path: Path, monkeypatch
     assert not list(tmp_path.iterdir())
 
 
-def test_the_comparison_with_the_paper(capsys) -> None:
-    assert run("--compare-with-paper") == (0, None)
-    out = capsys.readouterr().out
-    assert "32,768" in out and "512" in out
-
-
 def test_help_shows_an_example(capsys) -> None:
     with pytest.raises(SystemExit) as stop:
         run("--help")
     assert stop.value.code == 0
     assert "clipedu train --recipe laptop --seed 0 --out" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("grad_clip=None", None),
+        ("grad_clip=null", None),
+        ("betas=(0.9, 0.98)", (0.9, 0.98)),
+        ("betas=[0.9, 0.98]", (0.9, 0.98)),
+        ("warmup=.1", 0.1),
+        ("warmup=1e-1", 0.1),
+        ("mask_same_captions=False", False),
+        ("precision=fp32", "fp32"),
+        ("precision='fp32'", "fp32"),
+    ],
+)
+def test_values_are_read_as_json_or_python_writes_them(
+    text: str, value: object, tmp_path: Path
+) -> None:
+    run(*SHORT, "--set", text, "--out", tmp_path, "--no-evaluation", "--quiet")
+    written = Recipe.load(tmp_path / "recipe.json")
+    assert getattr(written, text.partition("=")[0]) == value
+
+
+def test_a_folder_with_a_space_can_be_pasted(tmp_path: Path) -> None:
+    folder = tmp_path / "my runs"
+    run(*SHORT, "--out", folder, "--no-evaluation", "--quiet")
+    assert f"--resume '{folder}'" in last_checkpoint(folder)

@@ -79,6 +79,10 @@ def test_a_callable_is_no_template() -> None:
         ([], "empty"),
         (["cat", "dog", "cat"], "1 class name.*'cat'.*crane"),
         (["cat", "cat "], "'cat'"),
+        (["caf\u00e9", "cafe\u0301"], "1 class name.*'caf\u00e9'"),
+        (["cat", "ca\u00adt\u200b"], "1 class name.*'cat'"),
+        (["cat", "\u200b"], "Class 1 has a blank name"),
+        (["cat", "dog \ud83d"], "Class 1 has .*ud83d"),
         (["cat", " "], "Class 1 has a blank name"),
     ],
 )

@@ -77,7 +77,7 @@ def test_replace_refuses_unknown_and_ambiguous_fields(field, hint):
         (lambda: ResNetConfig(30, (1, 1), 8, 2, "half", "basic"), "multiple of 4"),
         (lambda: ResNetConfig(32, (), 8, 2), "blocks of each stage"),
         (lambda: ResNetConfig(32, (1, 0), 8, 2), "blocks of each stage"),
-        (lambda: ResNetConfig(32, (1, 1), 8, 2, "big"), "stem must be one of"),
+        (lambda: ResNetConfig(32, (1, 1), 8, 2, "big"), "stem must be .paper., .half. or .small."),
         (lambda: ResNetConfig(32, (1, 1), 8, 2, "small", "wide"), "block must be"),
         (lambda: ResNetConfig(32, (1, 1), 8, 7, "small", "basic"), "7 heads"),
         (lambda: TextConfig(100, 32, 64, 2, 2, kind="lstm"), "'transformer' or 'cbow'"),

@@ -11,7 +11,7 @@ FIGURE_9 = {"RN50": 6.1, "RN101": 9.9, "RN50x4": 21.5, "RN50x16": 75.3, "RN50x64
 
 @pytest.mark.parametrize("name", ["RN50", "RN50x4", "RN50x64"])
 def test_resnets_match_figure_9(name):
-    counts = count_flops(PRESETS[name], every_place_asks=True)
+    counts = count_flops(PRESETS[name], all_queries=True)
     assert counts["visual"] / 1e9 == pytest.approx(FIGURE_9[name], rel=0.02)
 
 
@@ -40,7 +40,7 @@ def test_parts_add_up():
         counts = count_flops(PRESETS[name])
         parts = sum(n for part, n in counts.items() if part.startswith("visual."))
         assert parts == counts["visual"]
-        more = count_flops(PRESETS[name], every_place_asks=True)
+        more = count_flops(PRESETS[name], all_queries=True)
         assert (
             more["visual"] - counts["visual"] == more["visual.attnpool"] - counts["visual.attnpool"]
         )

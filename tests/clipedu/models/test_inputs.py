@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from clipedu.models import PRESETS, build
-from clipedu.models.inputs import trim_padding
+from clipedu.models.clip import trim_padding
 
 EOT = PRESETS["tiny"].text.vocab_size - 1
 

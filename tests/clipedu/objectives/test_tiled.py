@@ -45,12 +45,8 @@ def assert_same(one: Tensor, other: Tensor, leaves: list[Tensor]) -> None:
 def test_info_nce_in_tiles_is_info_nce(n: int, tile: int, names: int, seed: int) -> None:
     image, text, scale, _ = embeddings(n, seed)
     ids = torch.arange(n) % names if names else None
-    same = None if ids is None else ids[:, None] == ids[None, :]
-    leaves = [image, text, scale]
-    dense = info_nce(image, text, scale, same=same)
-    assert_same(tiled_info_nce(image, text, scale, same=same, tile=tile), dense, leaves)
-    dense = info_nce(image, text, scale, same=same)
-    assert_same(tiled_info_nce(image, text, scale, same=ids, tile=tile), dense, leaves)
+    dense = info_nce(image, text, scale, ids)
+    assert_same(tiled_info_nce(image, text, scale, ids, tile=tile), dense, [image, text, scale])
 
 
 @pytest.mark.parametrize("tile", [1, 3, 100])
@@ -67,11 +63,10 @@ def test_strips_of_rows_add_up_to_the_whole(tile: int) -> None:
     parts, pairs = [], []
     for first in (0, 2, 4):
         rows = slice(first, first + 2)
-        how = {"first": first, "same": (ids[rows], ids), "tile": tile}
-        parts.append(row_loss(image[rows], text, scale, **how))
-        parts.append(row_loss(text[rows], image, scale, **how))
-        pairs.append(pair_loss(image[rows], text, scale, bias, first=first, tile=tile))
-    dense = info_nce(image, text, scale, same=ids[:, None] == ids)
+        parts.append(row_loss(image[rows], text, scale, ids, first, tile))
+        parts.append(row_loss(text[rows], image, scale, ids, first, tile))
+        pairs.append(pair_loss(image[rows], text, scale, bias, first, tile))
+    dense = info_nce(image, text, scale, ids)
     assert_same(sum(parts) / 6, dense, leaves[:3])
     assert_same(sum(pairs) / 3, siglip(*leaves), leaves)
 
@@ -114,12 +109,12 @@ def test_nothing_of_the_size_of_the_matrix_is_kept_for_the_backward() -> None:
 @pytest.mark.parametrize(
     ("changes", "error", "words"),
     [
-        ({"tile": 0}, ValueError, "tile is 0"),
-        ({"tile": True}, ValueError, "tile is True"),
-        ({"same": torch.zeros(3, 3, dtype=torch.bool)}, ValueError, r"\(3, 3\)"),
-        ({"same": torch.zeros(4, 4)}, TypeError, "expected bool"),
-        ({"same": torch.zeros(4)}, TypeError, "whole numbers"),
-        ({"same": torch.zeros(3, dtype=torch.int64)}, ValueError, r"expected \(4,\)"),
+        ({"tile": 0}, ValueError, "tile must be a whole number from 1, not 0"),
+        ({"tile": True}, ValueError, "tile must be a whole number from 1, not True"),
+        ({"false_negative_ids": torch.eye(4, dtype=torch.bool)}, TypeError, "whole numbers"),
+        ({"false_negative_ids": torch.eye(4).long()}, ValueError, r"\(4, 4\)"),
+        ({"false_negative_ids": torch.zeros(4)}, TypeError, "whole numbers"),
+        ({"false_negative_ids": torch.arange(3)}, ValueError, r"expected \(4,\)"),
         ({"logit_scale": torch.nn.Parameter(torch.tensor(2.0))}, TypeError, "logarithm"),
         ({"image": torch.full((4, 5), torch.nan)}, ValueError, "NaN"),
         ({"text": torch.ones(4, 5)}, ValueError, "length"),
@@ -134,9 +129,9 @@ def test_bad_input_is_explained(changes: dict, error: type, words: str) -> None:
 def test_a_strip_needs_its_answers() -> None:
     image, text, scale, bias = embeddings(4)
     with pytest.raises(ValueError, match="at least 5 answers; there are 4"):
-        row_loss(image[:2], text, scale, first=3)
+        row_loss(image[:2], text, scale, None, 3, 2)
     with pytest.raises(ValueError, match="can't be compared"):
-        pair_loss(image[:, :3], text, scale, bias)
+        pair_loss(image[:, :3], text, scale, bias, 0, 2)
 
 
 def test_one_pair_draws_the_warning() -> None:
@@ -150,9 +145,10 @@ def test_one_pair_draws_the_warning() -> None:
 def test_a_sharded_loss_alone_is_the_loss() -> None:
     image, text, scale, _ = embeddings(6)
     ids = torch.tensor([0, 1, 1, 2, 0, 3])
-    wanted = info_nce(image, text, scale, same=ids[:, None] == ids)
-    assert_same(sharded_info_nce(image, text, scale, same=ids), wanted, [image, text, scale])
-    with pytest.raises(ValueError, match="how is 'global'"):
-        sharded_info_nce(image, text, scale, how="global")  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match="no rank should hold"):
-        sharded_info_nce(image, text, scale, same=ids[:, None] == ids)
+    for mode in ("local", "gathered"):
+        found = sharded_info_nce(image, text, scale, ids, gather_mode=mode)
+        assert_same(found, info_nce(image, text, scale, ids), [image, text, scale])
+    with pytest.raises(ValueError, match="gather_mode is 'global'"):
+        sharded_info_nce(image, text, scale, gather_mode="global")  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="expected whole numbers"):
+        sharded_info_nce(image, text, scale, ids[:, None] == ids)

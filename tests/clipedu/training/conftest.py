@@ -10,15 +10,15 @@ import numpy as np
 import pytest
 import torch
 
-from clipedu.pairs import NONE, Augmentation, Icon
-from clipedu.training import RECIPES, Recipe
+from clipedu.pairs import NONE, Augmentation, Icon, all_captions
+from clipedu.training import RECIPES, Pairs, Recipe
 
 COLOURS = ("red", "green", "blue", "black")
 PLACES = ("left", "right", "top", "bottom", "middle")
 SIZES = ("small", "large")
 
 
-class FakePairs:
+class FakePairs(Pairs):
     """40 pictures; batch k depends on (seed, k) alone. `poison`: a step whose pictures hold NaN."""
 
     def __init__(self, poison: int | None = None, count: int = 40) -> None:
@@ -29,6 +29,9 @@ class FakePairs:
 
     def __len__(self) -> int:
         return len(self.icons)
+
+    def texts(self) -> list[str]:
+        return all_captions(self.icons)
 
     def picture(self, i: int) -> torch.Tensor:
         size, colour, place = self.icons[i].name.split()
@@ -46,7 +49,7 @@ class FakePairs:
         return picture
 
     def batch_at(
-        self, step: int, n: int, seed: int, how: Augmentation = NONE
+        self, step: int, n: int, seed: int, augmentation: Augmentation = NONE
     ) -> tuple[torch.Tensor, list[str]]:
         self.asked.append(step)
         rng = np.random.default_rng((seed, step))

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from clipedu.device import pick_device
 from clipedu.evaluation import Task, zero_shot
-from clipedu.objectives import gather
+from clipedu.objectives import sharded_info_nce
 from clipedu.tokenizer import Tokenizer
 from clipedu.training import (
     RECIPES,
@@ -31,12 +31,12 @@ from clipedu.training import (
     World,
     join_world,
     new_run,
+    read_steps,
     train,
     train_step,
 )
-from clipedu.training.distributed import replicate
-from clipedu.training.measuring import shared_accuracy
-from clipedu.training.sharding import here, whole
+from clipedu.training.parallel import full_tensor, to_local
+from clipedu.training.validation import shared_accuracy
 
 HERE = Path(__file__).resolve().parent
 TOKENIZER = Tokenizer.train(["small red left", "large blue right"] * 3, 270)
@@ -79,6 +79,13 @@ def whole_batch(side: int = 8) -> Batch:
     return Batch(pictures, tokens, torch.arange(PAIRS) % 8)
 
 
+def part_of(batch: Batch, world: World) -> Batch:
+    """This rank's rows."""
+    mine = world.local_slice(PAIRS)
+    assert batch.false_negative_ids is not None
+    return Batch(batch.pictures[mine], batch.tokens[mine], batch.false_negative_ids[mine])
+
+
 def gradients(recipe: Recipe, world: World) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """All gradients of one step in float64, and the step's row."""
     torch.set_default_dtype(torch.float64)
@@ -87,14 +94,12 @@ def gradients(recipe: Recipe, world: World) -> tuple[dict[str, Tensor], dict[str
     finally:
         torch.set_default_dtype(torch.float32)
     run.model.train()
-    pictures, tokens, same = whole_batch(run.model.config.vision.resolution)
-    mine = world.part(PAIRS)
-    assert same is not None
-    same = same[mine] if world.size > 1 or recipe.execution.tile else same[:, None] == same
-    masked = recipe.mask_same_captions and recipe.objective == "infonce"
-    row = train_step(run, Batch(pictures[mine], tokens[mine], same if masked else None))
+    batch = part_of(whole_batch(run.model.config.vision.resolution), world)
+    if not recipe.mask_same_captions:
+        batch = batch._replace(false_negative_ids=None)
+    (row,) = read_steps(run, [train_step(run, batch)], lambda step: batch)
     named = run.model.named_parameters()
-    found = {name: whole(p.grad) for name, p in named if p.grad is not None}
+    found = {name: full_tensor(p.grad) for name, p in named if p.grad is not None}
     if run.bias is not None and run.bias.grad is not None:
         found["bias"] = run.bias.grad
     return found, row
@@ -121,16 +126,16 @@ def equal_gradients(world: World) -> list[dict[str, Any]]:
                 model=TOWERS, objective=objective, mask_same_captions=masked, grad_clip=None
             )
             plain, row = gradients(recipe, World())
-            for how in ("local", "gathered"):
+            for mode in ("local", "gathered"):
                 for tile, chunks in ways:
                     if PAIRS // world.size % chunks:
                         continue
-                    execution = Execution(accumulate=chunks, tile=tile, gather=how)
+                    execution = Execution(accumulate=chunks, tile=tile, gather=mode)
                     other = dataclasses.replace(recipe, execution=execution)
                     found, mine = gradients(other, world)
                     rows.append(
                         {
-                            "case": f"{objective} {how} masked={masked} {tile=} K={chunks}",
+                            "case": f"{objective} {mode} masked={masked} {tile=} K={chunks}",
                             "loss": abs(mine["loss"] - row["loss"]),
                             **largest(plain, found),
                         }
@@ -163,12 +168,11 @@ def share_held(world: World) -> float:
     """Which share of all weights and of Adam's memory this rank holds after a step."""
     run = new_run(split_recipe(), 0, pick_device("cpu"), TOKENIZER, world=world)
     run.model.train()
-    pictures, tokens, _ = whole_batch(run.model.config.vision.resolution)
-    mine = world.part(PAIRS)
-    train_step(run, Batch(pictures[mine].float(), tokens[mine], None))
+    batch = part_of(whole_batch(run.model.config.vision.resolution), world)
+    train_step(run, batch._replace(pictures=batch.pictures.float()))
     tensors = list(run.model.parameters())
     tensors += [x for state in run.optimizer.state.values() for x in state.values()]
-    return sum(here(x).numel() for x in tensors) / sum(x.numel() for x in tensors)
+    return sum(to_local(x).numel() for x in tensors) / sum(x.numel() for x in tensors)
 
 
 def message(action: Any) -> str:
@@ -180,15 +184,16 @@ def message(action: Any) -> str:
 
 
 def nan_on_the_last_rank(world: World) -> None:
-    run = new_run(small_recipe(model=TOWERS), 0, pick_device("cpu"), TOKENIZER)
+    run = new_run(small_recipe(model=TOWERS), 0, pick_device("cpu"), TOKENIZER, world=world)
     run.model.train()
-    run.world, run.network = world, replicate(run.network, world, run.choice.device)
-    pictures, tokens, _ = whole_batch()
-    mine = world.part(PAIRS)
-    pictures = pictures[mine].float()
+    batch = part_of(whole_batch(), world)
+    batch = batch._replace(pictures=batch.pictures.float())
     if world.rank == world.size - 1:
-        pictures[0, 0, 0, 0] = torch.nan
-    train_step(run, Batch(pictures, tokens[mine], None))
+        batch.pictures[0, 0, 0, 0] = torch.nan
+    before = [p.detach().clone() for p in run.parameters]
+    numbers = train_step(run, batch)
+    assert all(map(torch.equal, run.parameters, before))
+    read_steps(run, [numbers], lambda step: batch)
 
 
 def squares() -> Task:
@@ -212,7 +217,7 @@ def a_whole_run(world: World, folder: Path, recipe: Recipe) -> dict[str, Any]:
     except TrainingInterrupted as stopped:
         words = str(stopped)
     half = json.loads(json.dumps({"words": words, "files": folder.exists()}))
-    if world.writes:
+    if world.is_main_process:
         shutil.copytree(folder, half_way)
     torch.distributed.barrier()
     result = train(resume=folder, pairs=pairs, evaluate=squares(), progress=False)
@@ -233,9 +238,10 @@ def main(job: str, folder: Path) -> None:
     warnings.simplefilter("error")  # nothing here may need one
     with join_world("cpu", seconds=60) as world:
         if job == "everything":
+            unequal = torch.ones(world.rank + 1, 2)
             report: dict[str, Any] = {
                 "gradients": equal_gradients(world),
-                "unequal": message(lambda: gather(torch.ones(world.rank + 1, 2))),
+                "unequal": message(lambda: sharded_info_nce(unequal, unequal, 1.0)),
                 "indivisible": message(
                     lambda: train(small_recipe(batch_size=9), pairs=fake_pairs(), progress=False)
                 ),

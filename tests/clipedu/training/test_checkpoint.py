@@ -176,7 +176,9 @@ def test_the_tokenizer_must_be_the_models(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("broken", ["save_file", "os.replace", "os.fsync"])
+@pytest.mark.parametrize(
+    "broken", ["training.checkpoint.save_file", "files.os.replace", "files.os.fsync"]
+)
 def test_a_failed_write_leaves_what_was_there(
     broken: str, saved: Checkpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -186,7 +188,7 @@ def test_a_failed_write_leaves_what_was_there(
     def full(*args: object, **kwargs: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(f"clipedu.training.checkpoint.{broken}", full)
+    monkeypatch.setattr(f"clipedu.{broken}", full)
     saved.step = 4
     with pytest.raises(OSError, match=r"No space left.*What was there before is untouched"):
         save_checkpoint(file, saved)

@@ -104,7 +104,7 @@ def test_overwriting_does_not_touch_the_run_that_goes_on(
     train(recipe, pairs=pairs, out=run, progress=False)
     before = contents(run)
     (tmp_path / "link").symlink_to(run)
-    monkeypatch.setattr("clipedu.training.trainer.keep_model", lambda *args: None)
+    monkeypatch.setattr("clipedu.training.trainer._keep_model", lambda *args: None)
     for resume in (run, run / CHECKPOINT_NAME, tmp_path / "link"):
         train(resume=resume, out=run, pairs=pairs, overwrite=True, progress=False)
         assert contents(run) == before

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import copy
-import dataclasses
 
 import pytest
 import torch
@@ -11,13 +10,18 @@ from torch import nn
 
 from clipedu.models import CLIPConfig, TextConfig, ViTConfig, build
 from clipedu.training import (
-    RECIPES,
+    SCHEDULES,
+    Recipe,
     learning_rate,
     make_optimizer,
     parameter_groups,
     update_average_,
 )
-from clipedu.training.optimizer import optimizer_tensors, restore_optimizer_
+from clipedu.training.optimizer import (
+    optimizer_tensors,
+    restore_optimizer_,
+    skip_update_where_,
+)
 
 VIT = CLIPConfig(16, ViTConfig(16, 8, 16, 1, 2), TextConfig(300, 8, 16, 2, 1))
 
@@ -25,16 +29,16 @@ VIT = CLIPConfig(16, ViTConfig(16, 8, 16, 1, 2), TextConfig(300, 8, 16, 2, 1))
 @pytest.mark.parametrize("config", ["tiny", VIT], ids=["resnet", "vit"])
 def test_every_parameter_is_in_one_group_and_the_right_one(config) -> None:
     model = build(config, seed=0)
-    decayed, spared = parameter_groups(model.named_parameters(), 0.2)
-    assert (decayed["weight_decay"], spared["weight_decay"]) == (0.2, 0.0)
+    decayed, excluded = parameter_groups(model.named_parameters(), 0.2)
+    assert (decayed["weight_decay"], excluded["weight_decay"]) == (0.2, 0.0)
     names = dict(model.named_parameters())
-    assert sorted(decayed["names"] + spared["names"]) == sorted(names)
+    assert sorted(decayed["names"] + excluded["names"]) == sorted(names)
     for name in decayed["names"]:
         assert names[name].ndim >= 2
         assert "bias" not in name and "embedding" not in name.replace("token_embedding", "")
-    for name in spared["names"]:
+    for name in excluded["names"]:
         assert names[name].ndim < 2 or name.endswith(("class_embedding", "positional_embedding"))
-    assert "logit_scale" in spared["names"]
+    assert "logit_scale" in excluded["names"]
     assert "text.token_embedding.weight" in decayed["names"]
 
 
@@ -48,8 +52,7 @@ def test_frozen_parameters_are_left_out() -> None:
 def test_decay_pulls_matrices_and_no_gains() -> None:
     layer = nn.Sequential(nn.Linear(3, 3), nn.LayerNorm(3))
     before = copy.deepcopy(layer.state_dict())
-    recipe = dataclasses.replace(RECIPES["tiny"], learning_rate=0.1, weight_decay=0.5)
-    optimizer = make_optimizer(layer.named_parameters(), recipe)
+    optimizer = make_optimizer(layer.named_parameters(), lr=0.1, weight_decay=0.5)
     for p in layer.parameters():
         p.grad = torch.zeros_like(p)
     optimizer.step()
@@ -92,6 +95,33 @@ def test_the_rate_rises_to_the_peak_then_only_falls(
     assert all(rate >= final * peak * (1 - 1e-9) for rate in rates[warmup:])
 
 
+def test_a_schedule_is_a_function_and_an_entry(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(SCHEDULES, "linear", lambda done: 1 - done)
+    settings = {"steps": 10, "peak": 1.0, "final": 0.2}
+    rates = [learning_rate(k, schedule="linear", **settings) for k in range(10)]
+    assert rates == pytest.approx([0.2 + 0.8 * (1 - k / 10) for k in range(10)])
+    assert {learning_rate(k, schedule="constant", steps=9, peak=0.3) for k in range(9)} == {0.3}
+    recipe = Recipe(steps=10, warmup=0.2, learning_rate=0.4, schedule="constant")
+    assert [recipe.learning_rate_at(k) for k in (0, 1, 2, 9)] == [0.2, 0.4, 0.4, 0.4]
+    with pytest.raises(ValueError, match="schedule must be one of cosine, constant"):
+        Recipe(schedule="straight")
+
+
+@pytest.mark.parametrize("fused", [True, None])
+def test_a_step_can_be_skipped_without_a_look(fused: bool | None) -> None:
+    layer = nn.Linear(2, 2)
+    optimizer = torch.optim.AdamW(layer.parameters(), lr=0.1, fused=fused)
+    before = copy.deepcopy(layer.state_dict())
+    for broken in (True, False):
+        for p in layer.parameters():
+            p.grad = torch.full_like(p, torch.nan if broken else 1.0)
+        skip_update_where_(optimizer, torch.tensor(broken))
+        optimizer.step()
+        same = [torch.equal(p, before[name]) for name, p in layer.named_parameters()]
+        assert same == [broken] * 2
+    assert all(p.isfinite().all() for p in layer.parameters())
+
+
 def test_average_is_what_a_slow_loop_computes() -> None:
     model, decay = build("tiny", seed=0), 0.9
     average = copy.deepcopy(model)
@@ -122,7 +152,7 @@ def test_restored_memory_gives_the_same_next_step(memory: torch.memory_format) -
         torch.manual_seed(0)
         layer = nn.Conv2d(3, 5, 3)
         layer.weight.data = layer.weight.data.contiguous(memory_format=memory)
-        return layer, make_optimizer(layer.named_parameters(), RECIPES["tiny"])
+        return layer, make_optimizer(layer.named_parameters(), lr=2e-3, weight_decay=0.2)
 
     def step(layer: nn.Conv2d, optimizer: torch.optim.AdamW, k: int) -> None:
         generator = torch.Generator().manual_seed(k)
@@ -149,7 +179,8 @@ def test_restored_memory_gives_the_same_next_step(memory: torch.memory_format) -
 def test_memory_of_another_model_is_refused() -> None:
     small, large = nn.Linear(2, 2), nn.Linear(2, 3)
     optimizers = [
-        make_optimizer(layer.named_parameters(), RECIPES["tiny"]) for layer in (small, large)
+        make_optimizer(layer.named_parameters(), lr=2e-3, weight_decay=0.2)
+        for layer in (small, large)
     ]
     for layer, optimizer in zip((small, large), optimizers, strict=True):
         for p in layer.parameters():

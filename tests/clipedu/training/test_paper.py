@@ -1,10 +1,8 @@
 from __future__ import annotations
 
-import dataclasses
-
 import pytest
 
-from clipedu.training import RECIPES, compare_with_paper, paper_recipe, train, training_flops
+from clipedu.training import RECIPES, paper_recipe, train, training_flops
 from clipedu.training.paper import PAPER_MODELS, refuse_unaffordable
 
 
@@ -52,17 +50,3 @@ def test_the_paper_is_for_reading(device: str) -> None:
 def test_train_refuses_politely() -> None:
     with pytest.raises(ValueError, match=r'for reading.*RECIPES\["laptop"\]'):
         train("paper")
-
-
-def test_the_comparison_shows_both_and_says_why() -> None:
-    rows = {row.what: row for row in compare_with_paper("laptop")}
-    laptop = RECIPES["laptop"]
-    assert rows["batch size"].paper == "32,768"
-    assert rows["batch size"].ours == f"{laptop.batch_size:,}"
-    assert rows["warm-up"].paper == "2,000 steps"
-    assert rows["parameters"].paper == "151.3 million"
-    for row in rows.values():
-        assert row.why, row.what
-        assert (row.paper == row.ours) == (row.why == "the same"), row
-    changed = dataclasses.replace(laptop, weight_decay=0.123)
-    assert "0.123" in {row.ours for row in compare_with_paper(changed)}

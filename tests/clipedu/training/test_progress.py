@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from clipedu.training import read_history
-from clipedu.training.progress import History, catch_interrupt, describe_row
+from clipedu.training.progress import History, catch_interrupt, describe
 
 
 def test_history_is_kept_and_cut_back_to_the_checkpoint(tmp_path: Path) -> None:
@@ -51,14 +51,16 @@ def test_it_works_outside_the_main_thread() -> None:
     assert seen == [False]
 
 
-def test_the_words_of_a_row(recipe) -> None:
-    row = {"loss": 3.124, "logit_scale": 23.08}
+def test_the_words_of_the_line(recipe) -> None:
+    rows = [{"loss": 3.124, "logit_scale": 23.08, "pairs_per_second": 1012.3}]
     recipe = dataclasses.replace(recipe, batch_size=512)
     words = "loss 3.12 (ln 512 = 6.24), 1,012 pairs/s, logit scale 23.1"
-    assert describe_row(row, recipe, 1012.3) == words
-    assert describe_row(row, recipe, 1012.3, "lucide 41.2%") == words + ", lucide 41.2%"
+    assert describe(rows, recipe) == words
+    assert describe(rows, recipe, {"lucide": 0.412}) == words + ", lucide 41.2%"
+    rows = [{**rows[0], "pairs_per_second": speed} for speed in (5.0, *[100.0] * 5, *[200.0] * 5)]
+    assert "150 pairs/s" in describe(rows, recipe)  # of the last ten
     siglip = dataclasses.replace(recipe, objective="siglip")
-    assert "ln" not in describe_row(row, siglip, 1)
+    assert "ln" not in describe(rows, siglip)
 
 
 def test_where_ctrl_c_is_ignored_it_stays_ignored() -> None:

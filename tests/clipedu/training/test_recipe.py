@@ -173,3 +173,10 @@ def test_a_recipe_equals_itself_whatever_holds_its_layers() -> None:
     assert (
         recipe == Recipe(model={"vision_layers": [1, 1, 2]}) == Recipe.from_dict(recipe.to_dict())
     )
+
+
+def test_a_file_that_a_windows_editor_saved_is_read(tmp_path: Path) -> None:
+    RECIPES["tiny"].save(tmp_path / "recipe.json")
+    text = (tmp_path / "recipe.json").read_text("utf-8")
+    (tmp_path / "recipe.json").write_text(text, "utf-8-sig")  # with a byte-order mark
+    assert Recipe.load(tmp_path / "recipe.json") == RECIPES["tiny"]

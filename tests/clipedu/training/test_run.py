@@ -15,6 +15,7 @@ from clipedu.tokenizer import Tokenizer
 from clipedu.training import (
     RECIPES,
     CheckpointError,
+    Pairs,
     load_checkpoint,
     new_run,
     save_checkpoint,
@@ -72,14 +73,14 @@ def test_a_checkpoint_that_says_less_of_its_data_goes_on(
         train(resume=tmp_path, pairs=fake_pairs(count=30), progress=False)
 
 
-class Wordless:
+class Wordless(Pairs):
     """Pairs that know no words in advance: they come with a tokenizer."""
 
     def __len__(self) -> int:
         return 20
 
     def batch_at(
-        self, step: int, n: int, seed: int, how: Augmentation = NONE
+        self, step: int, n: int, seed: int, augmentation: Augmentation = NONE
     ) -> tuple[torch.Tensor, list[str]]:
         generator = torch.Generator().manual_seed(step)
         return torch.rand(n, 3, 32, 32, generator=generator), [f"small {k}" for k in range(n)]
@@ -90,6 +91,8 @@ def test_pairs_without_words_of_their_own_train_and_go_on(recipe, tmp_path: Path
     train(recipe, pairs=pairs, tokenizer=TOKENIZER, out=tmp_path, progress=False)
     assert load_checkpoint(tmp_path).facts["kind"] == "Wordless"
     assert train(resume=tmp_path, pairs=pairs, progress=False).step == 2
+    with pytest.raises(ValueError, match=r"no texts\(\): give `train` a tokenizer"):
+        train(recipe, pairs=pairs, progress=False)
 
 
 def test_a_run_that_needed_no_loss_scaler_goes_on_where_it_needs_one() -> None:

@@ -7,11 +7,21 @@ import math
 import pytest
 import torch
 from torch.nn import functional as F
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from clipedu.device import pick_device
 from clipedu.models import build
 from clipedu.tokenizer import Tokenizer
-from clipedu.training import Feeder, TrainingDiverged, learning_rate, new_run, train_step
+from clipedu.training import (
+    Execution,
+    Feeder,
+    TrainingDiverged,
+    learning_rate,
+    new_run,
+    read_steps,
+    train_step,
+)
+from clipedu.training.optimizer import optimizer_tensors
 
 TOKENIZER = Tokenizer.train(["small red left", "large blue right"] * 3, 270)
 
@@ -23,6 +33,12 @@ def make(recipe, pairs, **changes):
     return run, Feeder(pairs, TOKENIZER, recipe, 0, torch.device("cpu"))
 
 
+def step_of(run, batch):
+    """A step and a look at its numbers."""
+    (row,) = read_steps(run, [train_step(run, batch)], lambda step: batch)
+    return row
+
+
 @pytest.mark.parametrize("grad_clip", [None, 0.5])
 def test_steps_equal_a_plain_slow_loop(recipe, pairs, grad_clip) -> None:
     """The oracle: AdamW and InfoNCE written out, everything contiguous, nothing fused."""
@@ -31,7 +47,7 @@ def test_steps_equal_a_plain_slow_loop(recipe, pairs, grad_clip) -> None:
     memory = {n: (torch.zeros_like(p), torch.zeros_like(p)) for n, p in model.named_parameters()}
     b1, b2 = recipe.betas
     for k in range(3):
-        row = train_step(run, feeder(k))
+        row = step_of(run, feeder(k))
         image, text, scale = model(feeder(k).pictures.contiguous(), feeder(k).tokens)
         logits = scale * image @ text.T
         right = torch.arange(len(image))
@@ -64,7 +80,7 @@ def test_steps_equal_a_plain_slow_loop(recipe, pairs, grad_clip) -> None:
 def test_the_scale_is_clamped_after_the_step(recipe, pairs) -> None:
     run, feeder = make(recipe, pairs, max_logit_scale=5.0)
     assert run.model.logit_scale.exp() > 14
-    train_step(run, feeder(0))
+    step_of(run, feeder(0))
     assert run.model.logit_scale.exp().item() == pytest.approx(5.0)
 
 
@@ -73,11 +89,11 @@ def test_equal_captions_are_masked_when_asked(recipe, pairs) -> None:
     batch = feeder(0)
     tokens = batch.tokens.clone()
     tokens[1] = tokens[0]
-    same = torch.eye(16, dtype=torch.bool)
-    same[0, 1] = same[1, 0] = True
+    ids = torch.arange(16)
+    ids[1] = 0
     with_mask = copy.deepcopy(run)
-    plain = train_step(run, batch._replace(tokens=tokens))["loss"]
-    masked = train_step(with_mask, batch._replace(tokens=tokens, same=same))["loss"]
+    plain = step_of(run, batch._replace(tokens=tokens))["loss"]
+    masked = step_of(with_mask, batch._replace(tokens=tokens, false_negative_ids=ids))["loss"]
     assert masked < plain
 
 
@@ -85,7 +101,7 @@ def test_siglip_learns_its_bias(recipe, pairs) -> None:
     run, feeder = make(recipe, pairs, objective="siglip")
     assert run.model.logit_scale.exp().item() == pytest.approx(10)
     assert run.bias.item() == pytest.approx(-math.log(15))
-    losses = [train_step(run, feeder(k))["loss"] for k in range(6)]
+    losses = [step_of(run, feeder(k))["loss"] for k in range(6)]
     assert run.bias.item() != pytest.approx(-math.log(15))
     assert losses[-1] < losses[0]
     assert "logit_bias" in [n for g in run.optimizer.param_groups for n in g["names"]]
@@ -94,7 +110,7 @@ def test_siglip_learns_its_bias(recipe, pairs) -> None:
 def test_fp16_uses_a_scaler_and_learns(recipe, pairs) -> None:
     run, feeder = make(recipe, pairs, precision="fp16")
     assert run.scaler.is_enabled()
-    losses = [train_step(run, feeder(k))["loss"] for k in range(6)]
+    losses = [step_of(run, feeder(k))["loss"] for k in range(6)]
     assert losses[-1] < losses[0]
 
 
@@ -102,20 +118,20 @@ def test_fp16_uses_a_scaler_and_learns(recipe, pairs) -> None:
 def test_lower_precision_starts_at_the_same_loss(recipe, pairs, precision) -> None:
     full, feeder = make(recipe, pairs)
     low, _ = make(recipe, pairs, precision=precision)
-    loss = train_step(full, feeder(0))["loss"]
-    assert train_step(low, feeder(0))["loss"] == pytest.approx(loss, rel=0.02)
+    loss = step_of(full, feeder(0))["loss"]
+    assert step_of(low, feeder(0))["loss"] == pytest.approx(loss, rel=0.02)
     assert all(p.dtype == torch.float32 for p in low.model.parameters())
 
 
 def snapshot(run):
-    return {k: v.clone() for k, v in run.model.named_parameters()}
+    return {k: v.detach().clone() for k, v in run.model.named_parameters()}
 
 
 def test_nan_pictures_are_named_and_touch_no_weight(recipe, fake_pairs) -> None:
     run, feeder = make(recipe, fake_pairs(poison=0))
     before = snapshot(run)
     with pytest.raises(TrainingDiverged) as caught:
-        train_step(run, feeder(0))
+        step_of(run, feeder(0))
     words = str(caught.value)
     assert "step 1 of 12" in words
     assert "1 of 16 in this batch hold NaN or infinity, the first at row 3" in words
@@ -129,7 +145,7 @@ def test_broken_weights_point_to_an_earlier_step(recipe, pairs) -> None:
     run, feeder = make(recipe, pairs)
     run.model.text.ln_final.weight.data[0] = math.inf
     with pytest.raises(TrainingDiverged, match=r"text\.ln_final\.weight was not finite before"):
-        train_step(run, feeder(0))
+        step_of(run, feeder(0))
 
 
 def test_a_gradient_that_is_not_finite_never_reaches_the_weights(recipe, pairs) -> None:
@@ -137,6 +153,69 @@ def test_a_gradient_that_is_not_finite_never_reaches_the_weights(recipe, pairs) 
     run.model.text.text_projection.register_hook(lambda grad: grad * math.inf)
     before = snapshot(run)
     with pytest.raises(TrainingDiverged, match="The gradient is"):
-        train_step(run, feeder(0))
+        step_of(run, feeder(0))
     for name, value in snapshot(run).items():
         assert torch.equal(value, before[name])
+
+
+def test_what_goes_wrong_later_leaves_weights_and_adams_state_as_they_were(
+    recipe, fake_pairs
+) -> None:
+    run, feeder = make(recipe, fake_pairs(poison=2))
+    for k in range(2):
+        step_of(run, feeder(k))
+    adam = optimizer_tensors(run.optimizer)
+    before = snapshot(run), {name: value.clone() for name, value in adam.items()}
+    assert len(adam) == 3 * len(before[0])
+    with pytest.raises(TrainingDiverged, match="step 3 of 12"):
+        step_of(run, feeder(2))
+    for one, other in zip(before, (snapshot(run), optimizer_tensors(run.optimizer)), strict=True):
+        for name, value in other.items():
+            assert torch.equal(value, one[name]), name
+    assert run.step == 2
+
+
+def test_several_steps_are_read_at_once_and_the_broken_one_is_named(recipe, fake_pairs) -> None:
+    """As on a GPU, which is looked at every few steps."""
+    run, feeder = make(recipe, fake_pairs(poison=1))
+    numbers = [train_step(run, feeder(k)) for k in range(3)]
+    with pytest.raises(TrainingDiverged, match=r"step 2 of 12(.|\n)*first at row 3"):
+        read_steps(run, numbers, feeder)
+    assert all(p.isfinite().all() for p in run.parameters)
+    rows = read_steps(run, numbers[:1], feeder)
+    assert [row["step"] for row in rows] == [1] and math.isfinite(rows[0]["gradient"])
+
+
+class Looks(TorchDispatchMode):
+    """Counts how often a value of a tensor is asked for: on a GPU each would wait for it."""
+
+    count = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        self.count += func is torch.ops.aten._local_scalar_dense.default
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"objective": "siglip", "ema_decay": 0.9, "grad_clip": None},
+        {"execution": Execution(tile=5)},
+        {"precision": "bf16"},
+        {"precision": "fp16"},
+    ],
+)
+def test_a_step_looks_at_no_value(recipe, pairs, changes, monkeypatch: pytest.MonkeyPatch) -> None:
+    run, feeder = make(recipe, pairs, **changes)
+    # The model looks at tokens on a CPU, where that is free.
+    monkeypatch.setattr("clipedu.models.clip.may_look", lambda tokens: False)
+    first, batch = train_step(run, feeder(0)), feeder(1)  # the first step makes Adam's averages
+    with Looks() as looks:
+        second = train_step(run, batch)
+    assert looks.count == 0
+    rows = read_steps(run, [first, second], feeder)  # and this looks once, at both
+    assert [row["step"] for row in rows] == [1, 2]
+    with Looks() as looks:
+        run.model.logit_scale.item()
+    assert looks.count == 1

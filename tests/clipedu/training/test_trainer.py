@@ -19,7 +19,9 @@ from clipedu.training import (
     load_checkpoint,
     load_model,
     read_history,
+    read_steps,
     train,
+    trainer,
 )
 
 
@@ -201,8 +203,8 @@ def test_a_batch_larger_than_the_data(pairs, recipe) -> None:
 
 def test_a_batch_of_more_pairs_than_names(pairs, recipe) -> None:
     """Where no name may come twice in a batch, as in a PairSet."""
-    pairs.name_ids = np.arange(40) // 2
-    with pytest.raises(ValueError, match="batch of 21 .* 40 with 20 different names.*at most 20"):
+    pairs = type("Few", (type(pairs),), {"largest_batch": 20})()
+    with pytest.raises(ValueError, match="batch of 21 .* 40: at most 20.*no name.*at most 20"):
         train(dataclasses.replace(recipe, batch_size=21), pairs=pairs, progress=False)
     assert pairs.asked == []
     full = dataclasses.replace(recipe, batch_size=20, steps=1)
@@ -273,3 +275,27 @@ def test_a_task_can_be_given_itself(pairs, recipe) -> None:
     assert 0 <= result.zero_shot["squares"] <= 1
     one = zero_shot(result.model, result.tokenizer, task).top1
     assert result.zero_shot["squares"] == one
+
+
+def test_a_gpu_is_looked_at_every_few_steps(
+    fake_pairs, recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Taken for one, the CPU gives the same run, rows for all steps and the same divergence."""
+    recipe = dataclasses.replace(recipe, checkpoint_every=5)
+    plain = train(recipe, pairs=fake_pairs(), progress=False)
+    reads = []
+
+    def read(run, steps, batch_at):
+        reads.append(len(steps))
+        return read_steps(run, steps, batch_at)
+
+    monkeypatch.setattr(trainer, "is_accelerator", lambda device: True)
+    monkeypatch.setattr(trainer, "read_steps", read)
+    seen = train(recipe, pairs=fake_pairs(), progress=False)
+    assert reads == [5, 5, 2]
+    assert_same_bits(weights(seen.model), weights(plain.model))
+    assert [row["loss"] for row in seen.history] == [row["loss"] for row in plain.history]
+    assert [row["step"] for row in seen.history] == list(range(1, 13))
+    with pytest.raises(TrainingDiverged, match=r"step 8 of 12(.|\n)*first at row 3"):
+        train(recipe, pairs=fake_pairs(poison=7), out=tmp_path, progress=False)
+    assert load_checkpoint(tmp_path).step == 5

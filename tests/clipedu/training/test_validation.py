@@ -2,9 +2,15 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
+from torch import Tensor
 
+from clipedu.evaluation import Task, zero_shot
+from clipedu.models import build
 from clipedu.pairs import PairSet, Pictures, load_icons
-from clipedu.training import validation_split
+from clipedu.tokenizer import Tokenizer
+from clipedu.training import World, validation_split
+from clipedu.training.validation import shared_accuracy
 
 
 @pytest.fixture
@@ -23,10 +29,29 @@ def test_nothing_is_in_both_parts_and_no_name_is_lost(real_icons: PairSet) -> No
     assert len(left) + len(task) == len(real_icons)
     assert len(task.class_names) == 30
     assert set(task.class_names) <= {icon.name for icon in left.icons}
-    whole = {icon.key for icon in real_icons.icons}
-    assert len(whole - {icon.key for icon in left.icons}) == len(task)
+    whole = set(real_icons.icons)
+    assert len(whole - set(left.icons)) == len(task)
 
 
 def test_the_split_is_the_same_each_time_and_follows_its_seed(real_icons: PairSet) -> None:
     names = [validation_split(8, names=30, seed=s)[1].class_names for s in (0, 0, 1)]
     assert names[0] == names[1] != names[2]
+
+
+class Alone(World):
+    """A rank whose sums are its own part of them."""
+
+    def sum(self, value: Tensor) -> Tensor:
+        return value
+
+
+@pytest.mark.parametrize("count", [1, 3, 4, 11])
+def test_the_ranks_shares_add_up(count: int, pairs) -> None:
+    names = [icon.name for icon in pairs.icons[:count]]
+    tokenizer = Tokenizer.train(names, 270)
+    model = build("tiny", seed=1, vocab_size=tokenizer.vocab_size).eval()
+    pictures = torch.stack([pairs.picture(k) for k in range(count)])
+    names += ["another thing"]  # so that one picture can be mistaken for something
+    task = Task("squares", pictures, torch.arange(count), names, ["{}"], "made here")
+    shares = [shared_accuracy(model, tokenizer, task, Alone(rank, 4)) for rank in range(4)]
+    assert sum(shares) == pytest.approx(zero_shot(model, tokenizer, task).top1)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from clipedu.evaluation import TASKS
-from clipedu_lessons.common.records import about_record, read_record
-from clipedu_lessons.l06_prompts.gains import gain_figure, gain_words, gains
+from clipedu_lessons.common.records import TableError, about_record, read_record, read_table
 
 README = Path(__file__).parents[3] / "README.md"
 
@@ -45,16 +45,22 @@ def test_records_say_where_they_come_from() -> None:
         about_record("taks")
 
 
-def test_gains_are_points_against_the_bare_name() -> None:
-    rows = [
-        {"task": "a", "bare": 0.5, "context": 0.6, "photo": 0.1},
-        {"task": "b", "bare": 0.5, "context": None, "photo": 0.55},
-    ]
-    assert gains(rows[0], ["context", "photo"]) == pytest.approx({"context": 10, "photo": -40})
-    assert gains(rows[1], ["context", "photo"]) == pytest.approx({"photo": 5})
-    words = gain_words(rows, ["context", "photo"])
-    assert "context helps on 1 of 1 tasks" in words and "least on a (-40)" in words
-    axes = gain_figure(rows, ["context", "photo"], title="t").axes[0]
-    assert [label.get_text() for label in axes.get_yticklabels()] == ["b", "a"]
-    with pytest.raises(ValueError, match="nothing to draw"):
-        gain_figure([], ["photo"])
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "models.csv"
+    path.write_text("# a note\nmodel,kind,reference\na,standard,0.5\nb,subset,\n3,subset,1\n")
+    return path
+
+
+def test_cells_are_typed_and_rows_can_be_chosen(file: Path) -> None:
+    table = read_table(file, ["reference"], text=["model"])
+    assert table.column("model") == ["a", "b", "3"]
+    np.testing.assert_array_equal(table.numbers("reference"), [0.5, np.nan, 1])
+    assert table.where(kind="subset").column("model") == ["b", "3"]
+    assert len(table.where(kind=["subset", "standard"])) == 3
+    assert len(table.where(kind="nothing")) == 0
+    assert table.row(model="a")["reference"] == 0.5
+    with pytest.raises(TableError, match="2 rows fit"):
+        table.row(kind="subset")
+    with pytest.raises(TableError, match="line 2: kind 'standard' is not a number"):
+        table.numbers("kind")

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from clipedu.models import PRESETS, build, count_flops, count_parameters
-from clipedu_lessons.common.paper import load_paper_table
 from clipedu_lessons.l08_scaling_up.planner import (
     LOSS_COPIES,
     MACHINES,
@@ -19,12 +19,7 @@ from clipedu_lessons.l08_scaling_up.planner import (
     plan,
 )
 
-MEASURE = """
-import json, sys, torch
-from clipedu_lessons.l08_scaling_up.planner_check import measured_step
-torch.set_num_threads(1)
-print(json.dumps(measured_step(*json.loads(sys.argv[1]))))
-"""
+BENCHMARK = Path(__file__).parents[3] / "benchmarks" / "planner.py"
 
 
 def test_weights_gradients_and_adam_are_four_four_and_eight_bytes_a_parameter() -> None:
@@ -89,19 +84,14 @@ def test_more_gpus_take_fewer_days_and_the_same_gpu_days() -> None:
 
 
 def test_the_papers_days_imply_a_fifth_of_the_printed_speed() -> None:
-    table = load_paper_table("architectures")
+    assert PAPER_RUNS == {"RN50x64": (592, 18), "ViT-L/14": (256, 12)}  # section 2.5
     for model, (gpus, days) in PAPER_RUNS.items():
-        row = table.row(model=model)
-        assert (float(str(row["paper_v100_gpus"])), float(str(row["paper_train_days"]))) == (
-            gpus,
-            days,
-        )
-        share = paper_utilisation(model)  # type: ignore[arg-type]
+        share = paper_utilisation(model)
         by_hand = 6 * sum(count_flops(PRESETS[model])[k] for k in ("visual", "text"))
         by_hand *= PAPER_PAIRS_SEEN / (gpus * days * 86_400 * MACHINES["V100"].half)
         assert share == pytest.approx(by_hand, rel=0.03)  # the similarities are the rest
         assert 0.17 < share < 0.22
-        again = paper_utilisation(model, again=True)  # type: ignore[arg-type]
+        again = paper_utilisation(model, again=True)
         assert again == pytest.approx(share * 4 / 3, rel=0.01)
     # and back: with that share the plan gives the printed days
     share = paper_utilisation("ViT-L/14")
@@ -133,13 +123,13 @@ def test_what_cannot_be_planned_is_refused(change: dict[str, object], words: str
 
 def test_days_are_known_of_two_of_the_papers_models() -> None:
     with pytest.raises(ValueError, match="RN50x64, ViT-L/14 only"):
-        paper_utilisation("RN50")  # type: ignore[arg-type]
+        paper_utilisation("RN50")
 
 
 @pytest.mark.parametrize("preset", ["laptop", "laptop_vit"])
 def test_a_real_step_takes_the_memory_that_was_planned(preset: str) -> None:
     """The process's own peak, read from the system, within 25 %."""
-    call = [sys.executable, "-c", MEASURE, json.dumps([preset, 192, "fp32"])]
+    call = [sys.executable, BENCHMARK, "--row", preset, "192", "fp32"]
     done = subprocess.run(call, capture_output=True, text=True, check=True)
     row = json.loads(done.stdout)
     assert row["planned"] == pytest.approx(row["measured"], rel=0.25)

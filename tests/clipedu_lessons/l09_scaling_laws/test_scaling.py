@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 from clipedu_lessons.l09_scaling_laws.scaling import (
     SeriesRun,
     bootstrap_band,
+    compare_families,
     compute_advantage,
     fit_power_law,
     load_series,
     paper_points,
     predict,
 )
-from clipedu_lessons.l09_scaling_laws.scaling_advantage import compare_families
 
 COMPUTE = [1.0, 10.0, 100.0, 1000.0]
 

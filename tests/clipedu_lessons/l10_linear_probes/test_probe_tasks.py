@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from clipedu.evaluation import load_task
-from clipedu_lessons.common.paper import PaperDataError
+from clipedu_lessons.common.records import TableError
 from clipedu_lessons.l10_linear_probes.few_shot import SHOTS
 from clipedu_lessons.l10_linear_probes.probe_tasks import (
     PROBE_TASKS,
@@ -71,5 +71,5 @@ def test_a_missing_file_or_column_is_said(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"benchmarks/probe\.py"):
         load_probe_results(path)
     path.write_text("# a note\ntask,why,chance\ndigits,handwriting,0.1\n")
-    with pytest.raises(PaperDataError, match="lacks the column.*zero_shot"):
+    with pytest.raises(TableError, match="lacks the column.*zero_shot"):
         load_probe_results(path)

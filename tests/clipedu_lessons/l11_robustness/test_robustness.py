@@ -13,9 +13,7 @@ from scipy.stats import linregress
 from clipedu_lessons.l11_robustness.robustness import (
     effective_robustness,
     fit_line,
-    gap_closed,
     logit,
-    relative_robustness,
 )
 
 X = np.array([0.2, 0.35, 0.5, 0.6, 0.7, 0.8])
@@ -214,13 +212,3 @@ def test_two_references_explain_what_one_cannot():
     assert fit_line(x[:, 0], y, bootstrap=10).r < 0.9 < both.r
     with pytest.raises(ValueError, match="2 reference sets"):
         both.predict(0.5)
-
-
-def test_relative_robustness_and_the_gap():
-    assert relative_robustness(0.4, 0.5) == pytest.approx(-0.1)
-    line = fit_line(X, on_a_line(X), bootstrap=5)
-    expected = float(line.predict(0.7))
-    assert gap_closed(line, 0.7, expected) == pytest.approx(0)
-    assert gap_closed(line, 0.7, 0.7) == pytest.approx(1)
-    with pytest.raises(ValueError, match="no gap"):
-        gap_closed(fit_line(X, on_a_line(X, 1, 1), bootstrap=5), 0.5, 0.6)

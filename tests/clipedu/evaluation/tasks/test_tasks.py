@@ -66,7 +66,7 @@ def test_digits() -> None:
 
 @pytest.mark.parametrize(("name", "size"), [("lucid", 32), ("digits", 0), ("digits", 32.0)])
 def test_load_task_errors(name: str, size: int) -> None:
-    with pytest.raises(ValueError, match="lucide, font_awesome, heroicons, digits|such as 32"):
+    with pytest.raises(ValueError, match="lucide, font_awesome, heroicons, digits|size in pixels"):
         load_task(name, size)
 
 
@@ -84,14 +84,14 @@ def nan_in_one(pictures: torch.Tensor) -> torch.Tensor:
 @pytest.mark.parametrize(
     ("change", "error", "message"),
     [
-        ({"labels": torch.arange(12) % 5}, ValueError, "picture 4 has label 4, but with 4 class"),
-        ({"labels": torch.arange(12) % 3 - 1}, ValueError, "4 label.*picture 0 has label -1"),
+        ({"labels": torch.arange(12) % 5}, ValueError, "number 4 is 4.*for 4 classes"),
+        ({"labels": torch.arange(12) % 3 - 1}, ValueError, "4 label.*number 0 is -1"),
         ({"labels": torch.zeros(11, dtype=torch.int64)}, ValueError, r"\(12,\); got \(11,\)"),
         ({"labels": torch.zeros(12)}, TypeError, "int64.*float32"),
         ({"labels": [0] * 12}, TypeError, "int64 tensor; got list"),
-        ({"pictures": nan_in_one}, ValueError, "1 of 12 pictures contain NaN.*number 3"),
+        ({"pictures": nan_in_one}, ValueError, "1 of 12 pictures hold NaN.*number 3"),
         ({"pictures": lambda p: p * 255}, ValueError, "divide by 255"),
-        ({"pictures": lambda p: p * 2 - 1}, ValueError, "before normalisation"),
+        ({"pictures": lambda p: p * 2 - 1}, ValueError, "before normalization"),
         ({"pictures": lambda p: p.mul(255).byte()}, TypeError, "uint8.*to_pictures"),
         ({"pictures": lambda p: p.permute(0, 2, 3, 1)}, ValueError, "permute"),
         ({"pictures": lambda p: p[..., :20]}, ValueError, "square"),

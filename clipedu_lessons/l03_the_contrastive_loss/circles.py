@@ -1,0 +1,71 @@
+"""Unit vectors of both encoders as arrows in a circle, stage by stage."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Circle
+from torch import Tensor
+
+from clipedu_lessons.common.figures import new_figure
+
+
+def circle_figure(stages: Mapping[str, tuple[Tensor, Tensor]], names: Sequence[str]) -> Figure:
+    """Vectors in the plane, a circle for each stage: pictures solid, captions dashed.
+
+    stages: title -> image and text, each (N, 2). Of the circle only the part that holds vectors is
+    drawn in full. Raises ValueError for vectors that are not (N, 2).
+    """
+    for rows in (rows for vectors in stages.values() for rows in vectors):
+        if rows.shape != (len(names), 2):
+            raise ValueError(f"{tuple(rows.shape)} vectors; expected {(len(names), 2)}")
+    lowest = min(float(rows[:, 1].min()) for vectors in stages.values() for rows in vectors)
+    bottom = min(-0.25, lowest - 0.35)
+    wide = 4.6 if len(stages) == 1 else 3.2  # inches, for 3.6 units
+    size = (wide * len(stages), wide / 3.6 * (1.5 - bottom) + 0.6)
+    figure = new_figure(*size)
+    panels = figure.subplots(1, len(stages), squeeze=False)[0]
+    for axes, (title, vectors) in zip(panels, stages.items(), strict=True):
+        axes.add_patch(Circle((0, 0), 1, fill=False, edgecolor="#bbbbbb"))
+        taken: list[tuple[float, float, float]] = []  # left, right, height of the labels so far
+        for rows, is_picture in zip(vectors, (True, False), strict=True):
+            for (x, y), name in zip(rows.tolist(), names, strict=True):
+                _arrow(axes, x, y, is_picture)
+                _label(axes, x, y, name if is_picture else f'"{name}"', is_picture, taken)
+        axes.set(xlim=(-1.8, 1.8), ylim=(bottom, 1.5), aspect="equal", xticks=[], yticks=[])
+        axes.spines[["left", "bottom"]].set_visible(False)
+        axes.set_title(title, fontsize=10)
+    figure.supxlabel("black square: picture; blue ring and quotation marks: caption", fontsize=9)
+    return figure
+
+
+def _arrow(axes: Axes, x: float, y: float, is_picture: bool) -> None:
+    axes.plot(
+        [0, x],
+        [0, y],
+        color="#000000" if is_picture else "#0072B2",
+        linestyle="-" if is_picture else "--",
+        marker="s" if is_picture else "o",
+        markevery=[1],
+        markersize=7 if is_picture else 6,
+        markerfacecolor="black" if is_picture else "white",
+    )
+
+
+def _label(
+    axes: Axes, x: float, y: float, text: str, dark: bool, taken: list[tuple[float, float, float]]
+) -> None:
+    """A name outside the circle, moved outwards until it lies on none of the names before."""
+    side = "left" if x > 0.25 else "right" if x < -0.25 else "center"
+    width, height = 0.09 * len(text), 0.17
+    for out in (1.13, 1.23, 1.33, 1.43, 1.53):
+        left = out * x - {"left": 0, "right": width, "center": width / 2}[side]
+        if not any(
+            left < b and a < left + width and abs(out * y - h) < height for a, b, h in taken
+        ):
+            break
+    taken.append((left, left + width, out * y))
+    colour = "#000000" if dark else "#0072B2"
+    axes.text(out * x, out * y, text, ha=side, va="center", fontsize=8, color=colour)

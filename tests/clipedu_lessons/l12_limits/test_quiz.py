@@ -1,0 +1,79 @@
+"""The quiz: its questions, its marks, and a student who answers."""
+
+from __future__ import annotations
+
+import pytest
+
+from clipedu_lessons.l12_limits.quiz import (
+    CHOICES,
+    Question,
+    Quiz,
+    make_quiz,
+    marks,
+    marks_figure,
+    marks_in_words,
+    table2,
+)
+
+
+@pytest.fixture(scope="module")
+def questions() -> list[Question]:
+    return make_quiz(6, seed=1)
+
+
+def test_questions_have_five_different_names_and_examples_in_the_second_half(
+    questions: list[Question],
+) -> None:
+    for k, question in enumerate(questions):
+        assert len(set(question.names)) == CHOICES
+        assert question.picture.shape == (3, 32, 32)
+        assert (question.examples is None) == (k < 3)
+    assert len({q.names[q.right] for q in questions}) == 6
+    again = make_quiz(6, seed=1)
+    assert [q.names for q in again] == [q.names for q in questions]
+    with pytest.raises(ValueError, match="questions"):
+        make_quiz(1)
+
+
+def test_marks_count_what_is_answered(questions: list[Question]) -> None:
+    right = [q.right for q in questions]
+    answers: list[int | None] = [right[0], (right[1] + 1) % CHOICES, None, right[3], None, None]
+    assert marks(questions, answers) == {"zero-shot": (1, 2), "one-shot": (1, 1)}
+    words = marks_in_words({"you": marks(questions, answers)})
+    assert "1 of 2" in words and "one-shot: 1 of 1" in words
+    assert marks_in_words({"you": marks(questions, [None] * 6)}) == "No answer yet."
+    with pytest.raises(ValueError, match="6 questions"):
+        marks(questions, [0])
+
+
+def test_a_student_answers_and_sees_both(questions: list[Question]) -> None:
+    widget = Quiz(questions, [q.right for q in questions])
+    assert repr(widget) == "quiz: 6 pictures, you and CLIP (it needs a running notebook)"
+    assert "Picture 1 of 6" in widget.words.value and "alt=" in widget.picture.value
+    assert "CLIP" not in widget.result.value  # its answers are kept until you have yours
+    first = widget.picture.value
+    widget.submit.click()  # nothing chosen: nothing happens
+    assert widget.at == 0
+    for question in questions:
+        widget.names.index = (question.right + 1) % CHOICES
+        widget.submit.click()
+    assert widget.picture.value != first and "Done" in widget.words.value
+    assert widget.submit.disabled and widget.names.disabled
+    assert "you, zero-shot: 0 of 3" in widget.result.value
+    assert "CLIP, zero-shot: 3 of 3" in widget.result.value
+    widget.answer(0)  # after the end
+    assert widget.at == 6
+
+
+def test_the_figure_has_a_mark_for_each(questions: list[Question]) -> None:
+    found = marks(questions, [q.right for q in questions])
+    axes = marks_figure({"you": found, "CLIP": found}).axes[0]
+    assert [t.get_text() for t in axes.get_xticklabels()][0] == "you\nzero-shot"
+    assert axes.get_ylim()[0] == 0
+
+
+def test_the_papers_table_is_drawn_with_words() -> None:
+    figure, words = table2()
+    assert "2103.00020" in words and len(words) > 80
+    (axes,) = figure.axes
+    assert axes.get_title() and len(axes.containers) == 4
