@@ -196,7 +196,9 @@ def test_cifar10_is_read_from_its_binary(no_photos: Path, monkeypatch: pytest.Mo
     assert task.pictures[1, :, 5, 5].tolist() == [1, 0, 0]
 
 
-@pytest.mark.parametrize("content", [b"", b"no archive at all", gzip.compress(b"a pickle", mtime=0)])
+@pytest.mark.parametrize(
+    "content", [b"", b"no archive at all", gzip.compress(b"a pickle", mtime=0)]
+)
 def test_archives_that_are_not_cifar10(no_photos: Path, content: bytes) -> None:
     (no_photos / "cifar-10-binary.tar.gz").write_bytes(content)
     with pytest.raises(TaskUnavailable, match="binary version.*the Python version is a pickle"):
@@ -205,7 +207,9 @@ def test_archives_that_are_not_cifar10(no_photos: Path, content: bytes) -> None:
 
 def test_idx_files(tmp_path: Path) -> None:
     path = tmp_path / "x-ubyte.gz"
-    path.write_bytes(gzip.compress(b"\x00\x00\x08\x02\x00\x00\x00\x02\x00\x00\x00\x03abcdef", mtime=0))
+    path.write_bytes(
+        gzip.compress(b"\x00\x00\x08\x02\x00\x00\x00\x02\x00\x00\x00\x03abcdef", mtime=0)
+    )
     assert photos.read_idx(path).tolist() == [[97, 98, 99], [100, 101, 102]]
     path.write_bytes(gzip.compress(b"\x00\x00\x08\x01\x00\x00\x00\x05abc", mtime=0))  # cut off
     with pytest.raises(ValueError):
