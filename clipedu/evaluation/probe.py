@@ -171,6 +171,13 @@ class ProbeResult:
         return self.probe.lam
 
     @property
+    def mean_per_class(self) -> float:
+        """The mean over the test part's classes of the share that is right (paper, Table 9)."""
+        right = (self.logits.argmax(1) == self.labels).double()
+        shares = [right[self.labels == label].mean() for label in self.labels.unique()]
+        return float(torch.stack(shares).mean())
+
+    @property
     def n(self) -> int:
         """Pictures in the test part."""
         return len(self.labels)

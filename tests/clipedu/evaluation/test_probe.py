@@ -200,3 +200,13 @@ def test_a_row_without_a_label_is_refused() -> None:
     features, labels = torch.randn(12, 4), torch.arange(12) % 3 - 1
     with pytest.raises(ValueError, match="4 label.s. out of range: number 0 is -1.*from 0"):
         linear_probe(features, labels)
+
+
+def test_the_mean_per_class_weighs_classes_alike(data: Data) -> None:
+    result = linear_probe(*data, grid=[1.0])
+    predicted = result.logits.argmax(1)
+    shares = [
+        float((predicted[result.labels == c] == c).double().mean())
+        for c in set(result.labels.tolist())
+    ]
+    assert result.mean_per_class == pytest.approx(sum(shares) / len(shares))
