@@ -25,8 +25,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from testbed import append, describe, read
 
 from clipedu.evaluation import load_task, zero_shot
-from clipedu.pairs import HELD_OUT_FAMILIES, PairSet, training_pairs
-from clipedu.training import RECIPES, train
+from clipedu.pairs import HELD_OUT_FAMILIES, Augmentation, PairSet, training_pairs
+from clipedu.training import Recipe, train
 from clipedu_lessons.common.records import stored
 from clipedu_lessons.common.things import things_task
 
@@ -35,6 +35,9 @@ TABLE = stored("diversity.csv")
 ORDER = ("mdi", "phosphor", "material", "openmoji")
 STEPS = 240
 SMALL = {"model": {"vision_width": 32}, "batch_size": 256}
+
+#: The recipe `lesson` of the first edition.
+FIRST_LESSON = Recipe(augmentation=Augmentation(thicken=0.3, thin=0.2, lines=0.5))
 
 
 def runs() -> dict[str, tuple[tuple[str, ...], bool]]:
@@ -61,7 +64,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     args = parser.parse_args()
     recipe = dataclasses.replace(
-        RECIPES["lesson"],
+        FIRST_LESSON,
         steps=args.steps,
         warmup=0.1,
         evaluate_every=0,

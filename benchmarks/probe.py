@@ -5,11 +5,11 @@
 
 Every row is written as soon as it is measured. --resume keeps the rows that are there, if they were
 measured with the same checkpoint. Times are CPU time of this process on one thread, both solvers on
-the same features and the same 97 lambdas in 64 bits, each fit started from the one before. Both
+the same features and the same 97 lambdas in 64 bits, each fit started from the ones before. Both
 must come to the minimum, or the accuracy is one of where a solver stopped: at scikit-learn's own
 tolerance, 1e-4, the objective at small lambdas ends ten times too high, and with it goes the choice
-of lambda. So scikit-learn has 1e-8, ours what ends no higher; the columns ..._above say by how
-much either is above the other at worst. --again measures this comparison again.
+of lambda. So both have 1e-8; the columns ..._above say by how much either is above the other at
+worst. --again measures this comparison again.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ import io
 import json
 import platform
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,9 +31,9 @@ from threadpoolctl import threadpool_limits  # comes with scikit-learn
 
 import clipedu
 from clipedu.evaluation import TaskUnavailable, clopper_pearson, zero_shot_classifier
-from clipedu.evaluation.logistic import LinearProbe, ProbeSolver
 from clipedu.evaluation.probe import (
     LAMBDA_GRID,
+    fit_probe,
     linear_probe,
     picture_features,
     search_lambda,
@@ -48,8 +49,7 @@ from clipedu_lessons.l10_linear_probes.sklearn_probe import fit_sklearn
 
 WEIGHTS = Path(clipedu.__file__).parent / "assets" / "laptop.safetensors"
 JSON = Path(__file__).with_suffix(".json")
-#: With these tolerances our objectives end no higher than scikit-learn's.
-EXACT = {"clipedu": 1e-7, "sklearn": 1e-8}
+EXACT = 1e-8  # tolerance of both solvers
 COMPARED = (
     *(f"{who}_{what}" for who in ("ours", "sklearn")
       for what in ("seconds", "best", "lam", "validation", "cut", "above")),
@@ -107,8 +107,8 @@ def measure(name: str, model: Any, tokenizer: Any, repeats: int) -> dict[str, An
     row["effective"], row["effective_sign"] = effective_shots(x, y, row["zero_shot"])
 
     # the temperature of the probe needs pictures that the probe has not seen: fit on train alone
-    trained = ProbeSolver(features[split.train], labels[split.train], classes=classes)
-    validation = trained.fit(result.lam).logits(features[split.validation])
+    trained = fit_probe(features[split.train], labels[split.train], result.lam, classes=classes)
+    validation = trained.logits(features[split.validation])
     for key, held, tested in (
         ("zero_shot", zero_logits[split.validation], zero_logits[split.test]),
         ("probe", validation, result.logits),
@@ -124,7 +124,7 @@ def measure(name: str, model: Any, tokenizer: Any, repeats: int) -> dict[str, An
 
 
 def compare(name: str, model: Any) -> dict[str, Any]:
-    """The whole grid by both solvers, from large to small lambda, each fit from the one before.
+    """The whole grid by both solvers, from large to small lambda, each fit from the ones before.
 
     Seconds, chosen lambda, test accuracy of the last fit; how far above the other's objective each
     ends at worst over the 97 lambdas (a share of it); fits that ran out of iterations.
@@ -137,24 +137,18 @@ def compare(name: str, model: Any) -> dict[str, Any]:
     row: dict[str, Any] = {}
     losses = {}
     both, test = ((features[rows], labels[rows]) for rows in (split.fitted, split.test))
-    sklearn = {"classes": classes, "tolerance": EXACT["sklearn"]}
-
-    def fit(lam: float, start: LinearProbe | None) -> LinearProbe:
-        return fit_sklearn(*parts[0], lam, start=start, **sklearn)
-
-    for key, options in (("ours", {"tolerance": EXACT["clipedu"]}), ("sklearn", {"fit": fit})):
+    for key, solver in (("ours", fit_probe), ("sklearn", fit_sklearn)):
+        solve = partial(solver, classes=classes, tolerance=EXACT)
+        fit = partial(solve, *parts[0])
         found, row[f"{key}_seconds"] = seconds(
-            lambda options=options: search_lambda(*parts, search="grid", classes=classes, **options)
+            lambda fit=fit: search_lambda(*parts, search="grid", fit=fit)
         )
-        if key == "sklearn":
-            accuracy = fit_sklearn(*both, found.best, **sklearn).accuracy(*test)
-        else:
-            accuracy = linear_probe(
-                features, labels, split=split, grid=[found.best], classes=classes, **options
-            ).accuracy
+        start = found.probes[found.lams.index(found.best)]
+        accuracy = solve(*both, found.best, start=start).accuracy(*test)
         row |= {f"{key}_lam": found.best, f"{key}_best": accuracy}
-        row |= {f"{key}_validation": max(found.accuracies), f"{key}_cut": found.unconverged}
-        losses[key] = torch.tensor(found.losses)
+        row[f"{key}_validation"] = max(found.accuracies)
+        row[f"{key}_cut"] = sum(not probe.converged for probe in found.probes)
+        losses[key] = torch.tensor([probe.loss for probe in found.probes])
     row["ours_above"] = float((losses["ours"] / losses["sklearn"] - 1).max())
     row["sklearn_above"] = float((losses["sklearn"] / losses["ours"] - 1).max())
     row["speedup"] = row["sklearn_seconds"] / row["ours_seconds"]

@@ -30,12 +30,12 @@ def child(preset: str, steps: int) -> None:
     """Trains for some steps; rank 0 prints the median pairs a second without the first four."""
     import warnings
 
-    from clipedu.training import RECIPES, World, load_pretrained, train
+    from clipedu.training import Recipe, World, load_pretrained, train
 
     warnings.simplefilter("ignore")  # batch norms see half a batch: known, and no matter of speed
     _, tokenizer, _ = load_pretrained()
     recipe = dataclasses.replace(
-        RECIPES["lesson"], preset=preset, steps=steps, evaluate_every=0, checkpoint_every=0
+        Recipe(), preset=preset, steps=steps, evaluate_every=0, checkpoint_every=0
     )
     result = train(recipe, tokenizer=tokenizer, progress=False)
     if World.from_environment().is_main_process:

@@ -36,7 +36,7 @@ import torch
 from clipedu.evaluation import load_task, zero_shot
 from clipedu.files import write_whole
 from clipedu.models import count_parameters
-from clipedu.pairs import all_captions
+from clipedu.pairs import FIRST_EDITION, all_captions
 from clipedu.tokenizer import Tokenizer
 from clipedu.training import train, validation_split
 from clipedu_lessons.common.records import stored
@@ -77,7 +77,7 @@ def write(path: Path, rows: list[dict[str, Any]]) -> None:
 
 @cache
 def _data() -> tuple[Any, Any, Tokenizer, list[Any]]:
-    pairs, validation = validation_split(progress=False)
+    pairs, validation = validation_split(families=FIRST_EDITION, progress=False)
     tokenizer = Tokenizer.train(all_captions(pairs.icons), VOCAB_SIZE)
     return pairs, validation, tokenizer, [load_task(name) for name in HELD_OUT]
 

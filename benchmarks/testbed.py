@@ -29,16 +29,14 @@ from typing import Any
 import torch
 from tqdm import tqdm
 
-from clipedu.evaluation.logistic import LinearProbe, ProbeSolver
-from clipedu.evaluation.probe import picture_features, search_lambda
+from clipedu.evaluation.probe import fit_probe, picture_features, search_lambda
 from clipedu.evaluation.tasks.task import Task
 from clipedu.files import write_whole
 from clipedu.models import count_parameters
-from clipedu.pairs import TRAINING_FAMILIES, training_pairs
-from clipedu.training import RECIPES, load_pretrained, train
+from clipedu.pairs import FIRST_EDITION, Augmentation, training_pairs
+from clipedu.training import Recipe, load_pretrained, train
 from clipedu_lessons.common.records import stored
 from clipedu_lessons.common.things import REFERENCE, things_task
-from clipedu_lessons.l10_linear_probes.sklearn_probe import fit_sklearn
 from clipedu_lessons.l11_robustness.adaptation import as_classifier, fine_tune, interpolate
 from clipedu_lessons.l11_robustness.shifts import SHIFTS, shifted
 from clipedu_lessons.l11_robustness.supervised import SupervisedRecipe, accuracy, train_supervised
@@ -51,6 +49,9 @@ CLIP_TABLE = stored("testbed_clip.csv")
 NATURAL = ("lucide", "font_awesome", "heroicons", "phosphor", "material")
 CLIP_RUN = ROOT / "runs" / "testbed" / f"without_{REFERENCE}"
 CLIP_STEPS = 400
+
+#: The recipe `lesson` of the first edition.
+FIRST_LESSON = Recipe(augmentation=Augmentation(thicken=0.3, thin=0.2, lines=0.5))
 
 
 def recipes() -> dict[str, tuple[str, SupervisedRecipe]]:
@@ -147,10 +148,8 @@ def clip_without_reference(steps: int) -> None:
     if (CLIP_RUN / "checkpoint.safetensors").exists():
         train(resume=CLIP_RUN)
         return
-    families = [key for key in TRAINING_FAMILIES if key != REFERENCE]
-    recipe = dataclasses.replace(
-        RECIPES["lesson"], steps=steps, evaluate_every=0, checkpoint_every=100
-    )
+    families = [key for key in FIRST_EDITION if key != REFERENCE]
+    recipe = dataclasses.replace(FIRST_LESSON, steps=steps, evaluate_every=0, checkpoint_every=100)
     train(recipe, seed=0, out=CLIP_RUN, pairs=training_pairs(families=families))
 
 
@@ -190,7 +189,7 @@ def clip_points(table: Path, name: str, weights: str | Path, *, tune: bool = Tru
     for shots in (1, 2, 4, 8, 16, 0):
         for repeat in range(3 if shots else 1):
             chosen = few(learn.labels, shots, repeat) if shots else torch.arange(len(learn))
-            probe = fitted(inside[chosen], learn.labels[chosen], lam, classes)
+            probe = fit_probe(inside[chosen], learn.labels[chosen], lam, classes=classes)
             add(
                 "few-shot probe" if shots else "probe",
                 lambda key, task, probe=probe: probe.accuracy(features[key], task.labels),
@@ -207,14 +206,6 @@ def clip_points(table: Path, name: str, weights: str | Path, *, tune: bool = Tru
         )
     others = [row for row in read(table) if row["clip"] != name]
     write(table, [*others, *({key: _text(value) for key, value in row.items()} for row in rows)])
-
-
-def fitted(features: torch.Tensor, labels: torch.Tensor, lam: float, classes: int) -> LinearProbe:
-    """The probe; scikit-learn's where our solver stops at a handful of pictures."""
-    try:
-        return ProbeSolver(features, labels, classes=classes).fit(lam)
-    except (ZeroDivisionError, FloatingPointError):
-        return fit_sklearn(features, labels, lam, classes=classes)
 
 
 def best_lambda(features: torch.Tensor, labels: torch.Tensor, classes: int) -> float:

@@ -29,14 +29,15 @@ from clipedu.tokenizer import Tokenizer
 from clipedu.training import (
     RECIPES,
     Feeder,
-    new_run,
+    Run,
     read_steps,
     save_checkpoint,
     train_step,
     update_average_,
 )
-from clipedu.training.progress import History, describe, progress_bar
+from clipedu.training.checkpoint import HISTORY_NAME, history_lines
 from clipedu.training.run import to_checkpoint
+from clipedu.training.trainer import describe, progress_bar
 
 
 def seconds(action: Callable[[int], Any], repeats: int, clock: Callable[[], float]) -> float:
@@ -55,7 +56,7 @@ def measure(name: str, repeats: int, threads: int) -> dict[str, Any]:
     clock = time.process_time if threads == 1 else time.perf_counter
     pairs = training_pairs(recipe.config().vision.resolution)
     tokenizer = Tokenizer.train(all_captions(pairs.icons), recipe.vocab_size, progress=True)
-    run = new_run(recipe, 0, choice, tokenizer)
+    run = Run(recipe, 0, choice, tokenizer)
     run.model.train()
     feeder = Feeder(pairs, tokenizer, recipe, 0, choice.device)
     batch = feeder(10_000)
@@ -84,11 +85,13 @@ def measure(name: str, repeats: int, threads: int) -> dict[str, Any]:
     rows["pictures and captions"] = drawn
     rows["tokens, memory format"] = max(0.0, seconds(feeder, repeats, clock) - drawn)
     with tempfile.TemporaryDirectory() as folder:
-        history, bar = History(Path(folder)), progress_bar(recipe, 0, True)
+        history, bar = Path(folder) / HISTORY_NAME, progress_bar(recipe, 0, True)
 
         def tell(k: int) -> None:
-            history.append(row)
-            bar.set_postfix_str(describe(history.rows, recipe), refresh=False)
+            run.history.append(row)
+            with history.open("a") as lines:
+                lines.write(history_lines([row]))
+            bar.set_postfix_str(describe(run.history, recipe), refresh=False)
             bar.update(1)
 
         rows["history and progress line"] = seconds(tell, repeats, clock)

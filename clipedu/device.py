@@ -34,16 +34,16 @@ def pick_device(prefer: str | None = None) -> DeviceChoice:
     prefer: "auto", "cpu", "cuda", "cuda:1", "mps". Raises ValueError for an unknown or absent one.
     """
     asked = prefer or os.environ.get("CLIPEDU_DEVICE") or "auto"
-    why_no_gpu = "torch finds no NVIDIA GPU"
-    if not torch.backends.cuda.is_built():
-        why_no_gpu = "this build of torch has no CUDA"
-    if asked == "auto":
-        if torch.cuda.is_available():
-            return _describe(torch.device("cuda"), "this machine has an NVIDIA GPU")
-        if torch.backends.mps.is_available():
-            return _describe(torch.device("mps"), "this machine has an Apple GPU")
-        return _describe(torch.device("cpu"), why_no_gpu)
     origin = f"{asked} was asked for" if prefer else f"CLIPEDU_DEVICE={asked}"
+    no_gpu = "torch finds no NVIDIA GPU"
+    if not torch.backends.cuda.is_built():
+        no_gpu = "this build of torch has no CUDA"
+    if asked == "auto":
+        asked, origin = "cpu", no_gpu
+        if torch.cuda.is_available():
+            asked, origin = "cuda", "this machine has an NVIDIA GPU"
+        elif torch.backends.mps.is_available():
+            asked, origin = "mps", "this machine has an Apple GPU"
     try:
         device = torch.device(asked)
     except RuntimeError:
@@ -51,28 +51,26 @@ def pick_device(prefer: str | None = None) -> DeviceChoice:
     if device.type not in ("cpu", "cuda", "mps"):
         raise ValueError(f"{origin}, which is unknown: use auto, cpu, cuda, cuda:N or mps")
     if is_cuda(device) and not torch.cuda.is_available():
-        raise ValueError(f"{origin}, but {why_no_gpu}: use cpu, or leave the choice to auto")
+        raise ValueError(f"{origin}, but {no_gpu}: use cpu, or leave the choice to auto")
     if is_cuda(device) and (device.index or 0) >= (count := torch.cuda.device_count()):
         raise ValueError(f"{origin}, but this machine has {count} GPU(s), numbered from cuda:0")
     if device.type == "mps" and not torch.backends.mps.is_available():
         raise ValueError(f"{origin}, but torch finds no Apple GPU on this machine: use cpu")
-    return _describe(device, origin)
+    return DeviceChoice(device, *_precision(device, origin))
 
 
-def _describe(device: torch.device, why: str) -> DeviceChoice:
-    """Add the dtype, and why it is that one."""
+def _precision(device: torch.device, why: str) -> tuple[torch.dtype, str]:
+    """The dtype for autocast on this device, and why it is that one."""
     if is_cuda(device):
         major, minor = torch.cuda.get_device_capability(device)
         dtype = torch.bfloat16 if major >= 8 else torch.float16  # Ampere (8.0) was the first
         name = torch.cuda.get_device_name(device)
-        return DeviceChoice(device, dtype, f"{why}: {name}, compute capability {major}.{minor}")
+        return dtype, f"{why}: {name}, compute capability {major}.{minor}"
     if device.type == "mps":
-        return DeviceChoice(device, torch.float32, f"{why}; float32, as autocast there is partial")
+        return torch.float32, f"{why}; float32, as autocast there is partial"
     if unit := native_bfloat16():
-        why += f"; bfloat16, which this CPU multiplies natively ({unit})"
-        return DeviceChoice(device, torch.bfloat16, why)
-    why += "; float32, as this CPU would only emulate bfloat16"
-    return DeviceChoice(device, torch.float32, why)
+        return torch.bfloat16, f"{why}; bfloat16, which this CPU multiplies natively ({unit})"
+    return torch.float32, f"{why}; float32, as this CPU would only emulate bfloat16"
 
 
 def native_bfloat16() -> str:
@@ -176,17 +174,15 @@ def cache_folder() -> Path:
     $CLIPEDU_CACHE, else `clipedu` in this user's cache folder. Raises OSError with a way out.
     """
     named = os.environ.get("CLIPEDU_CACHE")
-    folder = Path(named or "clipedu")
     try:
         if named:
-            folder = folder.expanduser()
-        else:  # RuntimeError where there is no home folder
+            folder = Path(named).expanduser()
+        else:
             folder = platformdirs.user_cache_path("clipedu", appauthor=False, opinion=False)
         folder.mkdir(parents=True, exist_ok=True)
-    except (OSError, RuntimeError) as problem:
-        reason = getattr(problem, "strerror", None) or problem
+    except (OSError, RuntimeError) as problem:  # RuntimeError: there is no home folder
         raise OSError(
-            f"the cache folder {folder} cannot be made ({reason}): "
-            "set CLIPEDU_CACHE to a folder that you can write"
+            f"the cache folder cannot be made ({problem}): set CLIPEDU_CACHE to a folder that you "
+            "can write"
         ) from problem
     return folder

@@ -54,19 +54,14 @@ def find(file: Download, folders: Sequence[Path]) -> Path | None:
     return next((path for f in folders if is_whole(path := Path(f) / file.name, file)), None)
 
 
-def downloads_folder() -> Path:
-    """Where :func:`fetch` puts files unless it is told otherwise."""
-    return cache_folder() / "downloads"
-
-
 def fetch(file: Download, folder: Path | None = None, *, progress: bool = True) -> Path:
-    """Download into `folder` (default: `downloads_folder()`) unless it is there already.
+    """Download into `folder` (default: `downloads` in the cache) unless it is there already.
 
     Of several processes that want the same file one fetches it and the others wait. Returns the
     path. Raises DownloadError when the network fails, the disk is full or the checksum is wrong; a
     part that is still good is kept and resumed next time.
     """
-    folder = Path(folder or downloads_folder())
+    folder = Path(folder or cache_folder() / "downloads")
     folder.mkdir(parents=True, exist_ok=True)
     target, part = folder / file.name, folder / f"{file.name}.part"
     if is_whole(target, file):
@@ -74,9 +69,10 @@ def fetch(file: Download, folder: Path | None = None, *, progress: bool = True) 
     with FileLock(folder / f".{file.name}.lock"):  # the system unlocks it when a process dies
         if is_whole(target, file):  # another process fetched it meanwhile
             return target
-        problem, resumed = _append(file, part, progress)
+        resumed = part.exists()
+        problem = _append(file, part, progress)
         if problem and resumed and not part.exists():  # the part was no beginning of this file
-            problem, _ = _append(file, part, progress)
+            problem = _append(file, part, progress)
         if not problem:
             return part.replace(target)
     raise DownloadError(
@@ -85,16 +81,13 @@ def fetch(file: Download, folder: Path | None = None, *, progress: bool = True) 
     )
 
 
-def _append(file: Download, part: Path, progress: bool) -> tuple[str, bool]:
-    """Fetch what `part` lacks. Returns ("" or what went wrong, whether a part was there before).
-
-    Removes a part that is complete and wrong.
-    """
+def _append(file: Download, part: Path, progress: bool) -> str:
+    """Fetch what `part` lacks, and remove it if it is complete and wrong; "" or what went wrong."""
     start = part.stat().st_size if part.exists() else 0
-    free = shutil.disk_usage(part.parent).free
-    if file.size is not None and file.size - start > free:
-        need = (file.size - start) / 1e6
-        return f"it needs {need:.0f} MB more, and the disk has {free / 1e6:.0f} MB free", False
+    free, size = shutil.disk_usage(part.parent).free, file.size or 0
+    if size - start > free:
+        need = f"it needs {(size - start) / 1e6:.0f} MB more"
+        return f"{need}, and the disk has {free / 1e6:.0f} MB free"
     headers = {"Range": f"bytes={start}-"} if start else {}
     try:
         with part.open("ab") as content:
@@ -104,11 +97,10 @@ def _append(file: Download, part: Path, progress: bool) -> tuple[str, bool]:
         status = getattr(getattr(error, "response", None), "status_code", None)
         if status == 416 or part.stat().st_size == 0:  # 416: nothing follows this part
             part.unlink()
-        return str(error) or type(error).__name__, start > 0
-    size = part.stat().st_size
-    if file.size is not None and size < file.size:
-        return f"it broke off after {size:,} of {file.size:,} bytes", False
+        return str(error) or type(error).__name__
+    if (arrived := part.stat().st_size) < size:
+        return f"it broke off after {arrived:,} of {size:,} bytes"
     if is_whole(part, file):
-        return "", start > 0
+        return ""
     part.unlink()
-    return "its checksum is wrong, so it was deleted", start > 0
+    return "its checksum is wrong, so it was deleted"

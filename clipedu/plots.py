@@ -83,17 +83,15 @@ def picture_grid(
     figure.set_layout_engine("none")  # every position is computed below
     if title:
         figure.suptitle(title, y=1 - 0.1 / down, va="top", fontsize=11)
-    beneath: dict[str, Any] = {"xycoords": "axes fraction", "textcoords": "offset points"}
     for k in range(count):
         row, column = divmod(k, columns)
         left, bottom = column * (wide + gap) + gap / 2, down - head - row * row_tall - tall
         axes = figure.add_axes((left / across, bottom / down, wide / across, tall / down))
         axes.imshow(rgb[k], interpolation="nearest", vmin=0, vmax=1)
         axes.set_axis_off()
-        if wrapped:
-            words = "\n".join(wrapped[k])
-            text = axes.annotate(words, (0.5, 0), (0, -2), ha="center", va="top", **beneath)
-            text.set(fontsize=8.5, parse_math=False)  # a dollar sign in a name is no formula
+        if wrapped:  # two points below the picture
+            words = axes.text(0.5, -2 / 72 / tall, "\n".join(wrapped[k]), ha="center", va="top")
+            words.set(transform=axes.transAxes, fontsize=8.5, parse_math=False)  # $ is no formula
     return figure
 
 
@@ -103,15 +101,15 @@ def _as_rgb(pictures: Pictures) -> np.ndarray:
         tensor = pictures.float() if pictures.is_floating_point() else pictures
         pictures = tensor.detach().cpu().numpy()
     array = pictures
-    bad = f"pictures of shape {array.shape} and type {array.dtype}: expected (N, 3, H, W) float or "
-    bad += "(N, H, W, 3 or 4) uint8, N at least 1; for one picture give picture[None]"
-    if array.ndim != 4 or len(array) == 0:
-        raise ValueError(bad)
-    if array.dtype == np.uint8 and array.shape[3] in (3, 4):
+    if array.ndim == 4 and len(array) and array.dtype == np.uint8 and array.shape[3] in (3, 4):
         rgb, alpha = np.split(array / np.float32(255), [3], axis=3)
         return rgb * alpha + (1 - alpha) if alpha.size else rgb  # over white paper
-    if not np.issubdtype(array.dtype, np.floating) or array.shape[1] != 3:
-        raise ValueError(bad)
+    floats = np.issubdtype(array.dtype, np.floating)
+    if not floats or array.ndim != 4 or not len(array) or array.shape[1] != 3:
+        raise ValueError(
+            f"pictures of shape {array.shape} and type {array.dtype}: expected (N, 3, H, W) float "
+            "or (N, H, W, 3 or 4) uint8, N at least 1; for one picture give picture[None]"
+        )
     if not (array.min() >= -1e-3 and array.max() <= 1 + 1e-3):  # also where there is a NaN
         raise ValueError("float pictures must lie in 0..1: show them before they are normalized")
     return np.clip(array.transpose(0, 2, 3, 1), 0, 1)

@@ -1,25 +1,46 @@
-"""Take one student's answers out of the cells of a notebook: by id, then by the names they define.
+"""Take one student's answers out of what was handed in, in a process of its own (`read`).
 
-Cells may have been split, joined, moved, retyped or renewed. From cells that a student added come
-only the statements that an answer needs. Runs in a process of its own (`submissions.read`).
+A submission is hostile until shown otherwise: huge, empty, no JSON, or of a shape that takes
+forever to read. All of these end in `Unreadable`, which says what a person can do. Of a notebook's
+cells, answers are found by id, then by the names they define: cells may have been split, joined,
+moved, retyped or renewed. From cells that a student added come only the statements that an answer
+needs.
 """
 
 from __future__ import annotations
 
-import ast
+import contextlib
+import io
+import json
+import pickle
 import re
-import symtable
-from dataclasses import dataclass, field
+import subprocess
+import sys
+import zipfile
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import PurePosixPath
 from typing import Any
 
 from clipedu_classroom.assignment import Assignment, Part, Question, id_of, text_of
-from clipedu_classroom.suspicion import suspicions
+from clipedu_classroom.sandbox import own_environment
+from clipedu_classroom.student_code import clean, defined_names, needed_code, suspicions
+from clipedu_classroom.submissions import (
+    MAX_ENTRIES,
+    Submission,
+    Unreadable,
+    is_junk,
+    is_notebook,
+    open_member,
+    read_file,
+    readable,
+)
 from clipedu_classroom.written import written_answers
 
+MAX_CELLS = 5000
 MAX_CODE = 60_000  # characters of a cell; no answer needs a tenth
-LITERAL = r"'(?:[^'\\\n]|\\.)*'|\"(?:[^\"\\\n]|\\.)*\""
-MAGIC = re.compile(rf"get_ipython\(\)\.(\w+)\(((?:\s*(?:{LITERAL}),?)+)\)")
-PARSE_ERRORS = (SyntaxError, ValueError, RecursionError, MemoryError)
+MAX_UNPACKED = 100 * 2**20  # bytes of one student's zip files
+READ_SECONDS, READ_MB = 20, 2000  # CPU time and memory to read one submission
 
 
 @dataclass
@@ -64,44 +85,173 @@ class Cell:
         return self.part is None or squeeze(self.source) != squeeze(self.part.source)
 
 
-def take_answers(assignment: Assignment, cells: list[dict[str, Any]]) -> Answers:
+# One submission
+
+
+def read(assignment: Assignment, submission: Submission) -> Answers:
+    """A student's answers, read in a process with limits. Raises Unreadable."""
+    if submission.problem:
+        raise Unreadable(f"Not graded: {submission.problem}.")
+    command = [sys.executable, "-m", "clipedu_classroom.answers"]
+    try:
+        done = subprocess.run(
+            command,
+            input=pickle.dumps((assignment, submission)),
+            capture_output=True,
+            env=own_environment(),
+            timeout=5 * READ_SECONDS,
+        )
+        entry = json.loads(done.stdout)
+    except (subprocess.TimeoutExpired, ValueError):
+        raise Unreadable(
+            f"Reading the file takes more than {READ_SECONDS} seconds or {READ_MB} MB."
+        ) from None
+    if "unreadable" in entry:
+        raise Unreadable(entry["unreadable"])
+    loads = [
+        Load(**load | {name: tuple(load[name]) for name in ("exercises", "judged")})
+        for load in entry.pop("loads")
+    ]
+    return replace(Answers(**entry), loads=loads)
+
+
+def choose_answers(assignment: Assignment, submission: Submission) -> Answers:
+    """The answers of the notebook among a student's files: one with answers before one without, a
+    notebook before a script, the assignment's name before another, then the one with more answers,
+    then the last by name. Raises Unreadable when there is none."""
+    found: list[tuple[tuple[Any, ...], str, Answers]] = []
+    problems = []
+    for number, (name, content) in enumerate(_contents(submission)):
+        is_script = name.lower().endswith(".py")
+        try:
+            if isinstance(content, str):
+                raise Unreadable(content)
+            cells = script_cells(content) if is_script else read_cells(content)
+        except Unreadable as error:
+            problems.append((not is_notebook(name), name, str(error)))
+            continue
+        answers = take_answers(assignment, cells)
+        count = len(answers.text) + sum(
+            not is_untouched(question, answers.code[question.id])
+            for question in assignment.questions
+            if question.id in answers.code
+        )
+        exact = PurePosixPath(name).stem == assignment.name
+        found.append(((count > 0, not is_script, exact, count, number), name, answers))
+    if not found:
+        raise Unreadable(min(problems)[2] if problems else "There is no notebook in it.")
+    best = max(found, key=lambda item: item[0])
+    unread = [name for _, name, _ in found if name != best[1]] + [name for _, name, _ in problems]
+    if unread:
+        more = f" and {len(unread) - 5} more" if len(unread) > 5 else ""
+        best[2].remarks.insert(0, f"Read: {best[1]}. Not read: {', '.join(unread[:5])}{more}.")
+    return best[2]
+
+
+def _contents(submission: Submission) -> Iterator[tuple[str, bytes | str]]:
+    """(name, content, or why it was not read) of every file, those in zip files too."""
+    left = MAX_UNPACKED
+    for file in submission.files:
+        try:
+            content = read_file(file)
+        except Unreadable as error:
+            yield file.name, str(error)
+            continue
+        if content[:4] != b"PK\x03\x04":
+            yield file.name, content
+            continue
+        try:
+            archive = zipfile.ZipFile(io.BytesIO(content))
+        except (zipfile.BadZipFile, ValueError, OSError):
+            yield file.name, "The zip file is damaged."
+            continue
+        for info in [info for info in archive.infolist() if not is_junk(info)][:MAX_ENTRIES]:
+            try:
+                if left <= 0:
+                    raise Unreadable("Too much to unpack.")
+                inner: bytes | str = open_member(archive, info)
+            except Unreadable as error:
+                inner = str(error)
+            left -= len(inner)
+            yield f"{file.name}: {readable(info.filename)}", inner
+
+
+def read_cells(content: bytes) -> list[dict[str, Any]]:
+    """The notebook's cells, version 4. Raises Unreadable."""
+    if not content.strip():
+        raise Unreadable("The file is empty. Ask for it again: was it saved?")
+    if content[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\x00" in content[:100]:
+        raise Unreadable(
+            "The file is not UTF-8 (UTF-16, perhaps). Open it in Jupyter, save it, and hand it in "
+            "again."
+        )
+    try:
+        notebook = json.loads(content.decode("utf-8-sig"))
+    except UnicodeDecodeError:
+        raise Unreadable("The file is not UTF-8 text. Is it really a notebook?") from None
+    except (ValueError, RecursionError):
+        raise Unreadable(
+            "The file is not valid JSON: it is damaged or no notebook. Ask for it again."
+        ) from None
+    cells = notebook.get("cells") if isinstance(notebook, dict) else None
+    if not isinstance(cells, list):
+        raise Unreadable("The file is JSON but has no cells: it is not a notebook of version 4.")
+    if len(cells) > MAX_CELLS:
+        raise Unreadable(f"The notebook has {len(cells)} cells; at most {MAX_CELLS} are read.")
+    return [cell for cell in cells if isinstance(cell, dict)]
+
+
+def script_cells(content: bytes) -> list[dict[str, Any]]:
+    """The cells of a .py file that an editor or `nbconvert --to script` wrote."""
+    text = content.decode("utf-8-sig", "replace").replace("\r\n", "\n")
+    cells = []
+    for part in re.split(r"^(?=# ?%%|# In ?\[)", text, flags=re.MULTILINE)[:MAX_CELLS]:
+        marker, _, body = part.partition("\n") if re.match(r"# ?%%|# In", part) else ("", "", part)
+        kind = "markdown" if "[markdown]" in marker or "[md]" in marker else "code"
+        body = re.sub(r"^# ?", "", body, flags=re.MULTILINE) if kind == "markdown" else body
+        cells.append({"cell_type": kind, "source": body.strip("\n")})
+    return cells
+
+
+# One notebook
+
+
+def take_answers(assignment: Assignment, raw: list[dict[str, Any]]) -> Answers:
     """The code of each exercise, and every open answer.
 
     The cell with the exercise's id when it defines what is asked for, else the last other cell that
     does, else the cells that define it together; so swapped and renewed ids do no harm.
     """
     answers = Answers()
-    found = _cells(assignment, cells, answers.remarks)
+    remark = answers.remarks.append
+    cells = _cells(assignment, raw, answers.remarks)
     used = {
         question.id: chosen
         for question in assignment.questions
-        if not question.by_hand and (chosen := _find(question, found, answers.remarks))
+        if not question.by_hand and (chosen := _find(question, cells, answers.remarks))
     }
     for exercise_id, chosen in used.items():
-        answers.code[exercise_id] = "\n\n".join(found[place].code for place in chosen)
-    taken = {place for chosen in used.values() for place in chosen}
+        answers.code[exercise_id] = "\n\n".join(cells[at].code for at in chosen)
+    taken = {at for chosen in used.values() for at in chosen}
     added = {
-        place: cell.code
-        for place, cell in enumerate(found)
-        if cell.kind == "code" and place not in taken and cell.code.strip() and cell.changed
+        at: cell.code
+        for at, cell in enumerate(cells)
+        if cell.kind == "code" and at not in taken and cell.code.strip() and cell.changed
     }
-    helpers = needed_code([found[place].code for place in taken], added)
-    extra = [place for place in added if place not in helpers]
-    parts = [found[place].part for place in extra]
+    helpers = needed_code([cells[at].code for at in taken], added)
+    parts = [cells[at].part for at in added if at not in helpers]
     answers.dropped = sum(part is None or part.role == "text" for part in parts)
-    answers.loads = _in_order(assignment, found, used, helpers)
+    answers.loads = _in_order(assignment, cells, used, helpers)
     sources = [load.source for load in answers.loads if not load.setup]
     answers.suspicions = list(dict.fromkeys(word for code in sources for word in suspicions(code)))
     questions = [question for question in assignment.questions if question.by_hand]
-    for exercise_id, text, page in written_answers(questions, found, answers.remarks):
+    for exercise_id, text, page in written_answers(questions, cells, answers.remarks):
         answers.text[exercise_id], answers.pages[exercise_id] = text, page
-    if not answers.code and not answers.text and not any(cell.part for cell in found):
-        answers.remarks.append(f"It has no cell of {assignment.name}: is it another notebook?")
+    if not answers.code and not answers.text and not any(cell.part for cell in cells):
+        remark(f"It has no cell of {assignment.name}: is it another notebook?")
     if answers.dropped:
         unit = "cell was" if answers.dropped == 1 else "cells were"
-        answers.remarks.append(
-            f"{answers.dropped} added {unit} not run: no answer needs what they define."
-        )
+        remark(f"{answers.dropped} added {unit} not run: no answer needs what they define.")
     return answers
 
 
@@ -114,170 +264,55 @@ def is_untouched(question: Question, source: str) -> bool:
     return squeeze(source) == squeeze(question.stub)
 
 
-def clean(source: str) -> str:
-    """Code that plain Python can run: IPython's `%time`, `!ls`, `name?` do nothing. A cell that
-    parses stays as it is."""
-    magic = re.match(r"\s*%%(\w+).*\n?", source)
-    if magic:
-        python = magic[1] in ("time", "timeit", "capture", "prun", "memit")
-        return clean(source[magic.end() :]) if python else ""
-    try:
-        ast.parse(source)
-    except (SyntaxError, ValueError):
-        if not re.search(r"[%!?]", source):
-            return source
-        from IPython.core.inputtransformer2 import TransformerManager
-
-        try:
-            return MAGIC.sub(_without_magic, TransformerManager().transform_cell(source))
-        except Exception:  # IPython promises no kind of its own
-            return source
-    except (RecursionError, MemoryError):
-        pass
-    return source
-
-
-def _without_magic(call: re.Match[str]) -> str:
-    name, words = call[1], ast.literal_eval(f"[{call[2]}]")
-    if name == "run_line_magic" and words[0] == "time":
-        return str(words[1]) or "None"
-    return "[]" if name == "getoutput" else "None"
-
-
-def defined_names(source: str) -> set[str]:
-    """Names bound at the top level (also by import, loops, with); empty when the code does not
-    parse."""
-    try:
-        return {name for node in ast.parse(source).body for name in _bound(node)}
-    except PARSE_ERRORS:
-        return set()
-
-
-def _bound(node: ast.stmt) -> set[str]:
-    if isinstance(node, (ast.FunctionDef, ast.ClassDef, ast.AsyncFunctionDef)):
-        return {node.name}
-    if isinstance(node, (ast.Import, ast.ImportFrom)):
-        return {(alias.asname or alias.name).partition(".")[0] for alias in node.names}
-    inner = (leaf for leaf in ast.walk(node) if isinstance(leaf, ast.Name))
-    return {leaf.id for leaf in inner if isinstance(leaf.ctx, ast.Store)}
-
-
-def _changed(node: ast.stmt) -> set[str]:
-    """Names that the statement binds, and those whose objects it may change: `x.y = 1`, `x[0] = 1`,
-    `x.append(1)`."""
-    targets: list[ast.expr] = []
-    if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
-        targets = [node.value.func]
-    elif isinstance(node, (ast.Assign, ast.AugAssign)):
-        targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-    names = _bound(node)
-    for target in targets:
-        inside = target
-        while isinstance(inside, (ast.Attribute, ast.Subscript)):
-            inside = inside.value
-        if inside is not target and isinstance(inside, ast.Name):
-            names.add(inside.id)
-    return names
-
-
-def _wanted(source: str) -> set[str]:
-    """Global names that the code reads, at the top level or in its functions."""
-    names: set[str] = set()
-    try:
-        tables = [symtable.symtable(source, "answer", "exec")]
-    except PARSE_ERRORS:
-        return names
-    for table in tables:
-        tables += table.get_children()
-        top = table.get_type() == "module"
-        names |= {
-            symbol.get_name()
-            for symbol in table.get_symbols()
-            if symbol.is_referenced() and (top or symbol.is_global())
-        }
-    return names
-
-
-def needed_code(answers: list[str], added: dict[int, str]) -> dict[int, str]:
-    """Of each added cell the statements that define, directly or not, what the answers use."""
-    wanted = {name for code in answers for name in _wanted(code) - defined_names(code)}
-    by_name: dict[str, list[tuple[int, int]]] = {}
-    bodies: dict[int, list[ast.stmt]] = {}
-    for place, source in added.items():
-        try:
-            bodies[place] = ast.parse(source).body
-        except PARSE_ERRORS:
-            continue
-        for number, node in enumerate(bodies[place]):
-            for name in _changed(node):
-                by_name.setdefault(name, []).append((place, number))
-    chosen: set[tuple[int, int]] = set()
-    queue = [*wanted, "*"]
-    for name in queue:
-        for place, number in by_name.pop(name, []):
-            if (place, number) not in chosen:
-                chosen.add((place, number))
-                queue += _wanted(ast.unparse(bodies[place][number]))
-    return {
-        place: "\n".join(ast.unparse(bodies[at][n]) for at, n in sorted(chosen) if at == place)
-        for place in sorted({place for place, _ in chosen})
-    }
-
-
 def _cells(assignment: Assignment, raw: list[dict[str, Any]], remarks: list[str]) -> list[Cell]:
     """The cells with what they were in the pristine notebook: by id, else by the same text."""
     by_id = {part.cell_id: part for part in assignment.parts if part.cell_id}
     by_source = {squeeze(part.source): part for part in assignment.parts}
     asked = {name for question in assignment.questions for name in question.names}
-    mentions = re.compile(
-        r"\b(" + "|".join(map(re.escape, sorted(asked))) + r")\b" if asked else "(?!)"
-    )
+    mentions = re.compile(rf"\b({'|'.join(map(re.escape, sorted(asked))) or '(?!)'})\b")
     found = []
     for number, entry in enumerate(raw, 1):
         source = text_of(entry)
         part = by_id.get(id_of(entry)) or by_source.get(squeeze(source))
-        kind = str(entry.get("cell_type", "raw"))
-        cell = Cell(entry, kind, source, part)
+        cell = Cell(entry, str(entry.get("cell_type", "raw")), source, part)
+        found.append(cell)
         is_answer = part is not None and part.role == "solution"
-        if len(source) > MAX_CODE and kind == "code":
-            remarks.append(
-                f"Cell {number} has {len(source):,} characters of code; it was not read."
-            )
-        elif kind == "code":
+        if len(source) > MAX_CODE:
+            if cell.kind == "code":
+                words = f"{len(source):,} characters of code; it was not read."
+                remarks.append(f"Cell {number} has {words}")
+            continue
+        if cell.kind == "code":
             cell.code = clean(source)
-        elif is_answer or (part is None and len(source) <= MAX_CODE and mentions.search(source)):
+        elif is_answer or (part is None and mentions.search(source)):
             code = clean(re.sub(r"^\s*```.*$", "", source, flags=re.MULTILINE))
             if defined_names(code) & asked and cell.changed:
+                remarks.append(f"Cell {number} is of type {cell.kind}; it was read as code.")
                 cell.code, cell.kind = code, "code"
-                remarks.append(f"Cell {number} is of type {kind}; it was read as code.")
-        if cell.code:
-            cell.names = frozenset(defined_names(cell.code))
-        found.append(cell)
+        cell.names = frozenset(defined_names(cell.code))
     return found
 
 
 def _find(question: Question, cells: list[Cell], remarks: list[str]) -> list[int]:
-    """Positions of the cells that are the answer, in the notebook's order; [] without one."""
+    """Indices of the cells that are the answer, in the notebook's order; [] without one."""
     wanted = set(question.names)
-    code = {place: cell for place, cell in enumerate(cells) if cell.kind == "code"}
-    by_id = [p for p, cell in code.items() if cell.part and cell.part.cell_id == question.cell_id]
+    code = [at for at, cell in enumerate(cells) if cell.kind == "code"]
+    by_id = [at for at in code if (part := cells[at].part) and part.cell_id == question.cell_id]
     if len(by_id) > 1:
-        remarks.append(
-            f"{question.id}: {len(by_id)} cells have the id {question.cell_id}; the last one with "
-            "an answer counts."
-        )
-    written = [place for place in by_id if not is_untouched(question, cells[place].source)]
-    good = [place for place in written if wanted <= cells[place].names]
-    if good:
+        words = f"{len(by_id)} cells have the id {question.cell_id}"
+        remarks.append(f"{question.id}: {words}; the last one with an answer counts.")
+    written = [at for at in by_id if not is_untouched(question, cells[at].source)]
+    if good := [at for at in written if wanted <= cells[at].names]:
         return good[-1:]
-    others = {p: cell for p, cell in code.items() if p not in by_id and cell.changed}
-    elsewhere = [place for place, cell in others.items() if wanted <= cell.names]
+    others = [at for at in code if at not in by_id and cells[at].changed]
     names = ", ".join(sorted(wanted))
-    if elsewhere:
+    if elsewhere := [at for at in others if wanted <= cells[at].names]:
         remarks.append(f"{question.id}: found by the name {names}, in a cell with another id.")
         return elsewhere[-1:]
     candidates = sorted([*written, *others])
-    split = {max((p for p in candidates if name in cells[p].names), default=-1) for name in wanted}
+    split = {
+        max((at for at in candidates if name in cells[at].names), default=-1) for name in wanted
+    }
     if -1 not in split:
         remarks.append(f"{question.id}: {names} are defined in {len(split)} cells.")
         return sorted(split)
@@ -293,38 +328,61 @@ def _in_order(
     """What to run, in the student's order. The course's own cells are as they were handed out, each
     before the first exercise that follows it. An exercise is judged where its check is, else before
     the next answer."""
-    rank = {part.cell_id: place for place, part in enumerate(assignment.parts)}
-    first = {q.id: rank.get(q.cell_id, 0) for q in assignment.questions}
+    rank = {part.cell_id: number for number, part in enumerate(assignment.parts)}
+    first = {question.id: rank.get(question.cell_id, 0) for question in assignment.questions}
     setup = [part for part in assignment.parts if part.role == "setup"]
-    at: dict[int, list[str]] = {}
-    for exercise_id, chosen in used.items():
-        for place in chosen:
-            at.setdefault(place, []).append(exercise_id)
+    answered: dict[int, list[str]] = {}
     judged: dict[int, list[str]] = {}
     for exercise_id, chosen in used.items():
+        for at in chosen:
+            answered.setdefault(at, []).append(exercise_id)
+    for exercise_id, chosen in used.items():
         last = chosen[-1]
-        checks = (
-            place
-            for place in range(last + 1, len(cells))
-            if (part := cells[place].part) and (part.role, part.exercise) == ("check", exercise_id)
-        )
-        end = next(checks, min((place for place in at if place > last), default=len(cells)))
-        place = max(p for p in [*at, *helpers] if last <= p < end or p == last)
-        judged.setdefault(place, []).append(exercise_id)
+        end = min((at for at in answered if at > last), default=len(cells))
+        for at in range(last + 1, len(cells)):
+            part = cells[at].part
+            if part and (part.role, part.exercise) == ("check", exercise_id):
+                end = at
+                break
+        after = max(at for at in [*answered, *helpers] if last <= at < end or at == last)
+        judged.setdefault(after, []).append(exercise_id)
     loads: list[Load] = []
-    for place in sorted({*at, *helpers}):
-        following = next((at[p] for p in sorted(at) if p >= place), [])
+    for at in sorted({*answered, *helpers}):
+        following = next((answered[later] for later in sorted(answered) if later >= at), [])
         limit = max((first[exercise_id] for exercise_id in following), default=len(rank))
         while setup and rank[setup[0].cell_id] < limit:
             part = setup.pop(0)
             loads.append(Load(part.cell_id or "setup", part.source, setup=True))
-        part_of = cells[place].part
+        own = cells[at].part
         loads.append(
             Load(
-                part_of.cell_id if part_of else f"cell-{place + 1}",
-                cells[place].code if place in at else helpers[place],
-                exercises=tuple(at.get(place, ())),
-                judged=tuple(judged.get(place, ())),
+                own.cell_id if own else f"cell-{at + 1}",
+                cells[at].code if at in answered else helpers[at],
+                exercises=tuple(answered.get(at, ())),
+                judged=tuple(judged.get(at, ())),
             )
         )
     return loads
+
+
+def main() -> None:
+    """Read one submission, which a process of ours names on standard input; answer in JSON."""
+    import resource
+
+    for kind, most in (("CPU", READ_SECONDS), ("AS", READ_MB << 20), ("CORE", 0)):
+        with contextlib.suppress(ValueError, OSError):
+            resource.setrlimit(getattr(resource, f"RLIMIT_{kind}"), (most, most))
+    assignment, submission = pickle.load(sys.stdin.buffer)
+    try:
+        entry = asdict(choose_answers(assignment, submission))
+    except Unreadable as error:
+        entry = {"unreadable": str(error)}
+    except MemoryError:
+        entry = {"unreadable": f"Reading it takes more than {READ_MB} MB."}
+    except Exception as error:  # a shape of JSON that nobody thought of
+        entry = {"unreadable": f"The notebook cannot be read ({type(error).__name__})."}
+    sys.stdout.write(json.dumps(entry))
+
+
+if __name__ == "__main__":
+    main()

@@ -35,7 +35,6 @@ class Part:
     `exercise`), setup (code to run), shown (code between an answer and its check) or text."""
 
     cell_id: str
-    kind: str
     role: str
     exercise: str
     source: str
@@ -65,50 +64,75 @@ class Assignment:
 def read_assignment(path: str | Path) -> Assignment:
     """Read `exercises/NN_name.ipynb`. Raises FileNotFoundError, or ValueError when it is no
     exercise notebook of this course."""
-    path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(
-            f"There is no exercise notebook {path}. Run `clipedu build` to make it."
-        )
     from clipedu_classroom import specs  # loads torch, which a reader of submissions never needs
 
+    path = Path(path)
+    remedy = "Run `clipedu build` to make it"
+    if not path.is_file():
+        raise FileNotFoundError(f"There is no exercise notebook {path}. {remedy}.")
     try:
         cells = json.loads(path.read_text(encoding="utf-8-sig"))["cells"]
         parts = _parts(cells)
         points = {
-            part.exercise: float(cell.get("metadata", {}).get("nbgrader", {}).get("points", 0))
+            part.exercise: float(cell["metadata"]["nbgrader"]["points"])
             for part, cell in zip(parts, cells, strict=True)
             if part.role in ("check", "answer")
         }
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ValueError(
-            f"{path} is not a notebook ({error}). Run `clipedu build` to make it again."
-        ) from None
-    titles = {
-        part.exercise: heading[1].strip()
-        for part in parts
-        if (heading := re.search(r"^#+\s*Exercise [\d.]+: (.+)$", part.source, re.MULTILINE))
-    }
-    questions = [
-        _question(path, part, points, titles)
-        for part in parts
-        if part.role in ("solution", "answer")
-    ]
-    if not questions:
+        raise ValueError(f"{path} is not a notebook ({error!r}). {remedy} again.") from None
+    titles: dict[str, str] = {}
+    for part in parts:
+        if heading := re.search(r"^#+\s*Exercise [\d.]+: (.+)$", part.source, re.MULTILINE):
+            titles[part.exercise] = heading[1].strip()
+    asked = [part for part in parts if part.role in ("solution", "answer")]
+    if not asked:
         raise ValueError(
             f"{path} has no exercise in it: expected cells with ids like 03-1-solution, as "
             "`clipedu build` makes them."
         )
+    if missing := [part.exercise for part in asked if part.exercise not in points]:
+        raise ValueError(
+            f"{path}: exercise {missing[0]} has no check cell, so nobody knows its points."
+        )
+    try:
+        questions = tuple(_question(part, points, titles) for part in asked)
+    except specs.UnknownExercise as error:
+        raise ValueError(f"{path}: {error}") from None
     lesson = questions[0].id.partition(".")[0]
-    module = specs.lesson_module(lesson)
-    return Assignment(
-        lesson=lesson,
-        name=path.stem,
-        path=path,
-        questions=tuple(questions),
-        parts=tuple(parts),
-        library=tuple(getattr(module, "LIBRARY_NEEDED", ())),
+    library = specs.library_needed(lesson)
+    return Assignment(lesson, path.stem, path, questions, tuple(parts), library)
+
+
+def _question(part: Part, points: dict[str, float], titles: dict[str, str]) -> Question:
+    from clipedu_classroom import specs
+    from clipedu_classroom.exercise_reader import course_record
+
+    names = specs.find(part.exercise).names if part.role == "solution" else ()
+    return Question(
+        part.exercise,
+        titles.get(part.exercise, ""),
+        points[part.exercise],
+        part.cell_id,
+        part.source,
+        names,
+        "" if names else course_record(part.exercise).rubric,
     )
+
+
+def _parts(cells: list[dict[str, Any]]) -> list[Part]:
+    """Code between an answer and its check only shows the answer to the student."""
+    parts: list[Part] = []
+    showing = False
+    for cell in cells:
+        cell_id, kind, source = id_of(cell), cell["cell_type"], text_of(cell)
+        match = re.fullmatch(r"(\d\d)-(\d{1,2})-(statement|solution|check|answer)", cell_id)
+        if match:
+            showing = match[3] == "solution" or (showing and match[3] != "check")
+            parts.append(Part(cell_id, match[3], f"{match[1]}.{match[2]}", source))
+        else:
+            role = "text" if kind != "code" else "shown" if showing else "setup"
+            parts.append(Part(cell_id, role, "", source))
+    return parts
 
 
 def text_of(cell: dict[str, Any]) -> str:
@@ -127,43 +151,3 @@ def id_of(cell: dict[str, Any]) -> str:
     found = marks.get("grade_id") if isinstance(marks, dict) else None
     found = found or cell.get("id", "")
     return found if isinstance(found, str) else ""
-
-
-def _parts(cells: list[dict[str, Any]]) -> list[Part]:
-    """What stands between an answer and its check only shows the answer to the student."""
-    parts: list[Part] = []
-    showing = False
-    for cell in cells:
-        cell_id, kind, source = id_of(cell), cell["cell_type"], text_of(cell)
-        match = re.fullmatch(r"(\d\d)-(\d{1,2})-(statement|solution|check|answer)", cell_id)
-        if match:
-            showing = match[3] == "solution" or (showing and match[3] != "check")
-            parts.append(Part(cell_id, kind, match[3], f"{match[1]}.{match[2]}", source))
-        else:
-            role = "text" if kind != "code" else "shown" if showing else "setup"
-            parts.append(Part(cell_id, kind, role, "", source))
-    return parts
-
-
-def _question(path: Path, part: Part, points: dict[str, float], titles: dict[str, str]) -> Question:
-    from clipedu_classroom import catalogue, specs
-
-    names: tuple[str, ...] = ()
-    if part.role == "solution":
-        try:
-            names = specs.find(part.exercise).names
-        except specs.UnknownExercise as error:
-            raise ValueError(f"{path} asks for exercise {part.exercise}: {error}") from None
-    if part.exercise not in points:
-        raise ValueError(
-            f"{path}: exercise {part.exercise} has no check cell, so nobody knows its points."
-        )
-    return Question(
-        part.exercise,
-        titles.get(part.exercise, ""),
-        points[part.exercise],
-        part.cell_id,
-        part.source,
-        names,
-        "" if names else catalogue.entry(part.exercise).rubric,
-    )

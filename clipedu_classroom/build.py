@@ -1,4 +1,5 @@
-"""Make the course's notebooks from `clipedu_lessons/`, run them, or say whether they are fresh.
+"""The verb `clipedu build`: make the course's notebooks from `clipedu_lessons/`, run them, or say
+whether they are fresh.
 
 `build` refreshes text and keeps the outputs of unchanged cells; with `execute` it also runs them;
 with `check` it changes nothing and reports. A notebook is written whole or not at all, and two
@@ -8,42 +9,87 @@ written.
 
 from __future__ import annotations
 
-import copy
+import argparse
+import os
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-import nbformat
 from nbformat import NotebookNode
 
 from clipedu.files import write_whole
 from clipedu_classroom.execute import TIMEOUT, NotebookError, execute_notebook
-from clipedu_classroom.exercise_reader import (
-    ExerciseSource,
-    WrongVariant,
-    parse_exercise_file,
-    parse_exercises,
-)
+from clipedu_classroom.exercise_reader import parse_text
 from clipedu_classroom.freshness import (
-    Finding,
     carry_outputs,
-    differences,
-    output_findings,
+    output_text,
     read_notebook,
+    stale,
+    unsound_run,
 )
 from clipedu_classroom.lint import lint
-from clipedu_classroom.notebooks import exercise_notebook, lesson_notebook, text_of
+from clipedu_classroom.notebooks import make_notebook, text_of
 from clipedu_classroom.source import (
     FOLDER_NAME,
     LESSONS,
     LessonError,
     Problem,
     course_root,
-    parse_lesson,
     shown_path,
 )
+
+TREES = ("notebooks", "exercises", "solutions")
+EXAMPLES = """examples:
+  clipedu build 03                 refresh lesson 03's notebooks; outputs of unchanged cells stay
+  clipedu build 03 --execute       also run them and store the outputs
+  clipedu build --check            change nothing; say what is stale or unrun (exit code 1)
+  clipedu build 04 --out runs/04   executed copies in runs/04; the course's own stay as they are
+"""
+
+
+def add_build_parser(subparsers: Any) -> argparse.ArgumentParser:
+    """Register `build` with the command line's subparsers; `run_build` is its `run` default."""
+    parser: argparse.ArgumentParser = subparsers.add_parser(
+        "build",
+        help="make notebooks/, exercises/ and solutions/ from clipedu_lessons/",
+        description="Make notebooks/, exercises/ and solutions/ from the text in clipedu_lessons/.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add("numbers", nargs="*", metavar="NN", help="lessons, as 03; default all")
+    add("--check", action="store_true", help="report only, exit 1 if not fresh")
+    add("--execute", action="store_true", help="run the notebooks, store outputs")
+    add("--out", metavar="DIR", help="write executed copies there instead")
+    add("--only", choices=("lessons", "exercises"), help="one kind of notebook")
+    add("--timeout", type=float, default=TIMEOUT, metavar="SECONDS", help="per cell, default 600")
+    parser.set_defaults(run=run_build)
+    return parser
+
+
+def run_build(args: argparse.Namespace) -> tuple[int, dict[str, Any]]:
+    """Do what `args` says and print the report; (0 when all is well, else 1, the report as data).
+
+    Raises what `build` raises.
+    """
+    report = build(
+        args.numbers or None,
+        check=args.check,
+        execute=args.execute,
+        out=args.out,
+        only=args.only,
+        timeout=args.timeout,
+    )
+    print(report)
+    for text in summaries(report) if args.out else []:
+        print(f"\n{text}")
+    if not report.notebooks and report.ok:
+        print("there are no lessons to build")
+    elif args.check:
+        print(f"all notebooks are what {LESSONS}/ says" if report.ok else "not fresh; see above")
+    return (0 if report.ok else 1), report.to_dict()
 
 
 @dataclass(frozen=True)
@@ -62,14 +108,12 @@ class BuildReport:
     """All notebooks of one call and everything that is wrong; `ok` when nothing is."""
 
     notebooks: list[NotebookReport] = field(default_factory=list)
-    findings: list[Finding] = field(default_factory=list)  # about notebooks
-    problems: list[Problem] = field(default_factory=list)  # about the text
+    problems: list[Problem] = field(default_factory=list)  # of texts, notebooks and own checks
     failures: list[str] = field(default_factory=list)  # notebooks that did not run
 
     @property
     def ok(self) -> bool:
-        errors = [problem for problem in self.problems if problem.level == "error"]
-        return not (self.findings or self.failures or errors)
+        return not self.failures and all(problem.level != "error" for problem in self.problems)
 
     def __str__(self) -> str:
         rows = [
@@ -77,77 +121,25 @@ class BuildReport:
             f"({report.bytes / 1000:.0f} kB, {report.seconds:.1f} s)"
             for report in self.notebooks
         ]
-        return "\n".join([*rows, *map(str, [*self.problems, *self.findings]), *self.failures])
+        return "\n".join([*rows, *map(str, self.problems), *self.failures])
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-able: ok, notebooks, findings, problems, failures."""
-        return {
-            "ok": self.ok,
-            "notebooks": [
-                {
-                    "path": shown_path(report.path),
-                    "status": report.status,
-                    "seconds": round(report.seconds, 3),
-                    "bytes": report.bytes,
-                }
-                for report in self.notebooks
-            ],
-            "findings": [
-                {
-                    "path": shown_path(finding.path),
-                    "cell": finding.cell,
-                    "message": finding.message,
-                    "mend": finding.mend,
-                }
-                for finding in self.findings
-            ],
-            "problems": [
-                {
-                    "path": shown_path(problem.path),
-                    "line": problem.line,
-                    "rule": problem.rule,
-                    "level": problem.level,
-                    "message": problem.message,
-                }
-                for problem in self.problems
-            ],
-            "failures": list(self.failures),
-        }
+        """JSON-able: ok, notebooks, problems, failures."""
+        data = {"ok": self.ok, **asdict(self)}
+        for row in [*data["notebooks"], *data["problems"]]:
+            row["path"] = shown_path(row["path"])
+        return data
 
 
 def summaries(report: BuildReport) -> list[str]:
     """What the cells that a lesson tags `summary` printed in the notebooks that were executed."""
     texts = []
     for path in [made.path for made in report.notebooks if made.status == "executed"]:
-        for cell in nbformat.read(path, as_version=4).cells:
+        made = read_notebook(path)
+        for cell in made.cells if made else ():
             if "summary" in cell.metadata.get("tags", []):
-                for output in cell.outputs:
-                    texts.append(output.get("text") or output.get("data", {}).get("text/plain", ""))
+                texts += [output_text(output) for output in cell.outputs]
     return [text.rstrip() for text in texts]
-
-
-__all__ = [
-    "BuildReport",
-    "ExerciseSource",
-    "NotebookReport",
-    "WrongVariant",
-    "build",
-    "execute_notebook",
-    "parse_exercises",
-    "parse_lesson",
-]
-
-TREES = ("notebooks", "exercises", "solutions")
-
-
-@dataclass(frozen=True)
-class Target:
-    """A notebook to make: which tree it belongs to and where it goes."""
-
-    tree: str
-    number: str
-    path: Path
-    notebook: NotebookNode
 
 
 def build(
@@ -164,11 +156,11 @@ def build(
     """Make, run or check the notebooks of the lessons `numbers` ("03", 3 or "03_name"; None for
     all).
 
-    check: change nothing; report what is stale, unrun or badly written. execute: run each notebook
-    and store its outputs; one that fails keeps its old file and is reported, the others go on.
-    out: write executed copies to that folder and leave the course's own notebooks alone. only:
-    "lessons" or "exercises". timeout: seconds a cell may take. root: the course's folder, found by
-    `course_root` when None.
+    check: change nothing; report what is stale, unrun or badly written, also in checks of your own
+    (CLIPEDU_SPECS). execute: run each notebook and store its outputs; one that fails keeps its old
+    file and is reported, the others go on. out: write executed copies to that folder and leave the
+    course's own notebooks alone. only: "lessons" or "exercises". timeout: seconds a cell may take.
+    root: the course's folder, found by `course_root` when None.
 
     Raises ValueError for a lesson that is not there, an unknown `only`, or `check` together with
     `execute` or `out`; FileNotFoundError when no course is found.
@@ -179,14 +171,32 @@ def build(
         raise ValueError(f"only is {only!r}; it is 'lessons' or 'exercises'.")
     folder = course_root() if root is None else Path(root).resolve()
     report = BuildReport()
-    targets = _targets(folder, find_lessons(folder, numbers), only, report)
-    for target in targets:
+    lessons = find_lessons(folder, numbers)
+    made = _notebooks(folder, lessons, only, report)
+    for path, notebook in made.items():
+        start = time.perf_counter()
+        target = Path(out or folder) / path.relative_to(folder)
         if check:
-            _check(target, report)
+            # of a notebook that is stale anyway the outputs say little; one remedy at a time
+            found = stale(notebook, path) or unsound_run(path)
+            report.problems += found
+            status = "stale" if found else "fresh"
+        elif execute or out is not None:
+            # copies run where the originals do, so that they see the same files
+            cwd = path.parent if path.parent.is_dir() else None
+            status = _execute(target, notebook, report, cwd, timeout=timeout, progress=progress)
         else:
-            _make(target, folder, report, execute, out, timeout, progress)
+            status = _refresh(path, notebook)
+        size = target.stat().st_size if target.exists() else 0
+        seconds = round(time.perf_counter() - start, 3)
+        report.notebooks.append(NotebookReport(target, status, seconds, size))
     if check and numbers is None and only is None:
-        report.findings += _orphans(folder, {target.path for target in targets}, report)
+        report.problems += _orphans(folder, set(made), report)
+    if check and only != "lessons" and os.environ.get("CLIPEDU_SPECS"):
+        from clipedu_classroom.specs import own_spec_problems  # loads torch
+
+        asked = {lesson.name.removeprefix("l")[:2] for lesson in lessons}
+        report.problems += own_spec_problems(None if numbers is None else asked)
     return report
 
 
@@ -198,19 +208,16 @@ def find_lessons(root: Path, numbers: Sequence[str | int] | None = None) -> list
         for folder in sorted((root / LESSONS).iterdir())
         if FOLDER_NAME.fullmatch(folder.name) and _texts(folder)
     }
-    if numbers is None:
-        return list(known.values())
-    chosen = []
-    for number in numbers:
-        wanted = f"{number:02d}" if isinstance(number, int) else str(number)
-        wanted = wanted.zfill(2) if wanted.isdecimal() else wanted
-        matches = [name for name in known if wanted in (name, name[:2])]
+    chosen = set()
+    for number in known if numbers is None else numbers:
+        wanted = str(number).zfill(2)
+        matches = [folder for name, folder in known.items() if wanted in (name, name[:2])]
         if not matches:
             there = ", ".join(known) or "none yet"
             raise ValueError(
                 f"there is no lesson {str(number)!r} in {LESSONS}/; there are: {there}."
             )
-        chosen += [known[name] for name in matches if known[name] not in chosen]
+        chosen.update(matches)
     return sorted(chosen)
 
 
@@ -218,99 +225,60 @@ def _texts(folder: Path) -> list[Path]:
     return [folder / name for name in ("lesson.py", "exercises.py") if (folder / name).is_file()]
 
 
-def _targets(
+def _notebooks(
     root: Path, folders: list[Path], only: str | None, report: BuildReport
-) -> list[Target]:
-    """The notebooks that the text makes; text that cannot be read goes to `report.problems`."""
-    targets = []
+) -> dict[Path, NotebookNode]:
+    """The notebooks that the text makes, not executed, by where they go. Text that cannot be read
+    goes to `report.problems`."""
+    made: dict[Path, NotebookNode] = {}
     for folder in folders:
-        name = folder.name.removeprefix("l")
-        texts = [text for text in _texts(folder) if only is None or text.stem in (only, only[:-1])]
-        report.problems += lint(texts)
-        for text in texts:
+        file = f"{folder.name.removeprefix('l')}.ipynb"
+        for text in _texts(folder):
+            if only not in (None, text.stem, f"{text.stem}s"):
+                continue
+            report.problems += lint(text)
             try:
-                made = _notebooks(text)
+                parsed = parse_text(text)
             except LessonError:
                 continue  # lint has reported it, with more words
-            for tree, notebook in made.items():
-                path = root / tree / f"{name}.ipynb"
-                targets.append(Target(tree, name[:2], path, notebook))
-    return targets
+            for tree in TREES[:1] if text.name == "lesson.py" else TREES[1:]:
+                made[root / tree / file] = make_notebook(parsed, solved=tree == "solutions")
+    return made
 
 
-def _notebooks(text: Path) -> dict[str, NotebookNode]:
-    if text.name == "lesson.py":
-        return {"notebooks": lesson_notebook(parse_lesson(text))}
-    parsed = parse_exercise_file(text)
-    return {
-        "exercises": exercise_notebook(parsed, solved=False),
-        "solutions": exercise_notebook(parsed, solved=True),
-    }
-
-
-def _check(target: Target, report: BuildReport) -> None:
-    start = time.perf_counter()
-    found = differences(copy.deepcopy(target.notebook), target.path, target.number)
-    # of a notebook that is stale anyway the outputs say little; one remedy at a time
-    found = found or output_findings(target.path, target.tree, target.number)
-    report.findings += found
-    report.notebooks.append(
-        _entry(target.path, "stale" if found else "fresh", time.perf_counter() - start)
-    )
-
-
-def _make(
-    target: Target,
-    root: Path,
-    report: BuildReport,
-    execute: bool,
-    out: str | Path | None,
-    timeout: float,
-    progress: bool,
-) -> None:
-    start = time.perf_counter()
-    path = target.path if out is None else Path(out) / target.tree / target.path.name
+def _refresh(path: Path, notebook: NotebookNode) -> str:
+    """Write the text; the outputs of cells that are as they were stay. Returns the status."""
+    text = text_of(carry_outputs(notebook, read_notebook(path)))
+    if path.exists() and path.read_bytes() == text.encode():
+        return "unchanged"
     path.parent.mkdir(parents=True, exist_ok=True)
-    if execute or out is not None:
-        # copies run where the originals do, so that they see the same files
-        folder = target.path.parent if target.path.parent.is_dir() else path.parent
-        try:
-            notebook = execute_notebook(
-                target.notebook,
-                timeout=timeout,
-                cwd=folder,
-                progress=progress,
-                name=f"{target.tree}/{path.name}",
-            )
-        except NotebookError as error:
-            report.failures.append(str(error))
-            report.notebooks.append(_entry(path, "failed", time.perf_counter() - start))
-            return
-        write_whole(path, text_of(notebook))
-        status = "executed"
-    else:
-        text = text_of(carry_outputs(target.notebook, read_notebook(path)))
-        status = "unchanged" if _same(path, text) else "written"
-        if status == "written":
-            write_whole(path, text)
-    report.notebooks.append(_entry(path, status, time.perf_counter() - start))
+    write_whole(path, text)
+    return "written"
 
 
-def _entry(path: Path, status: str, seconds: float) -> NotebookReport:
-    return NotebookReport(path, status, seconds, path.stat().st_size if path.exists() else 0)
+def _execute(
+    path: Path, notebook: NotebookNode, report: BuildReport, cwd: Path | None, **options: Any
+) -> str:
+    """Run the notebook, in its own folder where `cwd` is None, and write it. Returns the status."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    name = f"{path.parent.name}/{path.name}"
+    try:
+        made = execute_notebook(notebook, cwd=cwd or path.parent, name=name, **options)
+    except NotebookError as error:
+        report.failures.append(str(error))
+        return "failed"
+    write_whole(path, text_of(made))
+    return "executed"
 
 
-def _same(path: Path, text: str) -> bool:
-    return path.exists() and path.read_bytes() == text.encode()
-
-
-def _orphans(root: Path, made: set[Path], report: BuildReport) -> list[Finding]:
+def _orphans(root: Path, made: set[Path], report: BuildReport) -> list[Problem]:
     """Notebooks that no lesson makes. Where text could not be read, its notebooks are not
     counted."""
-    errors = [problem for problem in report.problems if problem.level == "error"]
-    unread = {problem.path.resolve().parent.name.removeprefix("l") for problem in errors}
+    message = "no lesson makes this notebook"
+    wrong = [problem.path.resolve() for problem in report.problems if problem.level == "error"]
+    unread = {path.parent.name.removeprefix("l") for path in wrong if path.suffix == ".py"}
     return [
-        Finding(path, "no lesson makes this notebook", f"git rm {shown_path(path)}")
+        Problem(path, 0, "orphan", message, mend=f"git rm {shown_path(path)}")
         for tree in TREES
         for path in sorted((root / tree).glob("*.ipynb"))
         if path not in made and path.stem not in unread

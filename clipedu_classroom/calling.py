@@ -11,14 +11,20 @@ import contextlib
 import copy
 import inspect
 import linecache
+import re
 import traceback
+import tracemalloc
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.autograd.graph import saved_tensors_hooks
+from torch.overrides import TorchFunctionMode
 
 
 @dataclass(frozen=True)
@@ -49,34 +55,30 @@ def describe(answer: Any) -> Description:
 def _positional(answer: Callable[..., Any]) -> tuple[int, int | None]:
     """How many positional arguments are accepted at least and at most."""
     try:
-        parameters = inspect.signature(answer).parameters.values()
+        parameters = list(inspect.signature(answer).parameters.values())
     except (TypeError, ValueError):
         return 0, None
-    places = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
-    least = sum(p.default is p.empty for p in places)
-    least += (
-        sum(p.kind is p.KEYWORD_ONLY and p.default is p.empty for p in parameters) * 100
-    )  # cannot be called by place
-    anything = any(p.kind is p.VAR_POSITIONAL for p in parameters)
-    return least, None if anything else len(places)
+    by_place = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    least = sum(p.default is p.empty for p in by_place)
+    if any(p.kind is p.KEYWORD_ONLY and p.default is p.empty for p in parameters):
+        least += 100  # it cannot be called by place
+    has_rest = any(p.kind is p.VAR_POSITIONAL for p in parameters)
+    return least, None if has_rest else len(by_place)
 
 
 def _has_empty_body(answer: Any) -> bool:
     """True for a body of only `pass`, `...` or a docstring."""
     code = getattr(answer, "__code__", None)
-    empty = {_nothing.__code__.co_code, _documented_nothing.__code__.co_code}
-    return (
-        code is not None
-        and code.co_code in empty
-        and set(code.co_consts) <= {None, getattr(answer, "__doc__", None)}
-    )
+    if code is None or code.co_code not in (_nothing.__code__.co_code, _said.__code__.co_code):
+        return False
+    return set(code.co_consts) <= {None, getattr(answer, "__doc__", None)}
 
 
 def _nothing() -> None:
     pass
 
 
-def _documented_nothing() -> None:
+def _said() -> None:
     """A body of only a docstring."""
 
 
@@ -91,7 +93,8 @@ class FrozenParameter(Exception):
 @dataclass(frozen=True)
 class Trial:
     """One call to make. For an nn.Module: `init` goes to the constructor, `state` into the
-    parameters, `inputs` to forward. Without `autograd` the call cannot ask for a gradient."""
+    parameters, `inputs` to forward. Without `autograd` the call cannot ask for a gradient. With
+    `measured` it is watched how much the call holds at once."""
 
     inputs: dict[str, Any]
     grad: tuple[str, ...] = ()
@@ -99,6 +102,7 @@ class Trial:
     state: dict[str, Tensor] | None = None
     method: str = ""
     autograd: bool = True
+    measured: bool = False
 
 
 @dataclass(frozen=True)
@@ -118,13 +122,15 @@ class Failure:
 @dataclass(frozen=True)
 class Outcome:
     """What one call did. `grads` is None when no gradient was asked for, or when asking for it
-    raised `grad_error`; inside it None means "nothing flowed here"."""
+    raised `grad_error`; inside it None means "nothing flowed here". `held` is there for a measured
+    call: see `Held`."""
 
     value: Any = None
     after: dict[str, Any] = field(default_factory=dict)
     grads: dict[str, Tensor | None] | None = None
     error: Failure | None = None
     grad_error: Failure | None = None
+    held: dict[str, int] = field(default_factory=dict)
 
 
 @contextlib.contextmanager
@@ -148,49 +154,106 @@ def run(answer: Callable[..., Any], trial: Trial) -> Outcome:
     The global random state is set before and put back after, so an answer that draws numbers does
     so repeatably. New tensors are on the CPU.
     """
+    outcome: Outcome | None = None
     with torch.random.fork_rng(devices=[]), on_the_cpu():
         torch.random.default_generator.manual_seed(0)
         try:
             target = _target(answer, trial)
             inputs = {name: fresh(value) for name, value in trial.inputs.items()}
-            with torch.inference_mode(not trial.autograd):
+            held = Held(inputs) if trial.measured else contextlib.nullcontext()
+            with torch.inference_mode(not trial.autograd), held:
                 value = snapshot(target(*inputs.values()))
             _still_learn(inputs, trial.inputs)
             after = {name: snapshot(value) for name, value in inputs.items()}
+            outcome = Outcome(value, after, held=getattr(held, "most", {}))
+            grads = _gradients(answer, trial) if trial.grad else None
+            return replace(outcome, grads=grads)
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # SystemExit too: it must not end the notebook or the grader
-            return Outcome(error=failure(error))
-        try:
-            return Outcome(value, after, _gradients(answer, trial) if trial.grad else None)
-        except KeyboardInterrupt:
-            raise
-        except BaseException as error:
-            return Outcome(value, after, grad_error=failure(error))
+            raised = failure(error)
+            return replace(outcome, grad_error=raised) if outcome else Outcome(error=raised)
+
+
+class Held(TorchFunctionMode):
+    """The most bytes that a call holds at once: `most["memory"]` in one tensor that it makes, or in
+    NumPy's arrays and Python's lists together; `most["graph"]` in all tensors that autograd keeps
+    for a backward pass."""
+
+    def __init__(self, inputs: Any) -> None:
+        super().__init__()
+        self.given = {tensor.untyped_storage().data_ptr() for tensor in tensors(inputs)}
+        self.saved = 0
+        self.most = {"memory": 0, "graph": 0}
+        self.hooks = saved_tensors_hooks(lambda tensor: _Saved(self, tensor), _Saved.tensor_of)
+
+    def __enter__(self) -> Any:
+        tracemalloc.start()
+        self.before = tracemalloc.get_traced_memory()[0]
+        self.hooks.__enter__()
+        return super().__enter__()
+
+    def __exit__(self, *raised: Any) -> None:
+        super().__exit__(*raised)
+        self.hooks.__exit__(*raised)
+        arrays = tracemalloc.get_traced_memory()[1] - self.before
+        tracemalloc.stop()
+        self.most["memory"] = max(self.most["memory"], arrays)
+
+    def __torch_function__(
+        self, function: Any, types: Any, inputs: Any = (), named: Any = None
+    ) -> Any:
+        result = function(*inputs, **(named or {}))
+        for tensor in tensors(result):
+            storage = tensor.untyped_storage()
+            if storage.data_ptr() not in self.given:  # else it is an input, or a part of one
+                self.most["memory"] = max(self.most["memory"], storage.nbytes())
+        return result
+
+
+class _Saved:
+    """A tensor that autograd keeps; counted for as long as it does."""
+
+    def __init__(self, held: Held, tensor: Tensor) -> None:
+        self.held, self.tensor = held, tensor.detach()  # with its graph it would keep itself
+        self.size = tensor.numel() * tensor.element_size()
+        held.saved += self.size
+        held.most["graph"] = max(held.most["graph"], held.saved)
+
+    def tensor_of(self) -> Tensor:
+        return self.tensor
+
+    def __del__(self) -> None:
+        self.held.saved -= self.size
+
+
+#: Installed packages, and functions that an exercise hands to the student's code.
+_NOT_THE_STUDENTS = re.compile(r"site-packages|[/\\]clipedu_(classroom|lessons)[/\\]")
 
 
 def failure(error: BaseException) -> Failure:
     """Say what was raised, with the student's own line: the last one outside installed packages."""
     where = ""
     for frame in traceback.extract_tb(error.__traceback__):
-        if frame.filename == __file__ or "site-packages" in frame.filename:
+        if frame.filename == __file__ or _NOT_THE_STUDENTS.search(frame.filename):
             continue
         line = frame.line or linecache.getline(frame.filename, frame.lineno or 0)
         where = line.strip()[:120] or where
     return Failure(type(error).__name__, _first_line(error), where)
 
 
-def fresh(value: Any) -> Any:
-    """A deep copy that shares no memory; Parameters stay Parameters, functions stay the same
-    function."""
-    if isinstance(value, nn.Parameter):
-        return nn.Parameter(value.detach().clone(), requires_grad=value.requires_grad)
+def fresh(value: Any, dtype: torch.dtype | None = None) -> Any:
+    """A deep copy that shares no memory, its decimals in `dtype`; Parameters stay Parameters,
+    functions stay the same function."""
     if isinstance(value, Tensor):
-        return value.detach().clone()
+        kept = dtype if dtype and value.is_floating_point() else value.dtype
+        copied = value.detach().to(kept, copy=True)
+        is_parameter = isinstance(value, nn.Parameter)
+        return nn.Parameter(copied, value.requires_grad) if is_parameter else copied
     if isinstance(value, dict):
-        return {key: fresh(item) for key, item in value.items()}
+        return {key: fresh(item, dtype) for key, item in value.items()}
     if type(value) in (list, tuple):
-        return type(value)(fresh(item) for item in value)
+        return type(value)(fresh(item, dtype) for item in value)
     return value if callable(value) else copy.deepcopy(value)
 
 
@@ -203,40 +266,42 @@ def snapshot(value: Any) -> Any:
         return value.copy()
     if isinstance(value, np.generic):
         return value.item()
+    if isinstance(value, (Fraction, Decimal)):
+        return float(value)
     if isinstance(value, dict):
         return {key: snapshot(item) for key, item in value.items()}
     if isinstance(value, (set, frozenset)):
         return set(value)
-    if isinstance(value, tuple):
-        return tuple(snapshot(item) for item in value)
-    if isinstance(value, (list, range)) or inspect.isgenerator(value):
-        return [snapshot(item) for item in value]
+    if isinstance(value, (tuple, list, range)) or inspect.isgenerator(value):
+        items = [snapshot(item) for item in value]
+        return tuple(items) if isinstance(value, tuple) else items
     return value
 
 
-def tensors(value: Any) -> Iterator[Tensor]:
-    """Every tensor in a tree of lists, tuples and dicts, in order."""
-    if isinstance(value, Tensor):
+def leaves(value: Any) -> Iterator[Any]:
+    """What is in a tree of lists, tuples and dicts, in order."""
+    items = value.values() if isinstance(value, dict) else value
+    if isinstance(value, (dict, list, tuple)):
+        for item in items:
+            yield from leaves(item)
+    else:
         yield value
-    elif isinstance(value, dict):
-        for item in value.values():
-            yield from tensors(item)
-    elif isinstance(value, (list, tuple)):
-        for item in value:
-            yield from tensors(item)
+
+
+def tensors(value: Any) -> list[Tensor]:
+    """Every tensor in a tree."""
+    return [leaf for leaf in leaves(value) if isinstance(leaf, Tensor)]
 
 
 def scalar(value: Any) -> Tensor | None:
     """One number to differentiate: the entries weighted unequally (a plain sum of a softmax would
     be constant)."""
-    total: Tensor | None = None
-    for item in tensors(value):
-        if not item.is_floating_point() or not item.requires_grad:
-            continue
-        weights = torch.cos(torch.arange(item.numel(), dtype=item.dtype, device=item.device)) + 1.5
-        part = (item.reshape(-1) * weights).sum()
-        total = part if total is None else total + part
-    return total
+    parts = [
+        (item.reshape(-1) * (torch.arange(item.numel()).to(item).cos() + 1.5)).sum()
+        for item in tensors(value)
+        if item.is_floating_point() and item.requires_grad
+    ]
+    return torch.stack(parts).sum() if parts else None
 
 
 def _still_learn(after: dict[str, Any], before: dict[str, Any]) -> None:
@@ -250,9 +315,8 @@ def _target(answer: Callable[..., Any], trial: Trial) -> Callable[..., Any]:
         return answer
     module = answer(*(fresh(value) for value in trial.init.values()))
     if trial.state is not None:
-        dtypes = {value.dtype for value in trial.state.values() if value.is_floating_point()}
-        if dtypes:
-            module.to(dtypes.pop())
+        for value in trial.state.values():
+            module.to(value.dtype)
         _load(module, trial.state)
     return getattr(module, trial.method) if trial.method else module
 
@@ -261,17 +325,13 @@ def _load(module: nn.Module, state: dict[str, Tensor]) -> None:
     """Copy `state` into the parameters; names and shapes must agree. Buffers are the student's own
     business."""
     own = dict(module.named_parameters())
-    missing, extra = sorted(set(state) - set(own)), sorted(set(own) - set(state))
-    if missing or extra:
-        words = [f"missing {', '.join(missing)}"] if missing else []
-        words += [f"not expected {', '.join(extra)}"] if extra else []
+    there, wanted = ({f"{n} {tuple(p.shape)}" for n, p in some.items()} for some in (own, state))
+    differences = {"missing": wanted - there, "not expected": there - wanted}
+    words = [f"{what} {', '.join(sorted(names))}" for what, names in differences.items() if names]
+    if words:
         raise StateMismatch("the module's parameters differ: " + "; ".join(words))
-    for name, value in state.items():
-        if own[name].shape != value.shape:
-            raise StateMismatch(
-                f"{name} has shape {tuple(own[name].shape)}, expected {tuple(value.shape)}"
-            )
-        with torch.no_grad():
+    with torch.no_grad():
+        for name, value in state.items():
             own[name].copy_(value)
 
 
@@ -281,23 +341,20 @@ def _gradients(answer: Callable[..., Any], trial: Trial) -> dict[str, Tensor | N
     """
     target = _target(answer, trial)
     inputs = {name: fresh(value) for name, value in trial.inputs.items()}
-    leaves: dict[str, Tensor] = {}
+    sources: dict[str, Tensor] = {}
     for name in trial.grad:
         if name == "parameters" and name not in inputs:
             module: Any = getattr(target, "__self__", target)
-            leaves.update(module.named_parameters())
+            sources.update(module.named_parameters())
         else:
             inputs[name].requires_grad_(True)
-            leaves[name] = inputs[name]
+            sources[name] = inputs[name]
     with torch.enable_grad():
         total = scalar(target(*inputs.values()))
         if total is None:
-            return dict.fromkeys(leaves)
-        grads = torch.autograd.grad(total, list(leaves.values()), allow_unused=True)
-    return {
-        name: None if grad is None else grad.detach().clone()
-        for name, grad in zip(leaves, grads, strict=True)
-    }
+            return dict.fromkeys(sources)
+        grads = torch.autograd.grad(total, list(sources.values()), allow_unused=True)
+    return {name: snapshot(grad) for name, grad in zip(sources, grads, strict=True)}
 
 
 def _first_line(error: BaseException) -> str:

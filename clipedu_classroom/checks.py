@@ -10,11 +10,13 @@ from __future__ import annotations
 import os
 import secrets
 import sys
+from dataclasses import replace
 from typing import Any
 
-from clipedu_classroom import catalogue, specs, state
+from clipedu_classroom import specs, state
 from clipedu_classroom.examine import examine
-from clipedu_classroom.report import Report, Verdict
+from clipedu_classroom.exercise_reader import course_record
+from clipedu_classroom.report import Report
 from clipedu_classroom.spec import Exercise
 from clipedu_classroom.subject import MISSING, LocalSubject, Subject, SubjectLost
 
@@ -29,7 +31,7 @@ def check(exercise_id: str, *answers: Any, seed: int | None = None) -> Report:
     try:
         exercise = specs.find(exercise_id)
     except specs.UnknownExercise as error:
-        about = catalogue.entry(str(exercise_id))
+        about = course_record(str(exercise_id))
         if about.kind == "investigate":
             return Report(
                 about.id,
@@ -68,11 +70,11 @@ def report_on(
 
     Never raises, except SubjectLost when a remote answer times out or dies.
     """
-    about = catalogue.entry(exercise.id) if points is None or title is None else None
+    about = course_record(exercise.id) if points is None or title is None else None
     points = about.points if points is None and about else float(points or 0)
     title = about.title if title is None and about else title or ""
     try:
-        verdict = examine(exercise, subject, secrets.randbits(31) if seed is None else seed)
+        report = examine(exercise, subject, secrets.randbits(31) if seed is None else seed)
     except SubjectLost:
         raise
     except Exception as error:
@@ -83,20 +85,8 @@ def report_on(
         return Report(
             exercise.id, "error", title, 0, points, diagnosis="the check failed", message=words
         )
-    return _report(exercise, verdict, title, points)
-
-
-def _report(exercise: Exercise, verdict: Verdict, title: str, points: float) -> Report:
-    return Report(
-        exercise=exercise.id,
-        status=verdict.status,
-        title=title,
-        points=points if verdict.status == "passed" else 0,
-        max_points=points,
-        stages=verdict.stages,
-        diagnosis=verdict.diagnosis,
-        message=verdict.message,
-    )
+    earned = points if report.passed else 0
+    return replace(report, title=title, points=earned, max_points=points)
 
 
 def _one(exercise: Exercise, answers: tuple[Any, ...]) -> Any:

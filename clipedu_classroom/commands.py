@@ -7,7 +7,9 @@ is asked for.
 COMMANDS = {
     "build": (
         "make the notebooks from clipedu_lessons/",
-        "clipedu_classroom.build_cli:add_build_parser",
+        "clipedu_classroom.build:add_build_parser",
     ),
+    "bundle": ("a zip of lessons for students", "clipedu_classroom.bundle:add_bundle_parser"),
     "grade": ("grade a folder of submissions", "clipedu_classroom.grade_cli:add_grade_parser"),
+    "judge": ("judge one answer, or a list", "clipedu_classroom.judge:add_judge_parser"),
 }

@@ -1,5 +1,5 @@
 """Are two results the same, and if not, in which way do they differ? Works on trees of tensors,
-numbers, strings and lists.
+numbers, strings and lists, and says in words what a result is.
 """
 
 from __future__ import annotations
@@ -12,119 +12,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from clipedu_classroom.report import Stage, Verdict
-from clipedu_classroom.spec import ValueExercise
-from clipedu_classroom.subject import Subject
+from clipedu_classroom.calling import leaves, tensors
 
-
-def examine_value(exercise: ValueExercise, subject: Subject) -> Verdict:
-    """A predicted value: attempted, of the right kind, right; or a known wrong one."""
-    value = subject.value()
-    parts = value if isinstance(exercise.name, tuple) and isinstance(value, tuple) else (value,)
-    empty = [i for i, part in enumerate(parts) if part is None or part is Ellipsis]
-    if empty:
-        some = f"Not filled in yet: {_names(exercise, empty)}."
-        words = "The value is not filled in yet." if len(empty) == len(parts) else some
-        return Verdict("not attempted", "the answer is still the stub", words)
-    name, message = wrong_value(exercise, value)
-    if name:
-        return Verdict("failed", name, message, (Stage("value", "failed"),))
-    return Verdict("passed", "", "That is right.", (Stage("value", "passed"),))
-
-
-def wrong_value(exercise: ValueExercise, value: Any) -> tuple[str, str]:
-    """(diagnosis, message); both empty when the value is right. Says which entries of a dict are
-    wrong, never by how much."""
-    want = exercise.value()
-    if not _value_difference(value, want, exercise.tolerance):
-        return "", ""
-    for misconception in exercise.all_misconceptions:
-        if _value_fits(exercise, misconception.wrong, value):
-            return misconception.when, misconception.message
-    if isinstance(want, dict) and isinstance(value, dict) and set(value) == set(want):
-        wrong = [
-            str(key) for key in want if _value_difference(value[key], want[key], exercise.tolerance)
-        ]
-        return "the value is wrong", f"Not right yet: {', '.join(wrong)}."
-    if (
-        isinstance(want, (tuple, list))
-        and isinstance(value, (tuple, list))
-        and len(want) == len(value)
-    ):
-        bad = [
-            i
-            for i, (v, w) in enumerate(zip(value, want, strict=True))
-            if _value_difference(v, w, exercise.tolerance)
-        ]
-        places = _names(exercise, bad)
-        kinds = [(i, _kind(want[i]), _kind(value[i])) for i in bad]
-        odd = [(i, wanted, got) for i, wanted, got in kinds if wanted != got]
-        if odd:
-            i, wanted, got = odd[0]
-            words = f"{_names(exercise, [i])} should be {wanted}, and is {got}."
-            return "the value is of the wrong kind", words
-        return "the value is wrong", f"Not right yet: {places}."
-    if _value_difference(value, want, exercise.tolerance) == "value":
-        return "the value is wrong", "The value is not right yet."
-    return (
-        "the value is of the wrong kind",
-        f"Expected {describe_result(want)}; got {describe_result(value)}.",
-    )
-
-
-def _kind(value: Any) -> str:
-    """In words, all numbers alike."""
-    return "a number" if type(value) in (bool, int, float) else describe_result(value)
-
-
-def _names(exercise: ValueExercise, places: Iterable[int]) -> str:
-    names = exercise.names if isinstance(exercise.name, tuple) else None
-    return ", ".join(names[i] if names else f"entry {i + 1}" for i in places)
-
-
-def _value_fits(exercise: ValueExercise, wrong: Any, value: Any) -> bool:
-    tolerance = exercise.tolerance
-    if callable(wrong):
-        try:
-            return bool(wrong(value))
-        except Exception:  # a predicate for numbers may meet a string
-            return False
-    if isinstance(wrong, tuple) and isinstance(exercise.name, tuple):
-        entries = zip(value, wrong, exercise.value(), strict=True)  # those right in `wrong`: any
-        return not any(
-            _value_difference(got, bad, tolerance)
-            for got, bad, right in entries
-            if _value_difference(bad, right, tolerance)
-        )
-    if isinstance(wrong, dict) and isinstance(value, dict):
-        return bool(wrong) and all(
-            k in value and not _value_difference(value[k], w, tolerance) for k, w in wrong.items()
-        )
-    return not _value_difference(value, wrong, tolerance)
-
-
-def _value_difference(value: Any, want: Any, tolerance: float) -> str:
-    return difference(_plain(value), _plain(want), 0.0, absolute=tolerance)
-
-
-def _plain(value: Any) -> Any:
-    """Strings without case and outer spaces, all through the tree."""
-    if isinstance(value, str):
-        return value.strip().casefold()
-    if isinstance(value, dict):
-        return {_plain(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return (
-            type(value)([_plain(item) for item in value])
-            if type(value) in (list, tuple)
-            else [_plain(i) for i in value]
-        )
-    if isinstance(value, (set, frozenset)):
-        return {_plain(item) for item in value}
-    return value
-
-
-KINDS = ("type", "shape", "dtype", "value")
+KINDS = ("type", "shape", "value")
 
 
 def difference(
@@ -138,14 +28,11 @@ def difference(
     absolute; `absolute` gives the absolute one its own value.
     """
     if unordered and isinstance(got, (list, tuple)) and isinstance(want, (list, tuple)):
-        return _unordered(list(got), list(want), tolerance)
+        return _unordered(list(got), want, tolerance)
     absolute = tolerance if absolute is None else absolute
-    if _numeric(want):
-        if not _numeric(got):
-            got = _as_numbers(got)
-            if got is None:
-                return "type"
-        return _numbers(got, want, tolerance, absolute)
+    if is_numeric(want):
+        got = got if is_numeric(got) else _as_numbers(got)
+        return "type" if got is None else _numbers(got, want, tolerance, absolute)
     if isinstance(want, (list, tuple)):
         if isinstance(got, (Tensor, np.ndarray)):
             got = got.tolist()
@@ -153,33 +40,88 @@ def difference(
             return "type"
         if len(got) != len(want):
             return "shape"
-        return _worst(
-            difference(g, w, tolerance, absolute=absolute) for g, w in zip(got, want, strict=True)
-        )
-    if isinstance(want, dict):
+        pairs: Iterable[tuple[Any, Any]] = zip(got, want, strict=True)
+    elif isinstance(want, dict):
         if not isinstance(got, dict):
             return "type"
         if set(got) != set(want):
             return "value"
-        return _worst(difference(got[key], want[key], tolerance, absolute=absolute) for key in want)
-    if isinstance(want, (set, frozenset)):
+        pairs = ((got[key], want[key]) for key in want)
+    elif isinstance(want, (set, frozenset)):
         return "type" if not isinstance(got, (set, frozenset)) else "" if got == want else "value"
-    if type(got) is not type(want):
+    else:
+        return "type" if type(got) is not type(want) else "" if got == want else "value"
+    found = {difference(one, other, tolerance, absolute=absolute) for one, other in pairs}
+    return next((kind for kind in KINDS if kind in found), "")
+
+
+def _unordered(left: list[Any], want: Iterable[Any], tolerance: float) -> str:
+    want = list(want)
+    if len(left) != len(want):
+        return "shape"
+    for item in want:
+        same = (i for i, other in enumerate(left) if not difference(other, item, tolerance))
+        found = next(same, None)
+        if found is None:
+            return "value"
+        left.pop(found)
+    return ""
+
+
+def _numbers(got: Any, want: Any, tolerance: float, absolute: float) -> str:
+    if isinstance(got, float) and isinstance(want, float):  # no tensor is needed for it
+        same = got == want or (got != got and want != want)
+        allowed = absolute + tolerance * abs(want)  # infinite where `want` is
+        return "" if same or abs(got - want) <= allowed < math.inf else "value"
+    left, right = as_tensor(got), as_tensor(want)
+    if left is None or right is None:
         return "type"
-    return "" if got == want else "value"
+    if left.shape != right.shape:
+        return "shape"
+    if torch.equal(left, right):  # often so, and cheaper than what follows
+        return ""
+    close = torch.isclose(left, right, rtol=tolerance, atol=absolute, equal_nan=True)
+    return "" if bool(close.all()) else "value"
+
+
+def is_numeric(value: Any) -> bool:
+    """A number, or a tensor or array of numbers."""
+    if isinstance(value, np.ndarray):
+        return value.dtype.kind in "biuf"
+    return isinstance(value, (Tensor, bool, int, float))
+
+
+def as_tensor(value: Any) -> Tensor | None:
+    """A float64 tensor of a numeric value, or None."""
+    if not is_numeric(value):
+        return None
+    try:
+        tensor = torch.as_tensor(value)
+    except (OverflowError, RuntimeError):  # an int of more than 64 bits
+        return None
+    return None if tensor.is_complex() else tensor.detach().cpu().to(torch.float64)
+
+
+def _as_numbers(value: Any) -> Tensor | None:
+    """A (nested) list of numbers where a tensor is expected. A list of tensors is none: no gradient
+    could be asked of it, and `torch.stack` is what was forgotten."""
+    if not isinstance(value, (list, tuple)) or any(isinstance(item, Tensor) for item in value):
+        return None
+    try:
+        return torch.as_tensor(np.asarray(value, dtype=np.float64))
+    except (TypeError, ValueError):
+        return None
 
 
 def finite(value: Any) -> bool:
     """No nan and no inf anywhere in the tree."""
-    if isinstance(value, (Tensor, np.ndarray)):
-        return bool(torch.as_tensor(value).isfinite().all()) if _numeric(value) else True
-    if isinstance(value, float):
-        return math.isfinite(value)
-    if isinstance(value, dict):
-        return all(finite(item) for item in value.values())
-    if isinstance(value, (list, tuple)):
-        return all(finite(item) for item in value)
-    return True
+    numbers = [as_tensor(leaf) for leaf in leaves(value)]
+    return all(number is None or bool(number.isfinite().all()) for number in numbers)
+
+
+def same_sort(value: Any, dtype: torch.dtype) -> bool:
+    """Every floating tensor in the tree has this dtype."""
+    return all(not x.is_floating_point() or x.dtype == dtype for x in tensors(value))
 
 
 def describe_apart(got: Any, want: Any) -> tuple[str, str]:
@@ -199,89 +141,39 @@ def describe_result(value: Any) -> str:
         return "nothing (None)"
     if isinstance(value, Tensor):
         kind = str(value.dtype).removeprefix("torch.")
-        article = "an" if kind[0] in "aeiou" and not kind.startswith("u") else "a"
+        article = "an" if kind.startswith("int") else "a"
         return f"{article} {kind} tensor of shape {tuple(value.shape)}"
     if isinstance(value, np.ndarray):
         return f"a {value.dtype} NumPy array of shape {value.shape}"
+    name = type(value).__name__
     if isinstance(value, (list, tuple, dict, set)):
-        kind = type(value).__name__
-        return f"a {kind} of {len(value)} " + ("entry" if len(value) == 1 else "entries")
-    if isinstance(value, (bool, int, float, str)):
-        return {"bool": "True or False", "int": "an int", "float": "a float", "str": "a string"}[
-            type(value).__name__
-        ]
-    return f"an object of type {getattr(value, 'type_name', type(value).__name__)}"
+        return f"a {name} of {len(value)} " + ("entry" if len(value) == 1 else "entries")
+    names = {"bool": "True or False", "int": "an int", "float": "a float", "str": "a string"}
+    return names.get(name, f"an object of type {getattr(value, 'type_name', name)}")
 
 
-def same_sort(value: Any, dtype: torch.dtype) -> bool:
-    """Every floating tensor in the tree has this dtype."""
-    if isinstance(value, Tensor):
-        return not value.is_floating_point() or value.dtype == dtype
+def is_plain(value: Any) -> bool:
+    """Numbers, strings, small tensors of whole numbers, and lists, tuples and dicts of these."""
     if isinstance(value, dict):
-        return all(same_sort(item, dtype) for item in value.values())
+        return is_plain(list(value)) and is_plain(list(value.values()))
+    if isinstance(value, Tensor):
+        return not value.is_floating_point() and not value.is_complex() and value.numel() <= 12
     if isinstance(value, (list, tuple)):
-        return all(same_sort(item, dtype) for item in value)
-    return True
+        return all(is_plain(item) for item in value)
+    return type(value) in (bool, int, float, str)
 
 
-def as_tensor(value: Any) -> Tensor | None:
-    """A float64 tensor of a numeric value, or None."""
-    if not _numeric(value):
-        return None
-    try:
-        tensor = torch.as_tensor(value)
-    except (OverflowError, RuntimeError):  # an int of more than 64 bits
-        return None
-    return None if tensor.is_complex() else tensor.detach().cpu().to(torch.float64)
-
-
-def _numeric(value: Any) -> bool:
-    if isinstance(value, np.ndarray):
-        return value.dtype.kind in "biuf"
-    return isinstance(value, (Tensor, bool, int, float))
-
-
-def _as_numbers(value: Any) -> Tensor | None:
-    """A (nested) list of numbers where a tensor is expected. A list of tensors is none: no gradient
-    could be asked of it, and `torch.stack` is what was forgotten."""
-    if not isinstance(value, (list, tuple)) or any(isinstance(item, Tensor) for item in value):
-        return None
-    try:
-        return torch.as_tensor(np.asarray(value, dtype=np.float64))
-    except (TypeError, ValueError):
-        return None
-
-
-def _numbers(got: Any, want: Any, tolerance: float, absolute: float) -> str:
-    if isinstance(got, float) and isinstance(want, float):  # no tensor is needed for it
-        same = got == want or (got != got and want != want)
-        allowed = absolute + tolerance * abs(want)  # infinite where `want` is
-        return "" if same or abs(got - want) <= allowed < math.inf else "value"
-    left, right = as_tensor(got), as_tensor(want)
-    if left is None or right is None:
-        return "type"
-    if left.shape != right.shape:
-        return "shape"
-    if torch.equal(left, right):  # often so, and cheaper than what follows
-        return ""
-    close = torch.isclose(left, right, rtol=tolerance, atol=absolute, equal_nan=True)
-    return "" if bool(close.all()) else "value"
-
-
-def _unordered(got: list[Any], want: list[Any], tolerance: float) -> str:
-    if len(got) != len(want):
-        return "shape"
-    left = list(got)
-    for item in want:
-        found = next(
-            (i for i, other in enumerate(left) if not difference(other, item, tolerance)), None
-        )
-        if found is None:
-            return "value"
-        left.pop(found)
-    return ""
-
-
-def _worst(kinds: Any) -> str:
-    found = set(kinds) - {""}
-    return next((kind for kind in KINDS if kind in found), "")
+def in_code(value: Any) -> str:
+    """The value as one would type it; floats with four digits."""
+    if isinstance(value, Tensor):
+        kind = "" if value.dtype in (torch.int64, torch.bool) else f", dtype={value.dtype}"
+        return f"torch.tensor({value.tolist()}{kind})"
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{in_code(k)}: {in_code(v)}" for k, v in value.items()) + "}"
+    if isinstance(value, (list, tuple)):
+        inside = ", ".join(in_code(item) for item in value)
+        comma = "," if len(value) == 1 else ""
+        return f"[{inside}]" if isinstance(value, list) else f"({inside}{comma})"
+    return repr(value)

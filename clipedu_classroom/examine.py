@@ -1,28 +1,32 @@
-"""The stages of a check, from "is it there?" to "is it right?", and the first one that fails.
+"""The stages of a check, from "is it there?" to "is it right?": the first that fails is reported.
 
 Whatever failed, the answer is compared with the known misconceptions on everything that was seen
-(values, gradients, changed inputs), and the one that fits gives its name. Stages that need no
-further call are in `findings`.
+(values, gradients, changed inputs), and the one that fits gives its name.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from clipedu_classroom import compare, diagnose, findings, generic_diagnoses
-from clipedu_classroom.calling import Trial, fresh, on_the_cpu, run
-from clipedu_classroom.compare import difference, same_sort
-from clipedu_classroom.diagnose import Record
-from clipedu_classroom.findings import how_different
-from clipedu_classroom.report import Fault, NotAttempted, Stage, Verdict
+from clipedu_classroom.calling import Outcome, Trial, fresh, on_the_cpu, run, tensors
+from clipedu_classroom.compare import (
+    describe_apart,
+    describe_result,
+    difference,
+    finite,
+    in_code,
+    is_plain,
+    same_sort,
+)
+from clipedu_classroom.diagnose import Asked, Record, diagnose, known
+from clipedu_classroom.report import Fault, Report
 from clipedu_classroom.spec import (
     Exercise,
-    FunctionExercise,
     Inputs,
     ModuleExercise,
     ValueExercise,
@@ -30,10 +34,17 @@ from clipedu_classroom.spec import (
     signature_in_words,
 )
 from clipedu_classroom.subject import Subject
+from clipedu_classroom.values import examine_value
+
+FLOAT32_TOLERANCE = 1e-4
+STUB = "the answer is still the stub"
+LONGEST_CALL, LONGEST_RESULT = 320, 160  # characters of an example
+#: Stages at which a relation to the right result says more than the stage itself.
+OF_VALUES = ("shape", "inputs left alone", "invariances", "value", "gradient", "gradient flows")
 
 
 def draw_trial(
-    exercise: FunctionExercise | ModuleExercise,
+    exercise: Asked,
     seed: int,
     number: int,
     dtype: torch.dtype,
@@ -41,240 +52,319 @@ def draw_trial(
     as_drawn: bool = False,
 ) -> Trial:
     """Trial `number` of an examination: the same seed and number draw the same, in `dtype`, or
-    in the dtypes in which they are drawn."""
+    in the dtypes in which they are drawn. A module gets random parameters, its norms' weights about
+    1 and all else about 0."""
     generator = torch.Generator().manual_seed((seed * 1000 + number) % 2**63)
-    drawn = (inputs or exercise.inputs)(generator)
-    drawn = drawn if as_drawn else _cast(drawn, dtype)
-    if isinstance(exercise, ModuleExercise):
-        state = draw_state(exercise, generator, dtype)
-        return Trial(drawn, exercise.gradient, exercise.init, state, exercise.method)
-    return Trial(drawn, exercise.gradient, autograd=exercise.autograd)
-
-
-def draw_state(
-    exercise: ModuleExercise, generator: torch.Generator, dtype: torch.dtype
-) -> dict[str, Tensor]:
-    """Random parameters of the reference's names and shapes (norm weights about 1, all else about
-    0)."""
+    drawn = fresh((inputs or exercise.inputs)(generator), None if as_drawn else dtype)
+    if not isinstance(exercise, ModuleExercise):
+        return Trial(drawn, exercise.gradient, autograd=exercise.autograd)
     state = {}
     for name, parameter in exercise.reference(*exercise.init.values()).named_parameters():
         noise = torch.randn(parameter.shape, generator=generator, dtype=torch.float32).to(dtype)
-        state[name] = (
-            1 + 0.1 * noise if parameter.ndim == 1 and name.endswith("weight") else 0.3 * noise
-        )
-    return state
+        is_norm = parameter.ndim == 1 and name.endswith("weight")
+        state[name] = 1 + 0.1 * noise if is_norm else 0.3 * noise
+    return Trial(drawn, exercise.gradient, exercise.init, state, exercise.method)
 
 
-def _cast(value: Any, dtype: torch.dtype) -> Any:
-    """Floating tensors of a tree in `dtype`; all else as it is."""
-    if isinstance(value, nn.Parameter):
-        return nn.Parameter(value.detach().to(dtype), requires_grad=value.requires_grad)
-    if isinstance(value, Tensor):
-        return value.to(dtype) if value.is_floating_point() else value
-    if isinstance(value, dict):
-        return {key: _cast(item, dtype) for key, item in value.items()}
-    if type(value) in (list, tuple):
-        return type(value)(_cast(item, dtype) for item in value)
-    return value
-
-
-FLOAT32_TOLERANCE = 1e-4
-
-
-def examine(exercise: Exercise, subject: Subject, seed: int) -> Verdict:
-    """Judge one answer. The same seed draws the same inputs. Raises SubjectLost when a remote
-    answer dies."""
-    with on_the_cpu():
-        return _examine(exercise, subject, seed)
-
-
-def _examine(exercise: Exercise, subject: Subject, seed: int) -> Verdict:
-    found = subject.describe()
+def examine(exercise: Exercise, subject: Subject, seed: int) -> Report:
+    """Judge one answer; the report has no points yet. The same seed draws the same inputs. Raises
+    SubjectLost when a remote answer dies."""
     names = " and ".join(f"`{name}`" for name in exercise.names)
-    if found.kind == "missing":
-        return Verdict("not attempted", "the answer is missing", f"There is no {names} yet.")
-    if isinstance(exercise, ValueExercise):
-        return compare.examine_value(exercise, subject)
-    if found.kind == "empty":
-        return Verdict("not attempted", "the answer is still the stub", f"{names} is still empty.")
-    examination = _Examination(exercise, subject, seed)
-    try:
-        examination.go()
-    except NotAttempted:
-        return Verdict(
-            "not attempted",
-            "the answer is still the stub",
-            f"{names} still raises NotImplementedError.",
-        )
-    except Fault as fault:
-        return examination.name_the_fault(fault)
-    return Verdict("passed", stages=tuple(examination.passed), message=f"{names} is right.")
+    checked: list[str] = []
+    with on_the_cpu():
+        try:
+            kind, stage = subject.describe().kind, "value"
+            if kind == "missing":
+                words = f"There is no {names} yet."
+                raise Fault("the answer is missing", words, "not attempted")
+            if isinstance(exercise, ValueExercise):
+                examine_value(exercise, subject.value())
+                return Report(exercise.id, "passed", checked=("value",), message="That is right.")
+            if kind == "empty":
+                raise Fault(STUB, f"{names} is still empty.", "not attempted")
+            examination = Examination(exercise, subject, seed)
+            for stage, look in STAGES.items():
+                if look(examination) is not False:
+                    checked.append(stage)
+        except Fault as fault:
+            if fault.status == "not attempted":
+                found = fault.diagnosis, fault.message
+                return Report(exercise.id, fault.status, "", 0, 1, (), "", *found)
+            if not isinstance(exercise, ValueExercise):
+                fault = examination.named(stage, fault)
+            found = fault.diagnosis, fault.message
+            return Report(exercise.id, "failed", "", 0, 1, tuple(checked), stage, *found)
+    message = f"{names} is right."
+    return Report(exercise.id, "passed", checked=tuple(checked), message=message)
 
 
-class _Examination:
-    def __init__(
-        self, exercise: FunctionExercise | ModuleExercise, subject: Subject, seed: int
-    ) -> None:
-        self.exercise, self.subject, self.seed = exercise, subject, seed
-        self.dtype, self.tolerance = torch.float64, exercise.tolerance
-        self.passed: list[Stage] = []
-        self.stage = ""
-        self.records: list[Record] = []
-        self.widest: Any = None  # what came back for float64 inputs
+@dataclass
+class Examination:
+    """One answer to an exercise that asks for code, and what has been seen of it."""
 
-    def go(self) -> None:
-        """Every stage in order; raises Fault at the first that fails."""
-        stages: list[tuple[str, Callable[[], None]]] = [
-            ("signature", self._signature),
-            ("runs", self._runs),
-            ("type", lambda: self._differs("type")),
-            ("shape", lambda: self._differs("shape")),
-            (
-                "dtype and device",
-                lambda: findings.dtype_and_device(self.exercise, self.records, self.widest),
-            ),
-            (
-                "inputs left alone",
-                lambda: findings.inputs_left_alone(self.exercise, self.records, self.tolerance),
-            ),
-            ("gradient flows", lambda: findings.gradient_flows(self.records)),
-            *(
-                (f"holds: {p.broken}", lambda p=p: self._property(p))
-                for p in self.exercise.properties
-            ),
-            ("extreme inputs", lambda: findings.finite_for_extremes(self.records)),
-            ("value", lambda: self._differs("value")),
-            ("gradient", lambda: findings.gradient_values(self.records, self.tolerance)),
-            ("way of working", lambda: findings.way_of_working(self.exercise, self.subject.code())),
-        ]
-        unused = {"gradient flows", "gradient"} if not self.exercise.gradient else set()
-        unused |= set() if self.exercise.extremes else {"extreme inputs"}
-        unused |= set() if self.exercise.forbidden_patterns else {"way of working"}
-        for name, look in stages:
-            if name not in unused:
-                self.stage = "invariances" if name.startswith("holds: ") else name
-                look()
-                if Stage(self.stage, "passed") not in self.passed:
-                    self.passed.append(Stage(self.stage, "passed"))
+    exercise: Asked
+    subject: Subject
+    seed: int
+    dtype: torch.dtype = torch.float64
+    tolerance: float = 0.0
+    records: list[Record] = field(default_factory=list)
+    widest: Any = None  # what came back for float64 inputs
 
-    # The stages
+    def __post_init__(self) -> None:
+        self.tolerance = self.exercise.tolerance
 
-    def _signature(self) -> None:
-        found = self.subject.describe()
-        wanted = "module class" if isinstance(self.exercise, ModuleExercise) else "function"
-        words = signature_in_words(self.exercise)
-        if found.kind != wanted and not (wanted == "function" and found.kind == "class"):
-            article = "a subclass of nn.Module" if wanted == "module class" else "a function"
-            raise Fault(
-                f"the answer is not {article}",
-                f"Expected {article}, {words}; got a {found.kind}: {found.type_name}.",
-            )
-        count = positional_count(self.exercise)
-        if found.least > count or (found.most is not None and found.most < count):
-            raise Fault(
-                "the arguments are not those of the stub",
-                f"It must be callable as {words}: {count} by position.",
-            )
+    def trial(self, number: int, draw: Inputs | None = None, as_drawn: bool = False) -> Trial:
+        return draw_trial(self.exercise, self.seed, number, self.dtype, draw, as_drawn)
 
-    def _runs(self) -> None:
-        first = self.subject.run(self._trial(0))
-        if first.error and first.error.kind == "NotImplementedError":
-            raise NotAttempted
-        self.widest = first.value
-        loose = first.error is not None or not same_sort(first.value, self.dtype)
-        if loose:  # a legitimate answer may be written for float32 only
-            self.dtype = torch.float32
-            self.tolerance = max(self.tolerance, FLOAT32_TOLERANCE)
-            again = self.subject.run(self._trial(0))
-            if again.error and first.error:
-                self.dtype = torch.float64
-        self._collect()
-        for record in self.records:
-            if record.want.error and not record.got.error:
-                at = f" for {record.extreme}" if record.extreme else ""
-                message = f"It should raise {record.want.error.kind}{at}, and does not."
-                raise Fault("nothing is raised", message)
-            if record.got.error and not record.want.error:
-                at = f" for {record.extreme}" if record.extreme else ""
-                if record.got.error.kind == "FrozenParameter":
-                    raise Fault("a parameter is frozen", f"{record.got.error.message}.")
-                if record.got.error.kind == "StateMismatch":
-                    raise Fault(
-                        "the parameters have other names or shapes",
-                        f"Compared with the stub, {record.got.error.message}.",
-                    )
-                raise Fault(
-                    f"it raises {record.got.error.kind}",
-                    _sentence(f"Calling it{at} raised {record.got.error}"),
-                )
-
-    def _differs(self, kind: str) -> None:
-        findings.differs(self.exercise, self.records, self.tolerance, kind)
-
-    def _property(self, rule: Any) -> None:
-        trial = self._trial(0)
-        names = list(trial.inputs)
-
-        def call(*inputs: Any) -> Any:
-            outcome = self.subject.run(
-                replace(trial, inputs=dict(zip(names, inputs, strict=True)), grad=())
-            )
-            if outcome.error:
-                raise Fault(
-                    f"it raises {outcome.error.kind}",
-                    _sentence(f"Calling it raised {outcome.error}"),
-                )
-            return outcome.value
-
-        left, right = rule.pair(call, *(fresh(value) for value in trial.inputs.values()))
-        if difference(left, right, 10 * self.tolerance):
-            raise Fault(rule.broken, f"{rule.broken[0].upper()}{rule.broken[1:]}.")
-
-    # The machinery
-
-    def name_the_fault(self, fault: Fault) -> Verdict:
-        """Look for the misconception that explains everything seen; else a generic diagnosis; else
-        the stage's own words."""
-        stages = (*self.passed, Stage(self.stage, "failed"))
-        if not self.records:
-            return Verdict("failed", fault.diagnosis, fault.message, stages)
-        known = diagnose.known(self.exercise, self.records, self.tolerance)
-        if known is not None:
-            return Verdict("failed", known.when, known.message, stages)
-        guess = generic_diagnoses.generic_diagnosis(
-            self.exercise, self.subject, self.records, self.tolerance
-        )
-        if guess is not None and self.stage in (
-            "shape",
-            "invariances",
-            "value",
-            "gradient",
-            "gradient flows",
-        ):
-            more = "" if fault.diagnosis == "the value is wrong" else f" {fault.message}"
-            return Verdict("failed", guess[0], guess[1] + more, stages)
-        return Verdict("failed", fault.diagnosis, fault.message, stages)
-
-    def _collect(self) -> None:
-        trials = [("", self._trial(i)) for i in range(self.exercise.trials)]
-        for number, (words, draw) in enumerate((self.exercise.extremes or {}).items()):
-            own = words in self.exercise.as_drawn
-            trials.append((words, self._trial(100 + number, draw, own)))
+    def collect(self) -> None:
+        """Make every call, ordinary inputs first."""
+        exercise = self.exercise
+        trials = [("", self.trial(number)) for number in range(exercise.trials)]
+        for number, (words, draw) in enumerate((exercise.extremes or {}).items(), 100):
+            trials.append((words, self.trial(number, draw, words in exercise.as_drawn)))
         for words, trial in trials:
-            got, want = self.subject.run(trial), run(self.exercise.reference, trial)
-            if self.exercise.changes and want.value is None:
+            got, want = self.subject.run(trial), run(exercise.reference, trial)
+            if exercise.changes and want.value is None:
                 got = replace(got, value=None)  # what counts is the change, not what is returned
-            for other in self.exercise.accepts:
-                if how_different(self.exercise, got, want, self.tolerance):
-                    alternative = run(other, trial)
-                    if not how_different(self.exercise, got, alternative, self.tolerance):
-                        want = alternative
+            if self.how_different(got, want):
+                others = (run(other, trial) for other in exercise.accepts)
+                want = next((o for o in others if not self.how_different(got, o)), want)
             self.records.append(Record(trial, got, want, words))
 
-    def _trial(self, number: int, draw: Any = None, as_drawn: bool = False) -> Trial:
-        return draw_trial(self.exercise, self.seed, number, self.dtype, draw, as_drawn)
+    def how_different(self, got: Outcome, want: Outcome) -> str:
+        """ "" for the same outcome, else what differs first: "type", "shape" or "value". The same
+        exception on both sides is the same outcome."""
+        if got.error or want.error:
+            same = got.error and want.error and got.error.kind == want.error.kind
+            return "" if same else "value"
+        unordered = self.exercise.unordered
+        return difference(got.value, want.value, self.tolerance, unordered=unordered)
+
+    def named(self, stage: str, fault: Fault) -> Fault:
+        """The misconception that explains everything seen, else a relation to the right result,
+        else the stage's own words."""
+        if not self.records:
+            return fault
+        misconception = known(self.exercise, self.records, self.tolerance)
+        if misconception:
+            return Fault(misconception.when, misconception.message)
+        if stage not in OF_VALUES or fault.diagnosis == "an input is changed in place":
+            return fault
+        found = diagnose(self.exercise, self.subject, self.records, self.tolerance)
+        if found is None:
+            return fault
+        more = "" if fault.diagnosis == "the value is wrong" else f" {fault.message}"
+        return Fault(found[0], found[1] + more)
+
+    def where_wrong(self, wrong: list[Record]) -> str:
+        """One or two sentences, or "": the cases that go wrong when only special ones do, and the
+        shortest call that shows it, of plain data and short enough to read."""
+        cases = [record.extreme for record in wrong if record.extreme]
+        special_only = len(cases) == len(wrong) < len(self.records)
+        examples = []
+        for record in wrong:
+            inputs, value = list(record.trial.inputs.values()), record.got.value
+            if not record.got.error and is_plain(value) and is_plain(inputs):
+                call = f"{self.exercise.names[0]}({', '.join(map(in_code, inputs))})"
+                if len(call) <= LONGEST_CALL and len(in_code(value)) <= LONGEST_RESULT:
+                    examples.append(f"For example, `{call}` returns `{in_code(value)}`.")
+        words = [f"It goes wrong for: {'; '.join(cases[:3])}."] if special_only else []
+        return " ".join([*words, *sorted(examples, key=len)[:1]])
+
+
+# The stages. Each raises the Fault that it finds, and returns False where it has nothing to look at
+
+
+def signature(e: Examination) -> None:
+    found, words = e.subject.describe(), signature_in_words(e.exercise)
+    wanted = "module class" if isinstance(e.exercise, ModuleExercise) else "function"
+    if found.kind != wanted and not (wanted == "function" and found.kind == "class"):
+        article = "a subclass of nn.Module" if wanted == "module class" else "a function"
+        raise Fault(
+            f"the answer is not {article}",
+            f"Expected {article}, {words}; got a {found.kind}: {found.type_name}.",
+        )
+    count = positional_count(e.exercise)
+    if found.least > count or (found.most is not None and found.most < count):
+        words = f"It must be callable as {words}: {count} by position."
+        raise Fault("the arguments are not those of the stub", words)
+
+
+def runs(e: Examination) -> None:
+    first = e.subject.run(e.trial(0))
+    if first.error and first.error.kind == "NotImplementedError":
+        words = f"`{e.exercise.names[0]}` still raises NotImplementedError."
+        raise Fault(STUB, words, "not attempted")
+    e.widest = first.value
+    if first.error or not same_sort(first.value, e.dtype):
+        # A legitimate answer may be written for float32 only
+        e.dtype, e.tolerance = torch.float32, max(e.tolerance, FLOAT32_TOLERANCE)
+        if first.error and e.subject.run(e.trial(0)).error:
+            e.dtype = torch.float64
+    e.collect()
+    for record in e.records:
+        at = f" for {record.extreme}" if record.extreme else ""
+        got, want = record.got.error, record.want.error
+        if want and not got:
+            words = f"It should raise {want.kind}{at}, and does not."
+            raise Fault("nothing is raised", words)
+        if not got or want:
+            continue
+        if got.kind == "FrozenParameter":
+            raise Fault("a parameter is frozen", f"{got.message}.")
+        if got.kind == "StateMismatch":
+            words = f"Compared with the stub, {got.message}."
+            raise Fault("the parameters have other names or shapes", words)
+        raise Fault(f"it raises {got.kind}", _sentence(f"Calling it{at} raised {got}"))
 
 
 def _sentence(words: str) -> str:
     """With one full stop at its end, also after an exception that brings its own."""
     return words if words.endswith((".", "!", "?")) else f"{words}."
+
+
+def differs(e: Examination, kind: str) -> None:
+    """Are the results of another kind than the right ones? kind: "type", "shape" or "value"."""
+    wrong = [record for record in e.records if e.how_different(record.got, record.want) == kind]
+    if not wrong:
+        return
+    where = e.where_wrong(wrong)
+    if kind == "value":
+        words = "The kind and the shape of the result are right, its value is not."
+        raise Fault("the value is wrong", f"{words} {where}".strip())
+    value = wrong[0].got.value
+    seen, wanted = describe_apart(value, wrong[0].want.value)
+    if value is None:
+        words = f"It returned nothing; expected {wanted}. Is there a `return`?"
+        raise Fault("nothing is returned", words)
+    words = f"It returned {seen}; expected {wanted}."
+    raise Fault(f"the result has the wrong {kind}", f"{words} {where}".strip())
+
+
+def dtype_and_device(e: Examination) -> None:
+    for record in e.records:
+        if any(tensor.device.type != "cpu" for tensor in tensors(record.got.value)):
+            message = "The inputs are on the CPU, the result is not: use the inputs' device."
+            raise Fault("the result is on another device", message)
+    if e.exercise.dtype == "same" and not same_sort(e.widest, torch.float64):
+        seen = describe_result(e.widest)
+        words = f"For float64 inputs it returned {seen}; expected the inputs' dtype."
+        raise Fault("the result has the wrong dtype", words)
+
+
+def inputs_left_alone(e: Examination) -> None:
+    """Are the inputs changed that shall be, as they shall be, and no others?"""
+    for record in e.records:
+        for name, before in record.trial.inputs.items():
+            after = record.got.after.get(name)
+            if name in e.exercise.changes:
+                if difference(after, record.want.after.get(name), e.tolerance):
+                    words = f"After the call, `{name}` is not what it should be."
+                    raise Fault(f"`{name}` is not changed as asked", words)
+            elif not callable(before) and difference(after, before, e.tolerance):
+                words = f"After the call, the caller's `{name}` has other values than before."
+                raise Fault("an input is changed in place", words)
+
+
+def _gradients(e: Examination) -> Iterator[tuple[Record, str, Any, Tensor]]:
+    """Each gradient that the reference has: record, input, the answer's, the right one."""
+    for record in e.records:
+        for name, want in (record.want.grads or {}).items():
+            if want is not None:
+                yield record, name, (record.got.grads or {}).get(name), want
+
+
+def gradient_flows(e: Examination) -> bool:
+    for record in e.records:
+        if record.got.grad_error and not record.want.grad_error:
+            words = _sentence(f"Asking for the gradient raised {record.got.grad_error}")
+            raise Fault("the gradient does not flow", words)
+    for record, name, got, want in _gradients(e):
+        if bool(want.any()) and got is None:
+            words = f"No gradient reaches `{name}`: .item(), .detach() and NumPy cut it."
+            raise Fault("the gradient does not flow", words)
+        if bool(want.any()) and not record.extreme and not bool(got.any()):
+            raise _vanishes(name, record)
+    return bool(e.exercise.gradient)
+
+
+def _vanishes(name: str, record: Record) -> Fault:
+    at = f" for {record.extreme}" if record.extreme else ""
+    words = f"The gradient with respect to `{name}` is zero{at}, and should not be."
+    return Fault("the gradient vanishes", words)
+
+
+def properties(e: Examination) -> bool:
+    trial = e.trial(0)
+
+    def call(*inputs: Any) -> Any:
+        given = dict(zip(trial.inputs, inputs, strict=True))
+        outcome = e.subject.run(replace(trial, inputs=given, grad=()))
+        if outcome.error:
+            words = _sentence(f"Calling it raised {outcome.error}")
+            raise Fault(f"it raises {outcome.error.kind}", words)
+        return outcome.value
+
+    for rule in e.exercise.properties:
+        left, right = rule.pair(call, *(fresh(value) for value in trial.inputs.values()))
+        if difference(left, right, 10 * e.tolerance):
+            raise Fault(rule.broken, f"{rule.broken[0].upper()}{rule.broken[1:]}.")
+    return bool(e.exercise.properties)
+
+
+def extremes(e: Examination) -> bool:
+    for record in e.records:
+        if record.extreme and finite(record.want.value) and not finite(record.got.value):
+            words = f"For {record.extreme} the result holds nan or inf."
+            raise Fault("the result is not finite for extreme inputs", words)
+    return bool(e.exercise.extremes)
+
+
+def gradient_values(e: Examination) -> bool:
+    for record, name, got, want in _gradients(e):
+        rows = record.trial.inputs.get(name)
+        if difference(got, want, 10 * e.tolerance) and (
+            got is None or difference(_across(got, rows), _across(want, rows), 10 * e.tolerance)
+        ):
+            if got is not None and not bool(got.any()):
+                raise _vanishes(name, record)
+            words = f"The value is right, but the gradient with respect to `{name}` is not."
+            raise Fault("the gradient is wrong", words)
+    return bool(e.exercise.gradient)
+
+
+def _across(gradient: Tensor, rows: Any) -> Tensor:
+    """The gradient without its part along rows of length 1: they may be normalized once more."""
+    if (
+        not isinstance(rows, Tensor)
+        or rows.ndim < 2
+        or difference(rows.norm(dim=-1).mean(), 1, 1e-5)
+    ):
+        return gradient
+    return gradient - (gradient * rows).sum(-1, keepdim=True) * rows
+
+
+def way_of_working(e: Examination) -> bool:
+    """Does a call hold no more at once than it may?"""
+    for limit in e.exercise.limits:
+        trial = replace(e.trial(200, limit.inputs), grad=(), measured=True)
+        if e.subject.run(trial).held.get(limit.of, 0) > limit.most:
+            words = f"The values are right, but {limit.when}. {limit.hint}"
+            raise Fault(limit.when, words.strip())
+    return bool(e.exercise.limits)
+
+
+STAGES: dict[str, Any] = {
+    "signature": signature,
+    "runs": runs,
+    "type": lambda e: differs(e, "type"),
+    "shape": lambda e: differs(e, "shape"),
+    "dtype and device": dtype_and_device,
+    "inputs left alone": inputs_left_alone,
+    "gradient flows": gradient_flows,
+    "invariances": properties,
+    "extreme inputs": extremes,
+    "value": lambda e: differs(e, "value"),
+    "gradient": gradient_values,
+    "way of working": way_of_working,
+}

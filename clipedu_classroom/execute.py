@@ -40,19 +40,17 @@ class CellProgress:
         self._label, self._cells, self._show = label, cells, show
         self._heading, self._about = "", "starting Python"
         self._number, self._began = 0, time.monotonic()
-        self._on_terminal = show and sys.stderr.isatty()
+        self._on_terminal = sys.stderr.isatty()
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._keep_writing, daemon=True)
 
     def __enter__(self) -> CellProgress:
-        if self._show:
-            self._thread.start()
+        self._thread.start()
         return self
 
     def __exit__(self, *error: object) -> None:
         self._over.set()
-        if self._show:
-            self._thread.join()
+        self._thread.join()
         if self._on_terminal:
             self._write("", end="\r")
 
@@ -60,8 +58,8 @@ class CellProgress:
         """Note the heading above the next cells; the first one is the title, and is printed."""
         for heading in re.findall(r"^#{1,3} (.+)", markdown, re.MULTILINE):
             if not self._heading:
-                self._write(heading, end="\n")
-            self._heading = self._about = heading
+                self._write(heading)
+            self._heading = heading
 
     def start(self, number: int) -> None:
         """Cell `number` starts; it counts from 1 over all cells, as error messages do."""
@@ -70,12 +68,12 @@ class CellProgress:
     def hear(self, text: str) -> None:
         """The cell printed `text`; of a progress bar, which writes over itself, the end counts."""
         lines = [line.strip() for line in re.split(r"[\r\n]", text) if line.strip()]
-        if lines:
-            self._about = lines[-1]
+        self._about = [self._about, *lines][-1]
 
     def end(self) -> None:
+        """The cell is done; one that took long leaves its line behind."""
         if time.monotonic() - self._began > LONG:
-            self._write(self._line(self._heading), end="\n")
+            self._write(self._line(self._heading))
 
     def _line(self, about: str) -> str:
         seconds = time.monotonic() - self._began
@@ -85,7 +83,7 @@ class CellProgress:
         while not self._over.wait(REFRESH if self._on_terminal else HEARTBEAT):
             self._write(self._line(self._about), end="" if self._on_terminal else "\n")
 
-    def _write(self, line: str, end: str) -> None:
+    def _write(self, line: str, end: str = "\n") -> None:
         if self._on_terminal:
             width = shutil.get_terminal_size().columns - 1
             line = "\r" + line[:width].ljust(width)
@@ -93,9 +91,7 @@ class CellProgress:
             print(line, end=end, file=sys.stderr, flush=True)
 
 
-TIMEOUT = (
-    600  # seconds a cell may take; the longest one of the course trains for about three minutes
-)
+TIMEOUT = 600  # seconds a cell may take; the course's longest trains for about three minutes
 STARTUP_TIMEOUT = 60
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"  # holds a random model id
 
@@ -104,7 +100,7 @@ _REWRITTEN = re.compile(r"[^\n]*\r(?!\n)")  # what a carriage return wrote over
 _ADDRESS = re.compile(r"\b0x[0-9a-fA-F]{6,}\b")
 _KERNEL_FILE = re.compile(r"[^\s\"']*[\\/]ipykernel_\d+[\\/]\d+\.py")
 _TEMPORARY = re.compile(re.escape(tempfile.gettempdir()) + r"[\\/]tmp\w{6,}")
-_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+_COLOR = re.compile(r"\x1b\[[0-9;]*m")
 
 
 class NotebookError(RuntimeError):
@@ -150,81 +146,75 @@ def execute_notebook(
     position = 0
     try:
         with shown, client.setup_kernel(stderr=subprocess.DEVNULL, env=environment):
+            client.shutdown_kernel = "immediate"  # a cell that never ends hears no request
             for position, cell in enumerate(done.cells):
                 if cell.cell_type == "code":
                     cell.execution_count = None
                     shown.start(position + 1)
-                    _run(client, cell, position)
+                    client.execute_cell(cell, position)
                     shown.end()
                 else:
                     shown.read(cell.source)
+            client.shutdown_kernel = "graceful"
     except CellTimeoutError:
         what = f"did not end within {timeout:g} seconds and was stopped"
-        raise NotebookError(_say(name, done, position, what), position + 1) from None
     except DeadKernelError:
         what = "ended the kernel (out of memory, or the process was killed)"
-        raise NotebookError(_say(name, done, position, what), position + 1) from None
     except CellExecutionError as error:
-        what = f"raised {error.ename}: {_COLOUR.sub('', str(error.evalue))}"
-        raise NotebookError(_say(name, done, position, what), position + 1) from None
-    return tidy(done, folder)
+        what = f"raised {error.ename}: {_COLOR.sub('', str(error.evalue))}"
+    else:
+        return tidy(done, folder)
+    message = f"{shown_path(Path(name))}: {cell_label(done, position)} {what}"
+    raise NotebookError(message, position + 1)
 
 
 def tidy(notebook: NotebookNode, folder: Path | None = None) -> NotebookNode:
     """Take out of `notebook` (changed in place, and returned) what another run would write
-    otherwise: timings, progress rates, memory addresses, widget ids, colours, this machine's
+    otherwise: timings, progress rates, memory addresses, widget ids, colors, this machine's
     paths."""
     notebook.metadata.pop("widgets", None)
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)
-        if cell.cell_type != "code":
-            continue
-        kept = []
-        for output in _joined_streams(cell.outputs):
-            if output.output_type == "stream":
-                output.text = _plain_text(output.text, folder)
-                if output.name == "stderr":
-                    output.text = _RATE.sub("", output.text)
-                if not output.text.strip():
-                    continue
-            elif output.output_type == "error":
-                output.evalue = _plain_text(output.evalue, folder)
-                lines = [_COLOUR.sub("", line) for line in output.traceback]
-                # frames inside libraries differ between versions and machines, and help no reader
-                own = [line for line in lines if not line.startswith("File ")]
-                output.traceback = [_plain_text(line, folder) for line in own]
-            else:
-                output.data.pop(WIDGET_VIEW, None)
-                for kind, value in output.data.items():
-                    if kind.startswith("text/") and isinstance(value, str):
-                        output.data[kind] = _plain_text(value, folder)
-                if not output.data:
-                    continue
-            kept.append(output)
-        cell.outputs = kept
+        if cell.cell_type == "code":
+            outputs = _joined_streams(cell.outputs)
+            cell.outputs = [output for output in outputs if _tidied(output, folder)]
     return notebook
+
+
+def _tidied(output: NotebookNode, folder: Path | None) -> bool:
+    """Tidy one output in place; False when nothing is left of it."""
+    if output.output_type == "stream":
+        text = _plain_text(output.text, folder)
+        output.text = _RATE.sub("", text) if output.name == "stderr" else text
+        return bool(output.text.strip())
+    if output.output_type == "error":
+        output.evalue = _plain_text(output.evalue, folder)
+        lines = [_COLOR.sub("", line) for line in output.traceback]
+        # frames inside libraries differ between versions and machines, and help no reader
+        own = [line for line in lines if not line.startswith("File ")]
+        output.traceback = [_plain_text(line, folder) for line in own]
+        return True
+    output.data.pop(WIDGET_VIEW, None)
+    for kind, value in output.data.items():
+        if kind.startswith("text/") and isinstance(value, str):
+            output.data[kind] = _plain_text(value, folder)
+    return bool(output.data)
 
 
 def _joined_streams(outputs: list[NotebookNode]) -> list[NotebookNode]:
     """The pieces in which a cell's text arrived (their number is chance) put together, in the order
     in which the cell made its outputs: text printed after a figure stays beneath it. Warnings and
-    progress bars (stderr) are one text, where the first of them stood: a bar writes over itself."""
+    progress bars (stderr) are one text, where the first of them was: a bar writes over itself."""
     joined: list[NotebookNode] = []
-    errors: NotebookNode | None = None
-    printed: NotebookNode | None = None  # what the next piece of stdout continues
+    last: dict[str, NotebookNode] = {}  # what the next piece of stdout or stderr continues
     for output in outputs:
         if output.output_type != "stream":
-            printed = None
-        elif output.name == "stderr":
-            if errors is not None:
-                errors.text += output.text
-                continue
-            errors = output
-        elif printed is not None:
-            printed.text += output.text
+            last.pop("stdout", None)
+        elif output.name in last:
+            last[output.name].text += output.text
             continue
         else:
-            printed = output
+            last[output.name] = output
         joined.append(output)
     return joined
 
@@ -251,16 +241,6 @@ def _plain_text(text: str, folder: Path | None) -> str:
     for path, name in machine_paths(folder):
         text = re.sub(re.escape(path) + r"(?![\w.-])", name, text)
     return _ADDRESS.sub("0x...", text)
-
-
-def _run(client: Any, cell: NotebookNode, position: int) -> None:
-    """Run one cell. After a failure the kernel is killed, not asked to go: an endless cell would
-    not hear it."""
-    try:
-        client.execute_cell(cell, position)
-    except BaseException:
-        client.shutdown_kernel = "immediate"
-        raise
 
 
 def _client(
@@ -298,10 +278,6 @@ def _client(
     client.comm_open_handlers = {}
     client.owns_km = True  # so that the kernel is stopped with the client
     return client
-
-
-def _say(name: str, notebook: NotebookNode, position: int, what: str) -> str:
-    return f"{shown_path(Path(name))}: {cell_label(notebook, position)} {what}"
 
 
 def cell_label(notebook: NotebookNode, position: int) -> str:

@@ -1,19 +1,49 @@
-"""Read `clipedu_lessons/lNN_name/exercises.py`: which run of cells is which exercise.
+"""One exercise, one record: what its author wrote in `clipedu_lessons/lNN_name/exercises.py`.
 
-An exercise is description, statement, solution, check, wrong variants, in this order;
-`clipedu_lessons/README.md` shows one. Here the text is only read and its structure judged; what
-makes an exercise good is `lint`'s business.
+Build, lint, check, hints and grade all read it here. An exercise is description, statement,
+solution, check, wrong variants, in this order; `clipedu_lessons/README.md` shows one. Here the text
+is read and its structure judged; what makes an exercise good is `lint`'s business.
 """
 
 from __future__ import annotations
 
 import ast
+import re
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from clipedu_classroom.source import Cell, LessonError, Problem, lesson_number, read_cells
+from clipedu_classroom.source import (
+    LESSONS,
+    Cell,
+    LessonError,
+    Problem,
+    course_root,
+    lesson_number,
+    read_cells,
+)
 from clipedu_classroom.stubs import StubError, defined_names, has_marks, make_stub
+
+#: What a description may say, and what is taken where it says nothing that makes sense.
+DEFAULTS: dict[str, Any] = {
+    **dict.fromkeys(("id", "title", "goal", "difficulty"), ""),
+    **{"kind": "code", "points": 1, "minutes": 1, "hints": ()},
+}
+DIFFICULTIES = ["easy", "medium", "hard"]
+FEWEST_HINTS = 2
+MOST_MINUTES = 15
+CELL_ROLES = ("statement", "solution", "check", "answer", "rubric")
+#: Those of them that an exercise of each kind needs.
+CELLS = {
+    "code": ("statement", "solution", "check"),
+    "predict": ("statement", "solution", "check"),
+    "investigate": ("statement", "answer", "rubric"),
+}
+#: "this is what you get when <...>": no capital, no full stop.
+ENDS_A_SENTENCE = re.compile(r"(?![A-Z][a-z]).*[^.]")
+Report = Callable[[int, str, str], None]  # line, rule, message
 
 
 @dataclass(frozen=True)
@@ -24,40 +54,40 @@ class WrongVariant:
     source: str
     line: int
 
+    @property
+    def hint(self) -> str:
+        """Where to look next: the variant's first line, when it is `# hint: ...`."""
+        found = re.match("# hint: (.+)", self.source)
+        return found[1] if found else ""
+
 
 @dataclass(frozen=True)
-class ExerciseSource:
+class ExerciseRecord:
     """One exercise as written. Sources are code; statement, answer and rubric are Markdown."""
 
     id: str
-    title: str
-    points: int | float
-    minutes: int | float
-    difficulty: str
-    goal: str
-    hints: tuple[str, ...]
-    kind: str
-    statement: str
-    setup: str  # code cells that run before it: the file's ordinary ones, then its own
-    solution: str  # the whole cell, marks included; "" for an investigation
-    stub: str
-    names: tuple[str, ...]  # what the solution cell defines, in order
-    check: str
-    wrong: tuple[WrongVariant, ...]
-    answer: str
-    rubric: str
-    path: Path
-    line: int
-
-    @property
-    def key(self) -> str:
-        """The id as it can stand in a cell id: "03-1" for "03.1"."""
-        return self.id.replace(".", "-")
+    title: str = ""
+    kind: str = "code"
+    points: int | float = 1
+    minutes: int | float = 1
+    difficulty: str = ""
+    goal: str = ""
+    hints: tuple[str, ...] = ()
+    statement: str = ""
+    setup: str = ""  # code cells that run before it: the file's ordinary ones, then its own
+    solution: str = ""  # the whole cell, marks included; "" for an investigation
+    stub: str = ""
+    names: tuple[str, ...] = ()  # what the solution cell defines, in order
+    check: str = ""
+    wrong: tuple[WrongVariant, ...] = ()
+    answer: str = ""
+    rubric: str = ""
+    line: int = 0
 
 
 @dataclass(frozen=True)
 class Item:
-    """A cell and its part: description, statement, context, solution, check, wrong, answer, rubric,
+    """A cell and its role: description, statement, context, solution, check, wrong, answer, rubric,
     or "ordinary" when it belongs to no exercise (`exercise` is then None)."""
 
     cell: Cell
@@ -66,257 +96,226 @@ class Item:
 
 
 @dataclass(frozen=True)
-class ExerciseFile:
-    """A whole exercises.py: its cells in order and the exercises that they make."""
+class LessonText:
+    """A lesson.py or exercises.py: its cells in order and the exercises that they make (a lesson.py
+    makes none). `number` is "03", `name` is "03_the_contrastive_loss"."""
 
     path: Path
     number: str
     name: str
     items: tuple[Item, ...]
-    exercises: tuple[ExerciseSource, ...]
+    exercises: tuple[ExerciseRecord, ...]
 
 
-KINDS = ("code", "predict", "investigate")
-KEYS = ("id", "title", "points", "minutes", "difficulty", "goal", "hints", "kind")
+def course_records(lesson: str = "") -> dict[str, ExerciseRecord]:
+    """The exercises of the course, or of one lesson ("03"), by id and in order, as far as they can
+    be read. Raises FileNotFoundError without a course folder."""
+    found: dict[str, ExerciseRecord] = {}
+    for path in sorted((course_root() / LESSONS).glob("l[0-9][0-9]_*/exercises.py")):
+        if path.parent.name.startswith(f"l{lesson}"):
+            found.update(read_once(path, path.stat().st_mtime_ns))
+    return found
 
 
-def parse_exercises(path: str | Path) -> list[ExerciseSource]:
+def course_record(exercise_id: str) -> ExerciseRecord:
+    """One exercise; only its id when there is no course folder or the course does not know it."""
+    try:
+        known = course_records(exercise_id.partition(".")[0])
+    except (OSError, LessonError):
+        known = {}
+    return known.get(exercise_id, ExerciseRecord(exercise_id))
+
+
+@lru_cache(maxsize=64)
+def read_once(path: Path, modified: int) -> dict[str, ExerciseRecord]:
+    """The exercises of a file by id. `modified` makes an edited file be read again."""
+    return {exercise.id: exercise for exercise in read_text(path)[0].exercises}
+
+
+def parse_exercises(path: str | Path) -> list[ExerciseRecord]:
     """The exercises of a file, in order. Raises LessonError (file, line) or FileNotFoundError."""
-    return list(parse_exercise_file(path).exercises)
+    return list(parse_text(path).exercises)
 
 
-def parse_exercise_file(path: str | Path) -> ExerciseFile:
+def parse_text(path: str | Path) -> LessonText:
     """All cells and exercises of a file. Raises LessonError (file, line) or FileNotFoundError."""
-    parsed, problems = read_exercise_file(Path(path))
+    parsed, problems = read_text(Path(path))
     if problems:
         raise LessonError(problems)
     return parsed
 
 
-def read_exercise_file(path: Path) -> tuple[ExerciseFile, list[Problem]]:
-    """As `parse_exercise_file`, but hands back what is wrong beside what could be understood."""
-    number, name = lesson_number(path)
-    cells, problems = read_cells(path)
-    reader = _Reader(path, number, problems)
-    for cell in cells:
-        reader.take(cell)
-    exercises = tuple(reader.finish(draft) for draft in reader.drafts)
-    return ExerciseFile(path, number, name, tuple(reader.items), exercises), problems
-
-
 @dataclass
 class _Draft:
-    about: dict[str, Any]
+    """An exercise while it is read."""
+
     line: int
+    about: dict[str, Any]
     setup: list[str]
     cells: dict[str, list[Cell]] = field(default_factory=dict)
 
-    def put(self, role: str, cell: Cell) -> None:
-        self.cells.setdefault(role, []).append(cell)
 
-    def has(self, role: str) -> bool:
-        return role in self.cells
+def read_text(path: Path) -> tuple[LessonText, list[Problem]]:
+    """As `parse_text`, but returns what is wrong beside what could be understood.
 
-    def text(self, role: str) -> str:
-        return self.cells[role][0].source if role in self.cells else ""
+    A description starts an exercise; an ordinary cell after its check (or rubric) ends it.
+    """
+    number, name = lesson_number(path)
+    cells, problems = read_cells(path)
 
+    def report(line: int, rule: str, message: str) -> None:
+        problems.append(Problem(path, line, rule, message))
 
-class _Reader:
-    """Gives every cell its part. A description starts an exercise; after its check (or rubric) an
-    ordinary cell ends it."""
-
-    def __init__(self, path: Path, number: str, problems: list[Problem]) -> None:
-        self.path, self.number, self.problems = path, number, problems
-        self.items: list[Item] = []
-        self.drafts: list[_Draft] = []
-        self.shared: list[str] = []  # ordinary code so far
-        self.open = False
-
-    def error(self, line: int, rule: str, message: str) -> None:
-        self.problems.append(Problem(self.path, line, rule, message))
-
-    def take(self, cell: Cell) -> None:
-        role = self.role(cell)
+    items: list[Item] = []
+    drafts: list[_Draft] = []
+    shared: list[str] = []  # ordinary code so far
+    first_lines: dict[str, int] = {}  # where each id was first seen
+    draft: _Draft | None = None  # the exercise that the next cell may belong to
+    for cell in cells:
+        role = _tagged_role(cell, report)
         if role == "description":
-            self.drafts.append(_Draft(self.describe(cell), cell.line, list(self.shared)))
-            self.open = True
-        elif role == "ordinary" and self.open:
-            draft = self.drafts[-1]
-            if draft.has("check") or draft.has("rubric"):
-                self.open = False
-            else:
-                first_text = cell.kind == "markdown" and not draft.has("statement")
-                role = "statement" if first_text and not draft.has("solution") else "context"
-                if role == "context" and cell.kind == "code" and not draft.has("solution"):
-                    draft.setup.append(cell.source)
-        elif role != "ordinary" and not self.open:
-            self.error(
-                cell.line, "outside-exercise", f"this {role} cell stands outside an exercise"
-            )
+            draft = _Draft(cell.line, _description(cell, number, report), list(shared))
+            drafts.append(draft)
+            first = first_lines.setdefault(draft.about["id"], cell.line)
+            if first != cell.line:
+                message = f"the id {draft.about['id']} is taken by the exercise of line {first}"
+                report(cell.line, "duplicate-id", message)
+        elif role == "ordinary" and draft:
+            role = _untagged_role(cell, draft)
+        elif role != "ordinary" and not draft:
+            report(cell.line, "outside-exercise", f"this {role} cell is outside an exercise")
             role = "ordinary"
-        inside = role != "ordinary"
-        if inside and role != "description":
-            if role in ("solution", "check", "answer", "rubric") and self.drafts[-1].has(role):
-                self.error(cell.line, f"two-{role}s", f"the exercise has a {role} cell already")
-            self.drafts[-1].put(role, cell)
-        elif not inside and cell.kind == "code":
-            self.shared.append(cell.source)
-        self.items.append(Item(cell, role, len(self.drafts) - 1 if inside else None))
+        if role == "ordinary":
+            draft = None
+            shared += [cell.source] if cell.kind == "code" else []
+        elif draft:
+            if role in draft.cells and role in CELL_ROLES:
+                report(cell.line, f"two-{role}s", f"the exercise has a {role} cell already")
+            draft.cells.setdefault(role, []).append(cell)
+        items.append(Item(cell, role, len(drafts) - 1 if draft else None))
+    exercises = tuple(_record(draft, report) for draft in drafts)
+    return LessonText(path, number, name, tuple(items), exercises), problems
 
-    def role(self, cell: Cell) -> str:
-        for tag, role in (("exercise", "description"), ("wrong", "wrong")):
-            if cell.is_tagged(tag):
-                if cell.kind != "code":
-                    self.error(cell.line, "cell-kind", f"a {tag} cell is code ('# %%')")
-                return role
-        for tag in ("answer", "rubric"):
-            if cell.is_tagged(tag):
-                if cell.kind != "markdown":
-                    self.error(
-                        cell.line,
-                        "cell-kind",
-                        f"an {tag} cell is text ('# %% [markdown]')".replace("an r", "a r"),
-                    )
-                return tag
-        if has_marks(cell.source):
-            return "solution"
-        is_check = cell.kind == "code" and checked_id(cell.source) is not None
-        return "check" if is_check else "ordinary"
 
-    def describe(self, cell: Cell) -> dict[str, Any]:
-        """The description's literals by key; what cannot be read is reported and left out."""
-        how = 'write one assignment: EXERCISE = dict(id="03.1", title="...", ...)'
+def _tagged_role(cell: Cell, report: Report) -> str:
+    """What the cell says it is, by its tag, its marks or its call of check()."""
+    kinds = {"exercise": "code", "wrong": "code", "answer": "markdown", "rubric": "markdown"}
+    for tag, kind in kinds.items():
+        if tag in cell.tags:
+            if cell.kind != kind:
+                marker = "# %%" if kind == "code" else "# %% [markdown]"
+                report(cell.line, "cell-kind", f"a cell tagged {tag!r} starts with {marker!r}")
+            return "description" if tag == "exercise" else tag
+    if has_marks(cell.source):
+        return "solution"
+    return "check" if cell.kind == "code" and checked_id(cell.source) else "ordinary"
+
+
+def _untagged_role(cell: Cell, draft: _Draft) -> str:
+    if "check" in draft.cells or "rubric" in draft.cells:
+        return "ordinary"
+    if "solution" in draft.cells:
+        return "context"
+    if cell.kind == "markdown" and "statement" not in draft.cells:
+        return "statement"
+    draft.setup += [cell.source] if cell.kind == "code" else []
+    return "context"
+
+
+def _description(cell: Cell, number: str, report: Report) -> dict[str, Any]:
+    """The description's literals by key; what is missing or makes no sense is reported, and
+    replaced."""
+    how = 'write one assignment: EXERCISE = dict(id="03.1", title="...", ...)'
+    words: list[ast.keyword] = []
+    try:
+        match ast.parse(cell.source).body:
+            case [ast.Assign(value=ast.Call(ast.Name("dict"), [], words))]:
+                pass
+            case _:
+                report(cell.line, "description", f"the description cannot be read; {how}")
+    except SyntaxError as error:
+        message = f"the description is not valid Python ({error.msg}); {how}"
+        report(cell.line + (error.lineno or 1), "description", message)
+    about: dict[str, Any] = {}
+    for word in words:
+        line = cell.line + word.value.lineno
+        if word.arg not in DEFAULTS:
+            known = ", ".join(DEFAULTS)
+            report(line, "description", f"{word.arg!r} is not one of its words: {known}")
+            continue
         try:
-            [node] = ast.parse(cell.source).body
-        except SyntaxError as error:
-            line = cell.line + (error.lineno or 1)
-            self.error(
-                line, "description", f"the description is not valid Python ({error.msg}); {how}"
-            )
-            return {}
+            about[word.arg] = ast.literal_eval(word.value)
         except ValueError:
-            self.error(cell.line, "description", f"the description is not one statement; {how}")
-            return {}
-        value = node.value if isinstance(node, ast.Assign | ast.Expr) else None
-        if not isinstance(value, ast.Call) or ast.unparse(value.func) != "dict" or value.args:
-            self.error(cell.line, "description", f"the description cannot be read; {how}")
-            return {}
-        about: dict[str, Any] = {}
-        for word in value.keywords:
-            line = cell.line + word.value.lineno
-            if word.arg not in KEYS:
-                known = ", ".join(KEYS)
-                self.error(line, "description", f"{word.arg!r} is not one of its words: {known}")
-                continue
-            try:
-                about[word.arg] = ast.literal_eval(word.value)
-            except ValueError:
-                self.error(line, "description", f"{word.arg} is not a plain text, number or list")
-        return about
+            report(line, "description", f"{word.arg} is not a plain text, number or list")
+    values: dict[str, Any] = dict.fromkeys(DEFAULTS) | {"kind": "code"} | about
+    for key, right, expected in _judged(values, number):
+        if not right:
+            said = repr(values[key]) if key in about else "missing"
+            report(cell.line, key, f"{key} is {said}; expected {expected}")
+            values[key] = DEFAULTS[key]
+    return {**values, "hints": tuple(values["hints"])}
 
-    def finish(self, draft: _Draft) -> ExerciseSource:
-        """The finished exercise; reports what its kind needs and does not have."""
-        about, line = draft.about, draft.line
-        kind = about.get("kind", "code")
-        if kind not in KINDS:
-            self.error(line, "kind", f"kind is {kind!r}; it is one of {', '.join(KINDS)}")
-            kind = "code"
-        exercise_id = self.identify(draft)
-        if not draft.has("statement"):
-            message = "no text cell follows the description: say what is to be done"
-            self.error(line, "no-statement", message)
-        needed = ("answer", "rubric") if kind == "investigate" else ("solution", "check")
-        for role in needed:
-            if not draft.has(role):
-                message = f"a {kind} exercise needs a {role} cell; there is none"
-                self.error(line, f"no-{role}", message)
-        wrong_kind = ("wrong",) if kind == "investigate" else ("answer", "rubric")
-        for role in wrong_kind:
-            for cell in draft.cells.get(role, []):
-                self.error(cell.line, "kind", f"a {kind} exercise has no {role} cell")
-        stub, names = self.stub(draft, exercise_id)
-        self.compare_check(draft, exercise_id)
-        return ExerciseSource(
-            id=exercise_id,
-            title=str(about.get("title", "")),
-            points=self.amount(draft, "points"),
-            minutes=self.amount(draft, "minutes"),
-            difficulty=str(about.get("difficulty", "")),
-            goal=str(about.get("goal", "")),
-            hints=self.hints(draft),
-            kind=kind,
-            statement=draft.text("statement"),
-            setup="\n\n".join(draft.setup),
-            solution=draft.text("solution"),
-            stub=stub,
-            names=names,
-            check=draft.text("check"),
-            wrong=tuple(
-                WrongVariant(cell.title, cell.source, cell.line)
-                for cell in draft.cells.get("wrong", ())
-            ),
-            answer=draft.text("answer"),
-            rubric=draft.text("rubric"),
-            path=self.path,
-            line=line,
-        )
 
-    def identify(self, draft: _Draft) -> str:
-        exercise_id = draft.about.get("id", "")
-        prefix, _, rest = str(exercise_id).partition(".")
-        if not isinstance(exercise_id, str) or prefix != self.number or not rest.isdecimal():
-            message = (
-                f'the id is {exercise_id!r}; here it is "{self.number}.1", "{self.number}.2", ...'
-            )
-            self.error(draft.line, "id", message)
-        earlier = [other.line for other in self.drafts if other.about.get("id") == exercise_id]
-        if exercise_id and earlier[0] != draft.line:
-            message = f"the id {exercise_id} is taken by the exercise of line {earlier[0]}"
-            self.error(draft.line, "duplicate-id", message)
-        return str(exercise_id)
+def _judged(values: dict[str, Any], number: str) -> Iterator[tuple[str, Any, str]]:
+    """(key, whether its value makes sense, what is expected)."""
+    for key in ("title", "goal"):
+        yield key, _is_text(values[key]), "a text"
+    for key, known in (("kind", [*CELLS]), ("difficulty", DIFFICULTIES)):
+        yield key, values[key] in known, f"one of {', '.join(known)}"
+    identity = _is_text(values["id"]) and re.fullmatch(rf"{number}\.\d+", values["id"])
+    yield "id", identity, f'"{number}.1", "{number}.2", ...'
+    yield "points", _is_amount(values["points"]), "a number above 0"
+    short = _is_amount(values["minutes"]) and values["minutes"] <= MOST_MINUTES
+    yield "minutes", short, f"a number above 0, at most {MOST_MINUTES}; split a longer exercise"
+    hints = values["hints"]
+    enough = isinstance(hints, list) and len(hints) >= FEWEST_HINTS and all(map(_is_text, hints))
+    yield "hints", enough, f"at least {FEWEST_HINTS} texts, from nudge to formula or skeleton"
 
-    def amount(self, draft: _Draft, key: str) -> int | float:
-        value = draft.about.get(key)
-        if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
-            said = "missing" if value is None else repr(value)
-            self.error(draft.line, key, f"{key} is {said}; it is a number above 0")
-            return 1
-        return value
 
-    def hints(self, draft: _Draft) -> tuple[str, ...]:
-        value = draft.about.get("hints", ())
-        is_list = isinstance(value, list | tuple)
-        if not is_list or not all(isinstance(hint, str) for hint in value):
-            self.error(draft.line, "hints", "hints is a list of texts, from nudge to skeleton")
-            return ()
-        return tuple(value)
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and bool(value.strip())
 
-    def stub(self, draft: _Draft, exercise_id: str) -> tuple[str, tuple[str, ...]]:
-        if not draft.has("solution"):
-            return "", ()
-        cell = draft.cells["solution"][0]
+
+def _is_amount(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and value > 0
+
+
+def _record(draft: _Draft, report: Report) -> ExerciseRecord:
+    """The finished exercise; reports what its kind needs and does not have."""
+    exercise_id, kind, cells = draft.about["id"], draft.about["kind"], draft.cells
+    for role in CELLS[kind]:
+        if role not in cells:
+            message = f"an exercise of the kind {kind!r} needs a {role} cell; there is none"
+            report(draft.line, f"no-{role}", message)
+    for role in ("wrong",) if kind == "investigate" else ("answer", "rubric"):
+        if role in cells:
+            message = f"an exercise of the kind {kind!r} has no {role} cell"
+            report(cells[role][0].line, "kind", message)
+    text = {role: cells[role][0].source if role in cells else "" for role in CELL_ROLES}
+    if text["check"] and (said := checked_id(text["check"])) != exercise_id:
+        message = f"the check is of {said!r}, the exercise is {exercise_id!r}"
+        report(cells["check"][0].line, "check-id", message)
+    made: dict[str, Any] = {}
+    if text["solution"]:
         try:
-            return make_stub(cell.source, exercise_id), defined_names(cell.source)
+            made["stub"] = make_stub(text["solution"], exercise_id)
+            made["names"] = defined_names(text["solution"])
         except StubError as error:
-            self.error(cell.line + error.line, "solution-marks", str(error))
-            return "", ()
-
-    def compare_check(self, draft: _Draft, exercise_id: str) -> None:
-        for cell in draft.cells.get("check", []):
-            if checked_id(cell.source) != exercise_id:
-                said = checked_id(cell.source)
-                message = f"the check is of {said!r}, the exercise is {exercise_id!r}"
-                self.error(cell.line, "check-id", message)
+            report(cells["solution"][0].line + error.line, "solution-marks", str(error))
+    return ExerciseRecord(
+        **{**draft.about, **text, **made},
+        setup="\n\n".join(draft.setup),
+        wrong=tuple(WrongVariant(c.title, c.source, c.line) for c in cells.get("wrong", ())),
+        line=draft.line,
+    )
 
 
 def checked_id(source: str) -> str | None:
     """The id in a cell that is nothing but `check("03.1", ...)`, else None."""
     try:
-        body = ast.parse(source).body
+        match ast.parse(source).body:
+            case [ast.Expr(ast.Call(ast.Name("check"), [ast.Constant(str(found)), *_]))]:
+                return found
     except SyntaxError:
-        return None
-    call = body[0].value if len(body) == 1 and isinstance(body[0], ast.Expr) else None
-    if not isinstance(call, ast.Call) or ast.unparse(call.func) != "check" or not call.args:
-        return None
-    first = call.args[0]
-    return first.value if isinstance(first, ast.Constant) and isinstance(first.value, str) else None
+        pass
+    return None

@@ -8,7 +8,7 @@ this text.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,24 +17,10 @@ from nbformat import NotebookNode
 
 from clipedu_classroom.execute import cell_label, machine_paths
 from clipedu_classroom.notebooks import CHECKED, text_of
-from clipedu_classroom.source import shown_path
+from clipedu_classroom.source import Problem
 
 SIZE_LIMIT = 1_000_000  # bytes; larger notebooks are slow to open and unreadable in a review
 STORED_STATUS = {"exercises": "not attempted", "solutions": "passed"}
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing wrong with one notebook; `cell` counts from 1, None for the whole; `mend` is a
-    command."""
-
-    path: Path
-    message: str
-    mend: str
-    cell: int | None = None
-
-    def __str__(self) -> str:
-        return f"{shown_path(self.path)}: {self.message}. Mend it with: {self.mend}"
 
 
 def read_notebook(path: Path) -> NotebookNode | None:
@@ -48,107 +34,101 @@ def read_notebook(path: Path) -> NotebookNode | None:
 def carry_outputs(fresh: NotebookNode, stored: NotebookNode | None) -> NotebookNode:
     """Give `fresh` (changed in place, and returned) the stored outputs of the cells that are as
     they were: same id, same type, same text."""
-    known = {cell.get("id"): cell for cell in stored.cells} if stored is not None else {}
+    known = {cell.get("id"): cell for cell in (stored.cells if stored else ())}
     for cell in fresh.cells:
         old = known.get(cell.id)
-        if old is None or (old.cell_type, old.source) != (cell.cell_type, cell.source):
-            continue
-        if cell.cell_type == "code":
-            cell.outputs = old.outputs
-            cell.execution_count = old.execution_count
+        if old and old.cell_type == cell.cell_type == "code" and old.source == cell.source:
+            cell.outputs, cell.execution_count = old.outputs, old.execution_count
     return fresh
 
 
-def differences(expected: NotebookNode, path: Path, number: str) -> list[Finding]:
-    """How the notebook at `path` differs from `expected` (made from the text, no outputs)."""
-    mend = f"clipedu build {number}"
-    if not path.exists():
-        return [Finding(path, "the notebook does not exist", f"{mend} --execute")]
+def stale(expected: NotebookNode, path: Path) -> list[Problem]:
+    """How the notebook at `path` first differs from `expected`, which is made from the text (and
+    gets the stored outputs)."""
+    mend = f"clipedu build {path.name[:2]}"
     stored = read_notebook(path)
     if stored is None:
-        return [Finding(path, "the file is not a notebook", f"{mend} --execute")]
+        message = "the file is not a notebook" if path.exists() else "the notebook does not exist"
+        return [Problem(path, 0, "stale", message, mend=f"{mend} --execute")]
+    origin = expected.metadata["clipedu"]["made_from"]
+    number, message = 0, ""
     for position, (want, have) in enumerate(zip(expected.cells, stored.cells, strict=False)):
         for part in ("cell_type", "id", "source", "metadata"):
-            if want.get(part) != have.get(part):
+            if not message and want.get(part) != have.get(part):
                 what = {"cell_type": "type", "source": "text"}.get(part, part)
-                label = cell_label(stored, position)
-                message = f"{label}: its {what} is not what {_origin(expected)} says"
-                return [Finding(path, message, mend, position + 1)]
-    if len(expected.cells) != len(stored.cells):
-        count = f"{len(stored.cells)} cells, {_origin(expected)} makes {len(expected.cells)}"
-        return [Finding(path, f"the notebook has {count}", mend)]
-    if stored.metadata.get("kernelspec") != expected.metadata["kernelspec"]:
-        name = stored.metadata.get("kernelspec", {}).get("name")
-        return [Finding(path, f"the kernel is {name!r}, it must be 'python3'", mend)]
-    if text_of(carry_outputs(expected, stored)) != path.read_text(encoding="utf-8"):
-        return [Finding(path, "the metadata or the file's layout is not the builder's", mend)]
-    return []
+                number = position + 1
+                message = f"{cell_label(stored, position)}: its {what} is not what {origin} says"
+    if not message and len(expected.cells) != len(stored.cells):
+        count = f"{len(stored.cells)} cells, {origin} makes {len(expected.cells)}"
+        message = f"the notebook has {count}"
+    if not message:
+        if text_of(carry_outputs(expected, stored)) == path.read_text(encoding="utf-8"):
+            return []
+        message = "the kernel, other metadata or the file's layout is not the builder's"
+    return [Problem(path, number, "stale", message, mend=mend)]
 
 
-def output_findings(path: Path, tree: str, number: str) -> list[Finding]:
+def unsound_run(path: Path) -> list[Problem]:
     """What is wrong with the stored run: a cell not run, not in one run from the top, tagged
     without output, failed, with a figure that is not described, with a path of this machine; too
     many bytes."""
     notebook = read_notebook(path)
     if notebook is None:
         return []
-    mend = f"clipedu build {number} --execute"
-    found: list[Finding] = []
+    mend = f"clipedu build {path.name[:2]} --execute"
+    found: list[Problem] = []
 
-    def report(position: int, message: str, remedy: str = mend) -> None:
+    def report(position: int, message: str, remedy: str = "") -> None:
         label = cell_label(notebook, position)
-        found.append(Finding(path, f"{label}: {message}", remedy, position + 1))
+        words = f"{label}: {message}"
+        found.append(Problem(path, position + 1, "run", words, mend=remedy or mend))
 
     code = [position for position, cell in enumerate(notebook.cells) if cell.cell_type == "code"]
-    unrun = [position for position in code if notebook.cells[position].execution_count is None]
-    if unrun:
-        more = f" ({len(unrun)} cells like it)" if len(unrun) > 1 else ""
-        report(unrun[0], f"it has no stored run, so nothing is compared{more}")
-    for run, position in enumerate(code, 1):
-        count = notebook.cells[position].execution_count
-        if count is not None and count != run and not unrun:
-            report(position, f"run number {count} is stored where {run} is due: not one run")
-            break  # every later cell would say the same
-    for position in code:
-        for message, remedy in _cell_findings(notebook.cells[position], tree):
-            report(position, message, remedy or mend)
+    runs = [notebook.cells[position].execution_count for position in code]
+    if None in runs:
+        more = f" ({runs.count(None)} cells like it)" if runs.count(None) > 1 else ""
+        message = f"it has no stored run, so nothing is compared{more}"
+        report(code[runs.index(None)], message)
+    else:
+        wrong = [run for run, count in enumerate(runs, 1) if count != run]
+        for run in wrong[:1]:  # every later cell would say the same
+            message = f"run number {runs[run - 1]} is stored where {run} is due: not one run"
+            report(code[run - 1], message)
     places = [place for place, _ in machine_paths(path.parent)]
-    for position, cell in enumerate(notebook.cells):
-        text = json.dumps(cell.get("outputs", []), ensure_ascii=False)
-        for place in places:
-            if place in text:
-                report(position, f"an output holds this machine's path {place}")
-                break
+    for position in code:
+        cell = notebook.cells[position]
+        for message, remedy in _cell_problems(cell, STORED_STATUS.get(path.parent.name)):
+            report(position, message, remedy)
+        outputs = json.dumps(cell.outputs, ensure_ascii=False)
+        for place in [place for place in places if place in outputs][:1]:
+            report(position, f"an output holds this machine's path {place}")
     size = path.stat().st_size
     if size > SIZE_LIMIT:
         message = f"the notebook has {size:,} bytes, the limit is {SIZE_LIMIT:,}"
         remedy = f"fewer or smaller figures, then {mend}"
-        found.append(Finding(path, message, remedy))
+        found.append(Problem(path, 0, "size", message, mend=remedy))
     return found
 
 
-def _cell_findings(cell: NotebookNode, tree: str) -> list[tuple[str, str]]:
-    """(message, remedy or "") for the stored outputs of one code cell."""
+def _cell_problems(cell: NotebookNode, status: str | None) -> Iterator[tuple[str, str]]:
+    """(message, remedy or "") for the stored outputs of one code cell; `status` is what a check
+    shall have said."""
     tags = cell.metadata.get("tags", [])
     if cell.execution_count is None:
-        return []
-    found = []
+        return
     if CHECKED in tags and not cell.outputs:
-        found.append((f"it is tagged {CHECKED} and has no output to compare", ""))
-    failed = [output for output in cell.outputs if output.output_type == "error"]
-    if failed and "raises-exception" not in tags:
-        found.append((f"it failed with {failed[0].ename} and is not tagged raises-exception", ""))
+        yield f"it is tagged {CHECKED} and has no output to compare", ""
     for output in cell.outputs:
+        if output.output_type == "error" and "raises-exception" not in tags:
+            yield f"it failed with {output.ename} and is not tagged raises-exception", ""
         if any(kind.startswith("image/") for kind in output.get("data", {})) and not _alt(output):
             remedy = "show the figure with clipedu.plots.show(fig, words), then build --execute"
-            found.append(("a figure has no description in words", remedy))
-    status = STORED_STATUS.get(tree)
+            yield "a figure has no description in words", remedy
     if cell.metadata.get("nbgrader", {}).get("grade") and status:
-        shown = "\n".join(_text(output) for output in cell.outputs)
+        shown = "\n".join(map(output_text, cell.outputs))
         if status not in shown:
             remedy = "see what the check says, then clipedu build --execute"
-            found.append((f"the stored check does not say {status!r}: {shown[:120]!r}", remedy))
-    return found
+            yield f"the stored check does not say {status!r}: {shown[:120]!r}", remedy
 
 
 def _alt(output: NotebookNode) -> str:
@@ -157,11 +137,6 @@ def _alt(output: NotebookNode) -> str:
     return next((str(place["alt"]) for place in places if place.get("alt")), "")
 
 
-def _text(output: NotebookNode) -> str:
-    if output.output_type == "stream":
-        return str(output.text)
-    return str(output.get("data", {}).get("text/plain", ""))
-
-
-def _origin(notebook: NotebookNode) -> str:
-    return str(notebook.metadata["clipedu"]["made_from"])
+def output_text(output: NotebookNode) -> str:
+    """What an output says in words, "" for one that has none."""
+    return str(output.get("text") or output.get("data", {}).get("text/plain", ""))

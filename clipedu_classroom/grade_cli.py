@@ -10,9 +10,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from clipedu_classroom import by_hand, gradebook, sandbox, writers
-from clipedu_classroom.grade import Request, grade
+from clipedu_classroom import class_statistics, gradebook, pages, sandbox, writers
+from clipedu_classroom.grading import Request, grade, load_settings, settings_path
+from clipedu_classroom.lateness import Policy, local_time
 from clipedu_classroom.sandbox import Limits
+
+# What a regrade takes from the class's first grading
+KEPT_PATHS = ("csv", "html", "gradescope", "roster")
+KEPT = ("call_seconds", "wall_seconds", "memory_mb", "late_days", "penalty")
 
 
 def add_grade_parser(subparsers: Any) -> argparse.ArgumentParser:
@@ -25,8 +30,10 @@ def add_grade_parser(subparsers: Any) -> argparse.ArgumentParser:
         description="Grade a folder of submissions against an exercise notebook.",
     )
     limits, add = Limits(), parser.add_argument
-    add("assignment", type=Path, help="the pristine notebook, exercises/NN_name.ipynb")
-    add("submissions", type=Path, help="a folder with NAME.ipynb or NAME/*.ipynb, or its zip")
+    pristine = "the pristine notebook, exercises/NN_name.ipynb"
+    add("assignment", type=Path, nargs="?", help=pristine)
+    handed_in = "a folder with NAME.ipynb or NAME/*.ipynb, or its zip"
+    add("submissions", type=Path, nargs="?", help=handed_in)
     grades = Path("grades.csv")
     add("--csv", type=Path, default=grades, help="write grades here (default: %(default)s)")
     kept = "keep one result per student here (default: beside the CSV, NAME-results)"
@@ -34,10 +41,23 @@ def add_grade_parser(subparsers: Any) -> argparse.ArgumentParser:
     add("--html", type=Path, help="write feedback pages into this folder")
     scope = "write Gradescope's results.json per student into this folder"
     add("--gradescope", type=Path, help=scope)
+    roster = (
+        "an export of Canvas's grade book or of Moodle's grading worksheet: write NAME-upload.csv"
+    )
+    add("--roster", type=Path, metavar="CSV", help=roster)
+    again = "grade the class of this results folder again, as it was graded"
+    add("--regrade", type=Path, metavar="RESULTS", help=again)
+    student = "with --regrade: run this student's submission again (may be given several times)"
+    add("--student", action="append", default=[], help=student)
+    when = "local time, such as 2026-12-01T23:59"
+    add("--deadline", type=local_time, metavar="TIME", help=when)
+    add("--late-days", type=int, default=0, help="days late that cost nothing (default: 0)")
+    percent = "percent of the points that each further day costs (default: 0)"
+    add("--penalty", type=float, default=0.0, help=percent)
     cores = os.cpu_count() or 1
-    add("--jobs", type=int, default=cores, help="processes side by side (default: all cores)")
-    add("--seed", type=int, help="draw the inputs of an earlier grading again (default: fresh)")
-    add("--fresh", action="store_true", help="grade again what has not changed")
+    add("--jobs", type=int, default=cores, help="submissions side by side (default: all cores)")
+    add("--seed", type=int, help="draw the inputs from this seed (default: the class's, or fresh)")
+    add("--fresh", action="store_true", help="grade everybody again, on new inputs")
     strongest = "what to keep submissions in (default: the strongest)"
     add("--protection", default="auto", choices=["auto", *sandbox.KINDS], help=strongest)
     for name, kind, what in (
@@ -53,50 +73,87 @@ def add_grade_parser(subparsers: Any) -> argparse.ArgumentParser:
 
 def run_grade(arguments: argparse.Namespace) -> int:
     """Run the verb; 0 when every submission has its row, 2 for a wrong path or setting."""
-    folder = arguments.json or arguments.csv.with_name(f"{arguments.csv.stem}-results")
-    limits = replace(
-        Limits(),
-        call_seconds=arguments.call_seconds,
-        wall_seconds=arguments.wall_seconds,
-        memory_mb=arguments.memory_mb,
-        cpu_seconds=max(2, int(arguments.wall_seconds)),
-    )
-    request = Request(
-        assignment=arguments.assignment,
-        submissions=arguments.submissions,
-        folder=folder,
-        limits=limits,
-        protection=arguments.protection,
-        jobs=arguments.jobs,
-        seed=arguments.seed,
-        fresh=arguments.fresh,
-    )
     # Ended from outside, as with Ctrl-C: the processes that run submissions end, too.
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        assignment, results = grade(request)
+        return _run(arguments)
     except (OSError, ValueError, RuntimeError) as error:
         print(f"clipedu grade: {error}", file=sys.stderr)
         return 2
     finally:
         signal.signal(signal.SIGTERM, before)
-    summary = writers.summarize(assignment, results)
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    if arguments.regrade:
+        arguments = _recalled(arguments)
+    elif arguments.submissions is None:
+        raise ValueError("name the exercise notebook and the folder of submissions, or --regrade.")
+    elif arguments.student:
+        raise ValueError("--student needs --regrade and the results folder of the class.")
+    folder = arguments.json or arguments.csv.with_name(f"{arguments.csv.stem}-results")
+    limits = {name: getattr(arguments, name) for name in KEPT if hasattr(Limits, name)}
+    policy = Policy(arguments.deadline, arguments.late_days, arguments.penalty)
+    request = Request(
+        assignment=arguments.assignment,
+        submissions=arguments.submissions,
+        folder=folder,
+        limits=replace(Limits(), **limits),
+        protection=arguments.protection,
+        jobs=arguments.jobs,
+        seed=arguments.seed,
+        fresh=arguments.fresh or tuple(arguments.student),
+        policy=policy,
+    )
+    assignment, results = grade(request)
+    _remember(arguments, folder)
+    students = arguments.html and arguments.html / "students"
+    gone = gradebook.remove_others(folder, results, students, arguments.gradescope)
+    summary = class_statistics.summarize(assignment, results)
     gradebook.write_json(folder / "summary" / "class.json", summary)
+    writers.write_items(folder / "summary" / "items.csv", summary)
     writers.write_csv(arguments.csv, assignment, results)
     if arguments.html:
-        writers.write_html(arguments.html, assignment, results)
+        pages.write_html(arguments.html, assignment, results, summary)
     if arguments.gradescope:
         writers.write_gradescope(arguments.gradescope, results)
-    print(writers.summary_in_words(summary))
+    print(class_statistics.summary_in_words(summary))
+    if gone:
+        print(f"Removed, since nothing is handed in any more: {', '.join(gone)}.")
+    if arguments.roster:
+        upload = arguments.csv.with_name(f"{arguments.csv.stem}-upload.csv")
+        strangers = writers.write_upload(upload, arguments.roster, assignment, results)
+        words = f" Not in {arguments.roster}: {', '.join(strangers)}." if strangers else ""
+        print(f"To upload: {upload}.{words}")
     if waiting := sum(1 for result in results if result.points_by_hand):
-        print(
-            f"{waiting} students have answers to read: fill in {folder / by_hand.FILE}, run again."
-        )
-    print(
-        f"Grades: {arguments.csv}. Results: {folder}."
-        + (f" Feedback: {arguments.html}." if arguments.html else "")
-    )
+        file = folder / gradebook.BY_HAND
+        print(f"{waiting} students have answers to read: fill in {file}, run again.")
+    feedback = f" Feedback: {arguments.html}." if arguments.html else ""
+    print(f"Grades: {arguments.csv}. Results: {folder}.{feedback}")
     return 0
+
+
+def _remember(arguments: argparse.Namespace, folder: Path) -> None:
+    """Keep the command with the results, as words that can be parsed again."""
+    named = {name: path.resolve() for name in KEPT_PATHS if (path := getattr(arguments, name))}
+    named |= {name: getattr(arguments, name) for name in KEPT}
+    named |= {"deadline": arguments.deadline.isoformat()} if arguments.deadline else {}
+    words = [f"--{name.replace('_', '-')}={value}" for name, value in named.items()]
+    words += [str(arguments.assignment.resolve()), str(arguments.submissions.resolve())]
+    gradebook.write_json(settings_path(folder), load_settings(folder) | {"command": words})
+
+
+def _recalled(arguments: argparse.Namespace) -> argparse.Namespace:
+    """What the class was graded with. Raises ValueError for a folder of no class."""
+    words = load_settings(arguments.regrade).get("command")
+    if not isinstance(words, list):
+        raise ValueError(
+            f"{arguments.regrade} holds no graded class; expected a results folder of "
+            "`clipedu grade`, such as grades-results."
+        )
+    kept = add_grade_parser(argparse.ArgumentParser().add_subparsers()).parse_args(words)
+    now = {name: getattr(arguments, name) for name in ("student", "jobs", "protection", "fresh")}
+    return argparse.Namespace(**vars(kept) | now | {"json": arguments.regrade})
 
 
 if __name__ == "__main__":

@@ -1,10 +1,12 @@
 """One student's result, and the rule by which a submission gets its status. Points are counted
-here, from the assignment's own list of exercises, and from nothing that a student's process said
-about itself."""
+here, from the assignment's own list of exercises and from what a person gives by hand, and from
+nothing that a student's process said about itself."""
 
 from __future__ import annotations
 
+import csv
 import hashlib
+import io
 import json
 import re
 from dataclasses import dataclass, field
@@ -25,6 +27,11 @@ STATUSES = {
 }
 
 
+BY_HAND = "by_hand.csv"
+COLUMNS = ("student", "exercise", "possible", "points", "comment", "answer")
+Marks = dict[tuple[str, str], dict[str, str]]
+
+
 @dataclass
 class Written:
     """An answer that a person grades: its text, and a page with its tables and figures. `given` is
@@ -39,7 +46,8 @@ class Written:
 
 @dataclass
 class Result:
-    """One submission, graded. `by_hand` are open answers by exercise id."""
+    """One submission, graded. `by_hand` are open answers and `code` the others, by exercise id.
+    `handed_in` is an ISO time, known from `handed_in_by`; `penalty` is in percent."""
 
     student: str
     file: str
@@ -50,16 +58,21 @@ class Result:
     remarks: list[str] = field(default_factory=list)
     suspicions: list[str] = field(default_factory=list)
     by_hand: dict[str, Written] = field(default_factory=dict)
-    output: str = ""
+    code: dict[str, str] = field(default_factory=dict)
     seconds: float = 0.0
     protection: str = ""
     seed: int = 0
     key: str = ""
     lms_id: str = ""
-    late: bool = False
+    late: bool = False  # as the learning platform says
+    handed_in: str = ""
+    handed_in_by: str = ""
+    late_days: int = 0
+    penalty: float = 0.0
 
     @property
     def points(self) -> float:
+        """The points of the checks."""
         return sum(report.points for report in self.reports)
 
     @property
@@ -69,20 +82,20 @@ class Result:
 
     @property
     def total(self) -> float:
-        """The points of the checks and those that a person has given so far."""
-        return self.points + sum(answer.given or 0 for answer in self.by_hand.values())
+        """The points of the checks and those that a person has given so far, less the penalty."""
+        given = sum(answer.given or 0 for answer in self.by_hand.values())
+        return round((self.points + given) * (1 - self.penalty / 100), 2)
 
     def to_dict(self) -> dict[str, Any]:
         by_hand = {key: vars(answer) for key, answer in self.by_hand.items()}
         reports = [report.to_dict() for report in self.reports]
-        entry = vars(self) | {"points": self.points, "by_hand": by_hand, "exercises": reports}
-        return {name: value for name, value in entry.items() if name != "reports"}
+        return vars(self) | {"points": self.points, "by_hand": by_hand, "reports": reports}
 
     @classmethod
     def from_dict(cls, entry: dict[str, Any]) -> Result:
-        reports = [Report.from_dict(item) for item in entry["exercises"]]
+        reports = [Report.from_dict(item) for item in entry["reports"]]
         by_hand = {key: Written(**value) for key, value in entry["by_hand"].items()}
-        known = {name: entry[name] for name in entry if name not in ("points", "exercises")}
+        known = {name: entry[name] for name in entry if name != "points"}
         return cls(**known | {"by_hand": by_hand, "reports": reports})
 
 
@@ -101,10 +114,9 @@ def status_of(reports: list[Report], suspicions: list[str]) -> str:
 
 def message_of(result: Result) -> str:
     """One line for the CSV: what is not right, exercise by exercise."""
-    parts = [result.message] if result.message else []
     wrong = [r for r in result.reports if not r.passed and r.status != "not attempted"]
     empty = [r.exercise for r in result.reports if r.status == "not attempted"]
-    parts += [f"{report.exercise}: {report.diagnosis or report.status}" for report in wrong]
+    parts = [f"{report.exercise}: {report.diagnosis or report.status}" for report in wrong]
     if empty:
         all_of_them = len(empty) == len(result.reports)
         parts.append("nothing attempted" if all_of_them else f"not attempted: {', '.join(empty)}")
@@ -126,15 +138,118 @@ def write_json(path: Path, entry: Any) -> None:
     write_whole(path, text, errors="replace")
 
 
+def result_path(folder: Path, student: str) -> Path:
+    return folder / f"{file_name(student)}.json"
+
+
 def save_result(folder: Path, result: Result) -> None:
-    write_json(folder / f"{file_name(result.student)}.json", result.to_dict())
+    write_json(result_path(folder, result.student), result.to_dict())
 
 
 def load_result(folder: Path, student: str) -> Result | None:
     """A result of an earlier run; None when there is none that can be read."""
+    return read_result(result_path(folder, student))
+
+
+def read_result(path: Path) -> Result | None:
+    """The result in a file; None when the file holds none."""
     try:
-        return Result.from_dict(
-            json.loads((folder / f"{file_name(student)}.json").read_text(encoding="utf-8"))
-        )
+        return Result.from_dict(json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError):
         return None
+
+
+def remove_others(folder: Path, results: list[Result], *copies: Path | None) -> list[str]:
+    """Remove the results of students who handed in nothing any more, and their files in the folders
+    `copies`; return their names."""
+    present = {result.student for result in results}
+    gone = []
+    for path in sorted(folder.glob("*.json")):
+        result = read_result(path)
+        if result is not None and result.student not in present:
+            gone.append(result.student)
+            for place in filter(None, [folder, *copies]):
+                (place / path.name).unlink(missing_ok=True)
+                (place / f"{path.stem}.html").unlink(missing_ok=True)
+    return gone
+
+
+# Points and comments that a person gives: `grade` writes a line of by_hand.csv for each open
+# answer, the person fills in `points` and `comment`, and the next `grade` reads them back and adds
+# them up. What was filled in is never lost.
+
+
+def read_table(path: Path) -> tuple[list[str], list[dict[str, str]]]:
+    """(column names, rows) of a CSV file as a spreadsheet or a learning platform saves it."""
+    content = path.read_bytes()
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError:  # Excel on Windows
+        text = content.decode("cp1252", "replace")
+    delimiter = max(",;\t", key=text.partition("\n")[0].count)
+    reader = csv.DictReader(io.StringIO(text), delimiter=delimiter, restval="")
+    rows = [{str(name): value or "" for name, value in row.items() if name} for row in reader]
+    return [name.strip() for name in reader.fieldnames or ()], rows
+
+
+def read_marks(folder: Path) -> Marks:
+    """The lines of by_hand.csv by student and exercise. Raises ValueError when it has no such
+    columns or is no text: nothing is graded, and nothing written over."""
+    path = folder / BY_HAND
+    if not path.exists():
+        return {}
+    names, rows = read_table(path)
+    if not set(COLUMNS[:5]) <= set(names):
+        raise ValueError(
+            f"{path} does not have the columns {', '.join(COLUMNS)}. Fix it, or move it away."
+        )
+    marks: Marks = {}
+    for row in rows:
+        known = {name: row.get(name, "").strip() for name in COLUMNS}
+        marks[_plain(known["student"]), _plain(known["exercise"])] = known
+    return marks
+
+
+def apply_marks(folder: Path, marks: Marks, results: list[Result]) -> None:
+    """Put the points and comments into the results, and write the file for the next round."""
+    rows = []
+    for result in results:
+        for exercise_id, answer in result.by_hand.items():
+            digest = hashlib.sha256(answer.page.encode(errors="replace")).hexdigest()[:8]
+            mark = marks.pop((_plain(result.student), exercise_id), dict.fromkeys(COLUMNS, ""))
+            if problem := _apply(mark, answer, digest):  # in a column that students do not see
+                result.message = f"{result.message}; {exercise_id}: {problem}".lstrip("; ")
+            if not (mark["answer"] and (mark["points"] or mark["comment"])):
+                mark["answer"] = digest
+            about = {"student": result.student, "exercise": f"Exercise {exercise_id}"}
+            rows.append({**mark, **about, "possible": f"{answer.possible:g}"})
+    rows += [mark for mark in marks.values() if mark["points"] or mark["comment"]]
+    if not rows:
+        return
+    buffer = io.StringIO()
+    writer = csv.DictWriter(buffer, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    for row in rows:
+        formula = row["student"][:1] in ("=", "+", "-", "@")
+        writer.writerow(row | ({"student": "'" + row["student"]} if formula else {}))
+    write_whole(folder / BY_HAND, buffer.getvalue(), errors="replace")
+
+
+def _apply(mark: dict[str, str], answer: Written, digest: str) -> str:
+    """What is wrong with the points, in words; "" when nothing is."""
+    answer.comment, answer.given = mark["comment"], None
+    if not mark["points"]:
+        return ""
+    try:
+        points = float(mark["points"].replace(",", "."))
+    except ValueError:
+        points = -1
+    if not 0 <= points <= answer.possible:
+        return f"{mark['points']!r} in {BY_HAND} is not 0 to {answer.possible:g} points"
+    answer.given = points
+    return "" if mark["answer"] in ("", digest) else "the answer has changed since it got points"
+
+
+def _plain(cell: str) -> str:
+    """Without what keeps a spreadsheet from reading a formula, a date or a number."""
+    return cell.lstrip("'").removeprefix("Exercise ")

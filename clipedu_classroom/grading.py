@@ -1,66 +1,195 @@
-"""Grade one submission: its answers in a worker, the judgement here.
+"""Grade a class, and each submission of it: its answers in a worker, the judgement here.
 
-The worker runs the student's answers in the student's order, and each exercise is judged where the
+Threads each grade one submission at a time, whose code runs in a sandboxed process of its own, the
+worker. It runs the student's answers in the student's order, and each exercise is judged where the
 notebook checked it. When an answer hangs or kills its worker, that exercise is over and a new
-worker is started for the rest, so one bad cell costs one exercise.
+worker is started for the rest, so one bad cell costs one exercise. Results are kept one file per
+student, so an interrupted grading continues where it stopped, and what has not changed is not run
+again. A class keeps its seed: whoever is graded later gets the same inputs.
 """
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
-import os
-import pickle
-import stat
+import json
+import secrets
 import sys
+import threading
 import time
 import traceback
-from dataclasses import dataclass, field, replace
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass, replace
 from functools import cache
+from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
-from clipedu_classroom import specs
-from clipedu_classroom.answers import Answers, Load, is_untouched
-from clipedu_classroom.assignment import Assignment, Question
+from clipedu_classroom import gradebook, sandbox, specs
+from clipedu_classroom.answers import Answers, Load, is_untouched, read
+from clipedu_classroom.assignment import Assignment, Question, read_assignment
 from clipedu_classroom.calling import Failure
 from clipedu_classroom.checks import report_on
-from clipedu_classroom.gradebook import Result, Written, message_of, save_result, status_of
-from clipedu_classroom.remote import Budget, Client, RemoteSubject, failure_from
+from clipedu_classroom.gradebook import Result, Written
+from clipedu_classroom.lateness import Policy, apply_policy
+from clipedu_classroom.remote import Client, RemoteSubject, failure_from
 from clipedu_classroom.report import Report
 from clipedu_classroom.sandbox import WORDS, Limits
-from clipedu_classroom.source import LESSONS
 from clipedu_classroom.subject import SubjectLost
-from clipedu_classroom.submissions import MAX_BYTES, Submission, Unreadable, read
+from clipedu_classroom.submissions import Submission, Unreadable, digest_of, find_submissions
 
 MAX_REMARKS = 20
+JUDGE = threading.Lock()  # held while this process computes: torch's random state is one for all
+BROKE = "The grader itself broke on this submission: grade it by hand, and please report it."
 
 
 @dataclass(frozen=True)
-class Settings:
-    """How to grade: the same for a whole class."""
+class Request:
+    """What the instructor asked for. `folder` keeps one result file per student. `fresh`: names of
+    students to grade again though nothing has changed, or True for all. `seed`: None for the
+    class's own."""
 
-    protection: str = "limits"
-    limits: Limits = field(default_factory=Limits)
-    seed: int = 0
-    hidden: tuple[Path, ...] = ()
-    slot: int = 0
+    assignment: Path
+    submissions: Path
+    folder: Path
+    limits: Limits = Limits()
+    protection: str = "auto"
+    jobs: int = 1
+    seed: int | None = None
+    fresh: bool | tuple[str, ...] = False
+    progress: bool = True
+    policy: Policy = Policy()
+
+
+def grade(request: Request) -> tuple[Assignment, list[Result]]:
+    """Grade a class; results in the order of the students' names.
+
+    Raises FileNotFoundError or ValueError for a wrong path, notebook or protection.
+    """
+    assignment = read_assignment(request.assignment)
+    found = find_submissions(request.submissions)
+    marks = gradebook.read_marks(request.folder)
+    protection = sandbox.choose(request.protection)
+    request = replace(request, protection=protection, seed=_seed(request))
+    if request.progress:
+        print(f"Protection: {WORDS[protection]}. Seed: {request.seed}.", flush=True)
+    again = request.fresh if isinstance(request.fresh, tuple) else ()
+    if unknown := set(again) - {submission.student for submission in found}:
+        known = ", ".join(submission.student for submission in found)
+        raise ValueError(
+            f"There is no submission of {', '.join(sorted(unknown))}. There is {known}."
+        )
+    todo = []
+    for submission in found:
+        result = gradebook.load_result(request.folder, submission.student)
+        key = content_key(submission, assignment, request)
+        if request.fresh is True or submission.student in again or not result or result.key != key:
+            todo.append(submission)
+    _keep_settings(request)
+    _run(request, assignment, todo)
+    results = []
+    for submission in found:
+        kept = gradebook.load_result(request.folder, submission.student)
+        kept = kept or Grading(assignment, submission, request).result(BROKE)
+        kept.handed_in, kept.handed_in_by = submission.handed_in, submission.handed_in_by
+        results.append(kept)
+    gradebook.apply_marks(request.folder, marks, results)
+    apply_policy(request.policy, results)
+    return assignment, results
+
+
+def settings_path(folder: Path) -> Path:
+    """Beside the class's summary, since a student can have any name."""
+    return folder / "summary" / "settings.json"
+
+
+def load_settings(folder: Path) -> dict[str, Any]:
+    """The seed and the versions of a class that was graded; {} when there is none."""
+    with contextlib.suppress(OSError, ValueError):
+        return dict(json.loads(settings_path(folder).read_text(encoding="utf-8")))
+    return {}
+
+
+def _seed(request: Request) -> int:
+    """The one asked for, else the class's, else a new one."""
+    kept = {} if request.fresh is True else load_settings(request.folder)
+    chosen = kept.get("seed") if request.seed is None else request.seed
+    return chosen if isinstance(chosen, int) else secrets.randbits(31)
+
+
+def _keep_settings(request: Request) -> None:
+    kept = load_settings(request.folder)
+    if request.progress and kept.get("versions", versions()) != versions():
+        print(
+            f"Graded before with {kept['versions']}, now {versions()}: everybody is graded again."
+        )
+    gradebook.write_json(
+        settings_path(request.folder), {**kept, "seed": request.seed, "versions": versions()}
+    )
+
+
+def _run(request: Request, assignment: Assignment, todo: list[Submission]) -> None:
+    """Grade submissions in `jobs` threads, and keep each result as soon as it is there."""
+    import torch
+    from tqdm import tqdm
+
+    running: list[Grading] = []
+
+    def one(slot: int, submission: Submission) -> None:
+        grading = Grading(assignment, submission, request, slot)
+        running.append(grading)
+        try:
+            result = grading.run()
+            if not grading.interrupted:  # half a result would look like a whole one
+                gradebook.save_result(request.folder, result)
+        except Exception:  # a bug of ours costs this submission alone
+            traceback.print_exc()
+        finally:
+            running.remove(grading)
+
+    for submission in todo:
+        gradebook.result_path(request.folder, submission.student).unlink(missing_ok=True)
+    bar = tqdm(total=len(todo), desc="grading", unit="submission", disable=not request.progress)
+    jobs = max(1, request.jobs)
+    with bar, ThreadPoolExecutor(jobs, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+        try:
+            for _ in as_completed([pool.submit(one, *numbered) for numbered in enumerate(todo)]):
+                bar.update()
+        except BaseException:  # Ctrl-C: nothing new begins, and no worker stays behind
+            pool.shutdown(wait=False, cancel_futures=True)
+            for grading in list(running):
+                grading.interrupt()
+            raise
+
+
+# One submission
 
 
 class Grading:
-    """One submission being graded: `run` gives its result, `close` ends the worker in any case."""
+    """One submission being graded: `run` gives its result; `interrupt`, from another thread, makes
+    it end soon. The request's protection and seed are chosen."""
 
-    def __init__(self, assignment: Assignment, submission: Submission, settings: Settings) -> None:
-        self.assignment, self.submission, self.settings = assignment, submission, settings
+    def __init__(
+        self, assignment: Assignment, submission: Submission, request: Request, slot: int = 0
+    ) -> None:
+        self.assignment, self.submission = assignment, submission
+        self.request, self.slot = request, slot
         self.started = time.monotonic()
+        self.until = self.started
         self.client: Client | None = None
+        self.interrupted = False
         self.unloadable: set[int] = set()
         self.raised: dict[str, Failure] = {}
         self.reports: dict[str, Report] = {}
         self.notes: list[str] = []
-        self.output = ""
         self.unreadable = ""
         self.answers = Answers()
         self.auto = [question for question in assignment.questions if not question.by_hand]
+
+    def interrupt(self) -> None:
+        self.interrupted, self.until = True, 0
+        if self.client is not None:
+            self.client.until = 0
 
     def run(self) -> Result:
         """Never raises for what a student did."""
@@ -68,24 +197,24 @@ class Grading:
             self.answers = read(self.assignment, self.submission)
         except Unreadable as error:
             self.unreadable = str(error)
-        self.budget = Budget(self.settings.limits.wall_seconds)
+        if not self.interrupted:
+            self.until = time.monotonic() + self.request.limits.wall_seconds
         for question in self.auto:
             self._note_blank(question)
-        while any(question.id not in self.reports for question in self.auto):
+        while left := [q.id for q in self.auto if q.id not in self.reports]:
             try:
                 self._run_notebook()
                 break
             except SubjectLost as lost:
-                if not lost.exercises:  # the worker could not start, or the time is up
-                    lost.exercises = tuple(q.id for q in self.auto if q.id not in self.reports)
-                for exercise_id in lost.exercises:
+                # Without exercises: the worker could not start, or the time is up
+                for exercise_id in lost.exercises or left:
                     self._lose(exercise_id, lost)
             finally:
-                self.close()
+                self._close()
         return self.result()
 
-    def result(self) -> Result:
-        """The result, with a report for every exercise of the assignment."""
+    def result(self, trouble: str = "") -> Result:
+        """The result, with a report for every exercise. `trouble`: on what the grader broke."""
         reports = [
             self.reports.get(q.id) or _blank(q, "error", "this exercise was not reached")
             for q in self.auto
@@ -94,13 +223,14 @@ class Grading:
         found = list(dict.fromkeys([*self.answers.suspicions, *notes]))[:MAX_REMARKS]
         remarks = [*self.submission.remarks, *self.answers.remarks]
         more = len(remarks) - MAX_REMARKS
+        status = "unreadable" if self.unreadable else gradebook.status_of(reports, found)
         result = Result(
             student=self.submission.student,
             file=self.submission.path.name.encode("utf-8", "replace").decode(),
-            status="unreadable" if self.unreadable else status_of(reports, found),
+            status="crashed" if trouble else status,
             max_points=self.assignment.max_points,
             reports=reports,
-            message=self.unreadable,
+            message=trouble or self.unreadable,
             remarks=remarks[:MAX_REMARKS] + ([f"And {more} remarks more."] if more > 0 else []),
             suspicions=found,
             by_hand={
@@ -108,23 +238,21 @@ class Grading:
                 for q in self.assignment.questions
                 if q.by_hand and q.id in self.answers.text
             },
-            output=self.output[:4000],
+            code=self.answers.code,
             seconds=round(time.monotonic() - self.started, 2),
-            protection=WORDS[self.settings.protection],
-            seed=self.settings.seed,
-            key=content_key(self.submission, self.assignment, self.settings),
+            protection=WORDS[self.request.protection],
+            seed=self.request.seed or 0,
+            key="" if trouble else content_key(self.submission, self.assignment, self.request),
             lms_id=self.submission.lms_id,
             late=self.submission.late,
         )
-        if not self.unreadable:
-            result.message = message_of(result)
+        if not result.message:
+            result.message = gradebook.message_of(result)
         return result
 
-    def close(self) -> None:
+    def _close(self) -> None:
         if self.client is not None:
             self.notes += [note for note in self.client.notes if note not in self.notes]
-            printed = bytes(self.client.running.output).decode("utf-8", "replace")
-            self.output = self.output or printed
             self.client.stop()
             self.client = None
 
@@ -144,17 +272,17 @@ class Grading:
     def _run_notebook(self) -> None:
         """Run the cells in order, and judge what has no report yet. Raises SubjectLost, with the
         exercises that are lost by it."""
-        if self.budget.is_empty:
-            seconds = self.settings.limits.wall_seconds
+        if time.monotonic() > self.until:
+            seconds = self.request.limits.wall_seconds
             raise SubjectLost("timeout", f"The submission took longer than {seconds:g} seconds.")
         self.client = Client(
-            self.settings.protection,
-            self.settings.limits,
-            self.budget,
+            self.request.protection,
+            self.request.limits,
+            self.until,
             library=self.assignment.library,
-            hidden=self.settings.hidden,
-            slot=self.settings.slot,
+            slot=self.slot,
         )
+        self.client.until = self.until  # interrupted while it started?
         for number, load in enumerate(self.answers.loads):
             if number not in self.unloadable:
                 self._load(number, load, self.client)
@@ -173,20 +301,18 @@ class Grading:
             if kind == "added":
                 self.answers.remarks.append(f"Code of {load.key} was left out: {lost}")
             raise
-        raised = failure_from(answer.get("error"))
-        for exercise_id in load.exercises if raised else ():
-            self.raised.setdefault(exercise_id, raised)  # type: ignore[arg-type]
+        if raised := failure_from(answer.get("error")):
+            for exercise_id in load.exercises:
+                self.raised.setdefault(exercise_id, raised)
 
     def _judge(self, question: Question, client: Client) -> Report:
         exercise = specs.find(question.id)
-        source = self.answers.code[question.id]
         several = isinstance(exercise.name, tuple)
-        subject = RemoteSubject(client, exercise.names, several, source)
-        seed = self.settings.seed
+        subject = RemoteSubject(client, exercise.names, several, JUDGE)
+        seed, points, title = self.request.seed, question.points, question.title
         try:
-            report = report_on(
-                exercise, subject, seed=seed, points=question.points, title=question.title
-            )
+            with JUDGE:
+                report = report_on(exercise, subject, seed=seed, points=points, title=title)
         except SubjectLost as lost:
             lost.exercises = (question.id,)
             raise
@@ -198,9 +324,9 @@ class Grading:
 
     def _lose(self, exercise_id: str, lost: SubjectLost) -> None:
         words = "it did not end in time" if lost.reason == "timeout" else "its process ended"
-        for question in [question for question in self.auto if question.id == exercise_id]:
-            report = _blank(question, lost.reason, words, str(lost))
-            self.reports.setdefault(exercise_id, report)
+        for question in self.auto:
+            if question.id == exercise_id and exercise_id not in self.reports:
+                self.reports[exercise_id] = _blank(question, lost.reason, words, str(lost))
 
 
 def _blank(question: Question, status: str, diagnosis: str, message: str = "") -> Report:
@@ -208,66 +334,29 @@ def _blank(question: Question, status: str, diagnosis: str, message: str = "") -
     return replace(report, diagnosis=diagnosis, message=message)
 
 
-def content_key(submission: Submission, assignment: Assignment, settings: Settings) -> str:
+def content_key(submission: Submission, assignment: Assignment, request: Request) -> str:
     """Changes when a new grading could give another result: the submission, the assignment, the
-    checks, the protection."""
-    digest = hashlib.sha256()
-    for part in (
-        repr(submission).encode("utf-8", "replace"),
-        repr(assignment).encode(),
-        checks_fingerprint(),
-        str(settings.limits).encode(),
-        settings.protection.encode(),
-    ):
-        digest.update(hashlib.sha256(part).digest())
-    for path in dict.fromkeys(file.path for file in submission.files):
-        with contextlib.suppress(OSError), open(path, "rb") as file:
-            size = os.fstat(file.fileno()).st_size
-            digest.update(f"{size} {os.path.getmtime(path) if size > MAX_BYTES else 0}".encode())
-            if stat.S_ISREG(os.fstat(file.fileno()).st_mode) and size <= MAX_BYTES:
-                digest.update(hashlib.file_digest(file, "sha256").digest())
-    return digest.hexdigest()
+    checks, the versions, the seed, the protection."""
+    parts = (
+        digest_of(submission),
+        repr(replace(assignment, path=Path())),
+        fingerprint(tuple(question.id for question in assignment.questions)),
+        repr((request.limits, request.protection, request.seed)),
+    )
+    return hashlib.sha256("\n".join(parts).encode("utf-8", "replace")).hexdigest()
 
 
 @cache
-def checks_fingerprint() -> bytes:
-    """A digest of the grader's code and of all lessons' checks and wrong variants."""
-    digest = hashlib.sha256()
+def fingerprint(exercise_ids: tuple[str, ...]) -> str:
+    """A digest of the versions, the library, the grader's code and what the checks say."""
     here = Path(__file__).resolve().parent
-    lessons = here.parent / LESSONS
-    parts = [lessons.glob(f"*/{name}.py") for name in ("checks", "checks/*", "exercises")]
-    own = os.environ.get("CLIPEDU_SPECS")
-    parts += [Path(own).glob("*.py")] if own else []
-    for path in sorted([*here.rglob("*.py"), *(path for part in parts for path in part)]):
-        digest.update(path.read_bytes())
-    return digest.digest()
+    files = sorted([*here.glob("*.py"), *(here.parent / "clipedu").rglob("*.py")])
+    digest = hashlib.sha256(b"\0".join(path.read_bytes() for path in files))
+    digest.update(repr((versions(), *map(specs.spec_fingerprint, exercise_ids))).encode())
+    return digest.hexdigest()
 
 
-def main() -> None:
-    """A process that grades: `grade` names a submission by its number, on a line of standard input.
-
-    It writes the result into the results folder and answers with a line. A submission on which it
-    breaks or hangs costs itself alone: `grade` starts another process for the rest.
-    """
-    import torch
-
-    torch.set_num_threads(1)
-    assignment, submissions, folder, settings = pickle.loads(Path(sys.argv[1]).read_bytes())
-    settings = replace(settings, slot=int(sys.argv[2]))
-    print("ready", flush=True)
-    for line in sys.stdin:
-        grading = Grading(assignment, submissions[int(line)], settings)
-        try:
-            save_result(folder, grading.run())
-        except Exception:  # a bug of ours
-            traceback.print_exc()
-        finally:
-            grading.close()
-        print("done", flush=True)
-
-
-if __name__ == "__main__":
-    try:
-        main()
-    except KeyboardInterrupt:  # half a result would look like a whole one: nothing is written
-        sys.exit(130)
+def versions() -> dict[str, str]:
+    """What inputs and results depend on beside the course's own code."""
+    found = {name: version(name) for name in ("torch", "numpy")}
+    return {"python": sys.version.split()[0], **found}

@@ -8,17 +8,18 @@ after it ("03-1-solution"), every other cell after its content.
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from typing import Any
 
 import nbformat
 from nbformat import NotebookNode
-from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_raw_cell
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from clipedu_classroom.exercise_reader import ExerciseFile, ExerciseSource, Item
-from clipedu_classroom.source import LESSONS, Cell, Lesson
+from clipedu_classroom.exercise_reader import ExerciseRecord, Item, LessonText
+from clipedu_classroom.source import LESSONS, Cell
 
 CHECKED = "nbval-check-output"
-NEW_CELL = {"code": new_code_cell, "markdown": new_markdown_cell, "raw": new_raw_cell}
+NEW_CELL = {"code": new_code_cell, "markdown": new_markdown_cell}
 KERNELSPEC = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 LANGUAGE = {
     "codemirror_mode": {"name": "ipython", "version": 3},
@@ -31,25 +32,27 @@ LANGUAGE = {
 ANSWER_STUB = "*Your answer: double-click here, write, then press Shift + Enter.*"
 
 
-def lesson_notebook(lesson: Lesson) -> NotebookNode:
-    """The notebook of a lesson, not executed."""
-    namer = _Namer(lesson.number)
-    cells = [_plain(cell, namer(cell)) for cell in lesson.cells]
-    return _notebook(cells, f"{LESSONS}/l{lesson.name}/lesson.py")
-
-
-def exercise_notebook(file: ExerciseFile, *, solved: bool) -> NotebookNode:
-    """The notebook of an exercises file: solved, or with stubs; not executed."""
-    namer = _Namer(file.number)
+def make_notebook(text: LessonText, *, solved: bool = False) -> NotebookNode:
+    """The notebook of a lesson, or of its exercises, solved or with stubs; not executed."""
+    namer = _Namer(text.number)
     cells = []
-    for item in file.items:
+    for item in text.items:
         if item.role in ("description", "wrong", "rubric"):
             continue
         if item.exercise is None or item.role == "context":
-            cells.append(_plain(item.cell, namer(item.cell)))
+            tags = {"tags": list(item.cell.tags)} if item.cell.tags else {}
+            new_cell = NEW_CELL[item.cell.kind]
+            cells.append(new_cell(item.cell.source, id=namer(item.cell), metadata=tags))
         else:
-            cells.append(_exercise_cell(item, file.exercises[item.exercise], solved=solved))
-    return _notebook(cells, f"{LESSONS}/l{file.name}/exercises.py")
+            cells.append(_exercise_cell(item, text.exercises[item.exercise], solved=solved))
+    metadata = {
+        "clipedu": {"made_from": f"{LESSONS}/l{text.name}/{text.path.name}"},
+        "kernelspec": dict(KERNELSPEC),
+        "language_info": dict(LANGUAGE),
+    }
+    notebook = new_notebook(cells=cells, metadata=metadata)
+    notebook.nbformat_minor = 5
+    return notebook
 
 
 def text_of(notebook: NotebookNode) -> str:
@@ -57,112 +60,78 @@ def text_of(notebook: NotebookNode) -> str:
     return str(nbformat.writes(notebook)).rstrip("\n") + "\n"
 
 
-def statement_text(exercise: ExerciseSource) -> str:
-    """Heading, points, time, difficulty and goal in words, then what the author wrote, then the way
-    to the hints."""
-    unit = "point" if exercise.points == 1 else "points"
-    by_hand = ", graded by hand" if exercise.kind == "investigate" else ""
-    count = len(exercise.hints)
-    hints = "1 hint" if count == 1 else f"{count} hints, one at a time"
-    parts = [
-        f"## Exercise {exercise.id}: {exercise.title}",
-        f"**{exercise.points:g} {unit}{by_hand}, about {exercise.minutes:g} minutes, "
-        f"{exercise.difficulty}.** Goal: {exercise.goal}",
-        exercise.statement,
-        f'Stuck? Run `hint("{exercise.id}")` in a new cell: {hints}.' if count else "",
-    ]
-    return "\n\n".join(part for part in parts if part)
-
-
-def checksum(cell: NotebookNode) -> str:
-    """nbgrader's fingerprint of a released cell (md5 over text, type, part, id and points); an
-    answer cell that still has it counts as blank."""
-    marks = cell.metadata["nbgrader"]
-    locked = not marks["solution"] and (marks["grade"] or marks["locked"])
-    parts = [cell.source, cell.cell_type, marks["grade"], marks["solution"], locked]
-    parts.append(marks["grade_id"])
-    if marks["grade"]:
-        parts.append(float(marks["points"]))
-    return hashlib.md5("".join(map(str, parts)).encode(), usedforsecurity=False).hexdigest()
-
-
 class _Namer:
     """Ids for cells that belong to no exercise: lesson number and a digest of the content."""
 
     def __init__(self, number: str) -> None:
         self.number = number
-        self.used: dict[str, int] = {}
+        self.used: Counter[str] = Counter()
 
     def __call__(self, cell: Cell) -> str:
         digest = hashlib.sha1(f"{cell.kind}\n{cell.source}".encode(), usedforsecurity=False)
         name = f"{self.number}-{digest.hexdigest()[:10]}"
-        self.used[name] = self.used.get(name, 0) + 1
+        self.used[name] += 1
         return name if self.used[name] == 1 else f"{name}-{self.used[name]}"
 
 
-def _plain(cell: Cell, cell_id: str) -> NotebookNode:
-    metadata: dict[str, Any] = {}
-    if cell.tags:
-        metadata["tags"] = list(cell.tags)
-    if cell.jupyter:
-        metadata["jupyter"] = dict(cell.jupyter)
-    return NEW_CELL[cell.kind](source=cell.source, id=cell_id, metadata=metadata)
-
-
-def _exercise_cell(item: Item, exercise: ExerciseSource, *, solved: bool) -> NotebookNode:
+def _exercise_cell(item: Item, exercise: ExerciseRecord, *, solved: bool) -> NotebookNode:
     """The notebook's cell for a statement, solution, check or answer."""
-    cell = _plain(item.cell, f"{exercise.key}-{item.role}")
-    cell.metadata.pop("tags", None)
-    if item.role == "statement":
-        cell.source = statement_text(exercise)
-        return _graded(cell, locked=True, release=not solved)
-    if item.role == "solution":
-        cell.source = exercise.solution if solved else exercise.stub
-        return _graded(cell, solution=True, release=not solved)
-    if item.role == "check":
-        cell.metadata["tags"] = [CHECKED]
-        return _graded(cell, locked=True, points=exercise.points, release=not solved)
-    rubric = f"**How the points are given**\n\n{exercise.rubric}"
-    cell.source = f"{exercise.answer}\n\n{rubric}" if solved else ANSWER_STUB
-    return _graded(cell, solution=True, points=exercise.points, release=not solved)
+    answer = f"{exercise.answer}\n\n**How the points are given**\n\n{exercise.rubric}"
+    source = {
+        "statement": _statement(exercise),
+        "solution": exercise.solution if solved else exercise.stub,
+        "check": exercise.check,
+        "answer": answer if solved else ANSWER_STUB,
+    }[item.role]
+    metadata = {"tags": [CHECKED]} if item.role == "check" else {}
+    name = f"{exercise.id.replace('.', '-')}-{item.role}"
+    cell = NEW_CELL[item.cell.kind](source=source, id=name, metadata=metadata)
+    points = exercise.points if item.role in ("check", "answer") else None
+    return _graded(cell, item.role in ("statement", "check"), points, release=not solved)
+
+
+def _statement(exercise: ExerciseRecord) -> str:
+    """Heading, points, time, difficulty and goal in words, then what the author wrote, then the way
+    to the hints."""
+    unit = "point" if exercise.points == 1 else "points"
+    by_hand = ", graded by hand" if exercise.kind == "investigate" else ""
+    return (
+        f"## Exercise {exercise.id}: {exercise.title}\n\n"
+        f"**{exercise.points:g} {unit}{by_hand}, about {exercise.minutes:g} minutes, "
+        f"{exercise.difficulty}.** Goal: {exercise.goal}\n\n"
+        f"{exercise.statement}\n\n"
+        f'Stuck? Run `hint("{exercise.id}")` in a new cell: {len(exercise.hints)} hints, '
+        "one at a time."
+    )
 
 
 def _graded(
-    cell: NotebookNode,
-    *,
-    locked: bool = False,
-    solution: bool = False,
-    points: int | float | None = None,
-    release: bool,
+    cell: NotebookNode, locked: bool, points: float | None, *, release: bool
 ) -> NotebookNode:
-    """Add nbgrader's metadata: a cell with points is graded. A released cell has a checksum and
-    cannot be deleted, nor edited when it is locked."""
-    marks: dict[str, Any] = {
+    """Add nbgrader's metadata: a cell with points is graded, one that is not locked is to be
+    filled in. A released cell has a checksum and cannot be deleted, nor edited when locked."""
+    marks = {
         "grade": points is not None,
         "grade_id": cell.id,
         "locked": locked,
         "schema_version": 3,
-        "solution": solution,
+        "solution": not locked,
         "task": False,
     }
     if points is not None:
         marks["points"] = points
-    cell.metadata["nbgrader"] = marks
     if release:
         cell.metadata["deletable"] = False
-        if not solution:
+        if locked:
             cell.metadata["editable"] = False
-        cell.metadata["nbgrader"]["cell_type"] = cell.cell_type  # a node keeps a copy of `marks`
-        cell.metadata["nbgrader"]["checksum"] = checksum(cell)
+        marks |= {"cell_type": cell.cell_type, "checksum": _checksum(cell, marks)}
+    cell.metadata["nbgrader"] = marks
     return cell
 
 
-def _notebook(cells: list[NotebookNode], made_from: str) -> NotebookNode:
-    metadata = {
-        "clipedu": {"made_from": made_from},
-        "kernelspec": dict(KERNELSPEC),
-        "language_info": dict(LANGUAGE),
-    }
-    notebook = new_notebook(cells=cells, metadata=metadata)
-    notebook.nbformat_minor = 5
-    return notebook
+def _checksum(cell: NotebookNode, marks: dict[str, Any]) -> str:
+    """nbgrader's fingerprint of a released cell; an answer that still has it counts as blank."""
+    parts = [cell.source, cell.cell_type]
+    parts += [str(marks[key]) for key in ("grade", "solution", "locked", "grade_id")]
+    parts += [str(float(marks["points"]))] if marks["grade"] else []
+    return hashlib.md5("".join(parts).encode(), usedforsecurity=False).hexdigest()

@@ -1,27 +1,28 @@
-"""Values that travel between the grader and a worker: JSON and .npy arrays, never pickle.
+"""Values that travel between the grader and a worker: JSON and safetensors, never pickle.
 
-What is neither a tensor, an array nor plain data arrives as an `Opaque`. Functions travel as a
-number: the side that owns the function is called back. Bytes are hostile: any malformed message
-raises ProtocolError and nothing else. This file is also loaded inside the grading sandbox, where
-the rest of clipedu does not exist.
+A value is itself where JSON has it, else `[kind, content]`. Functions travel as a number: the side
+that owns the function is called back. What is neither a tensor, an array nor plain data arrives as
+an `Opaque`. Bytes are hostile: any malformed message raises ProtocolError and nothing else. This
+file is also loaded inside the grading sandbox, where the rest of clipedu does not exist.
 """
 
 from __future__ import annotations
 
-import io
 import json
-import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import safetensors.torch
 import torch
 from torch import Tensor, nn
 
 MAX_MESSAGE = 64 * 2**20  # bytes; no exercise needs more
-MAX_TEXT = 4 * 2**20  # bytes of JSON in it, since small objects take much more memory than bytes
-_LENGTH = struct.Struct(">Q")
+MAX_NODES = 100_000  # values in one message, since small objects take much more memory than bytes
+MAX_HEADER = 2**20  # bytes in which safetensors names its tensors
+MAX_DEPTH = 50
+CONTAINERS: dict[str, Callable[..., Any]] = {"list": list, "tuple": tuple, "set": set, "dict": dict}
 
 
 class ProtocolError(Exception):
@@ -38,111 +39,84 @@ class Opaque:
 def encode(tree: Any, on_function: Callable[[Callable[..., Any]], int] | None = None) -> bytes:
     """Message bytes. `on_function` registers a function that the other side may call, and returns
     its number."""
-    arrays: list[bytes] = []
+    tensors: dict[str, Tensor] = {}
 
-    def add(array: np.ndarray) -> int:
-        buffer = io.BytesIO()
-        np.save(buffer, array, allow_pickle=False)
-        arrays.append(buffer.getvalue())
-        return len(arrays) - 1
+    def add(tensor: Tensor) -> str:
+        name = str(len(tensors))
+        tensors[name] = tensor.detach().cpu().clone(memory_format=torch.contiguous_format)
+        return name
 
-    def walk(value: Any, depth: int) -> Any:
-        if depth > 50:
-            return {"o": "a structure nested more than 50 deep"}
-        if value is None or type(value) in (bool, str):
-            return value
-        if type(value) in (int, float):
-            return {"o": "int"} if isinstance(value, int) and value.bit_length() > 4000 else value
-        if isinstance(value, Tensor):
-            plain = value.detach().cpu()
-            as_array = plain.float() if plain.dtype == torch.bfloat16 else plain
-            entry = {
-                "t": add(as_array.contiguous().numpy()),
-                "d": str(plain.dtype).removeprefix("torch."),
-            }
-            return entry | {"p": value.requires_grad} if isinstance(value, nn.Parameter) else entry
-        if isinstance(value, np.ndarray) and value.dtype != object:
-            return {"n": add(np.asarray(value, order="C"))}
+    def items(values: Any, depth: int) -> list[Any]:
+        return [walk(value, depth + 1) for value in values]
+
+    def walk(value: Any, depth: int = 0) -> Any:
         if isinstance(value, np.generic):
-            return walk(value.item(), depth)
-        if isinstance(value, (bool, int, float, str)):
-            base = next(kind for kind in (bool, int, float, str) if isinstance(value, kind))
-            return base(value)
+            value = value.item()
+        if depth > MAX_DEPTH:
+            return ["opaque", f"a structure nested more than {MAX_DEPTH} deep"]
+        if isinstance(value, int) and value.bit_length() > 4000:
+            return ["opaque", "int"]
+        if value is None or isinstance(value, (bool, int, float, str)):
+            return value
+        if isinstance(value, nn.Parameter):
+            return ["parameter", add(value), value.requires_grad]
+        if isinstance(value, Tensor):
+            return ["tensor", add(value)]
+        if isinstance(value, np.ndarray) and value.dtype.kind in "biufc":
+            native = value.astype(value.dtype.newbyteorder("="))
+            return ["array", add(torch.from_numpy(native))]
         if isinstance(value, bytes):
-            return {"b": value.hex()}
+            return ["bytes", value.hex()]
         if isinstance(value, dict):
-            return {
-                "m": [[walk(key, depth + 1), walk(item, depth + 1)] for key, item in value.items()]
-            }
-        for kind, letter in ((tuple, "u"), (list, "l"), ((set, frozenset), "s")):
+            return ["dict", items(value.items(), depth)]
+        for kind in (tuple, list, (set, frozenset)):
             if isinstance(value, kind):
-                return {letter: [walk(item, depth + 1) for item in value]}
+                return [kind.__name__ if isinstance(kind, type) else "set", items(value, depth)]
         if on_function is not None and callable(value):
-            return {"f": on_function(value)}
-        return {"o": type(value).__name__}
+            return ["function", on_function(value)]
+        return ["opaque", type(value).__name__]
 
-    text = json.dumps({"tree": walk(tree, 0), "sizes": [len(part) for part in arrays]}).encode()
-    # "sizes" is filled after the walk: dict displays are evaluated in order
-    return struct.pack(">I", len(text)) + text + b"".join(arrays)
+    text = json.dumps(walk(tree)).encode()
+    return len(text).to_bytes(4, "big") + text + safetensors.torch.save(tensors)
 
 
 def decode(message: bytes, on_function: Callable[[int], Callable[..., Any]] | None = None) -> Any:
     """The tree of a message. Raises ProtocolError."""
+    end = 4 + int.from_bytes(message[:4], "big")
+    text = message[4:end]
+    if text.count(b",") + text.count(b"[") > 4 * MAX_NODES:
+        raise ProtocolError("more small objects than any exercise needs")
+    if int.from_bytes(message[end : end + 8], "little") > MAX_HEADER:
+        raise ProtocolError("more tensors than any exercise needs")
     try:
-        (length,) = struct.unpack_from(">I", message)
-        if length > MAX_TEXT:
-            raise ProtocolError("more small objects than any exercise needs")
-        head = json.loads(message[4 : 4 + length])
-        parts, at = [], 4 + length
-        for size in head["sizes"]:
-            if not isinstance(size, int) or size < 0:
-                raise ProtocolError("a negative size")
-            parts.append(message[at : at + size])
-            at += size
-        return _build(head["tree"], parts, on_function)
-    except ProtocolError:
-        raise
-    except (Exception, RecursionError) as error:
+        return _build(json.loads(text), safetensors.torch.load(message[end:]), on_function)
+    except Exception as error:  # RecursionError, too
         raise ProtocolError(f"not a message: {type(error).__name__}") from None
 
 
 def _build(
-    node: Any, parts: list[bytes], on_function: Callable[[int], Callable[..., Any]] | None
+    node: Any,
+    tensors: dict[str, Tensor],
+    on_function: Callable[[int], Callable[..., Any]] | None,
 ) -> Any:
-    if not isinstance(node, dict):
-        if isinstance(node, list):
-            raise ProtocolError("a bare list")
+    if not isinstance(node, list):
+        if isinstance(node, dict):
+            raise ProtocolError("a bare dict")
         return node
-
-    def build(item: Any) -> Any:
-        return _build(item, parts, on_function)
-
-    if "t" in node:
-        array = np.load(io.BytesIO(parts[node["t"]]), allow_pickle=False)
-        tensor = torch.from_numpy(array.copy()).to(_dtype(node["d"]))
-        return nn.Parameter(tensor, requires_grad=bool(node["p"])) if "p" in node else tensor
-    if "n" in node:
-        return np.load(io.BytesIO(parts[node["n"]]), allow_pickle=False)
-    if "b" in node:
-        return bytes.fromhex(node["b"])
-    if "m" in node:
-        return {build(key): build(item) for key, item in node["m"]}
-    if "u" in node:
-        return tuple(build(item) for item in node["u"])
-    if "l" in node:
-        return [build(item) for item in node["l"]]
-    if "s" in node:
-        return {build(item) for item in node["s"]}
-    if "f" in node and on_function is not None:
-        return on_function(int(node["f"]))
-    return Opaque(str(node.get("o", "unknown"))[:100])
-
-
-def _dtype(name: str) -> torch.dtype:
-    dtype = getattr(torch, name, None)
-    if not isinstance(dtype, torch.dtype):
-        raise ProtocolError("an unknown dtype")
-    return dtype
+    kind, content = node[:2]
+    if kind in CONTAINERS:
+        return CONTAINERS[kind]([_build(item, tensors, on_function) for item in content])
+    if kind == "parameter":
+        return nn.Parameter(tensors[content], requires_grad=bool(node[2]))
+    if kind == "tensor":
+        return tensors[content]
+    if kind == "array":
+        return tensors[content].numpy()
+    if kind == "bytes":
+        return bytes.fromhex(content)
+    if kind == "function" and on_function is not None:
+        return on_function(int(content))
+    return Opaque(str(content)[:100])
 
 
 def send(write: Callable[[bytes], Any], message: bytes) -> None:
@@ -150,19 +124,24 @@ def send(write: Callable[[bytes], Any], message: bytes) -> None:
     MAX_MESSAGE."""
     if len(message) > MAX_MESSAGE:
         raise ProtocolError(f"a message of {len(message)} bytes; at most {MAX_MESSAGE} travel")
-    write(_LENGTH.pack(len(message)) + message)
+    write(len(message).to_bytes(8, "big") + message)
 
 
 def receive(read: Callable[[int], bytes]) -> bytes:
-    """One frame. `read(n)` returns n bytes, or fewer at the end. Raises EOFError at the end,
-    ProtocolError when too long."""
-    head = read(_LENGTH.size)
-    if len(head) < _LENGTH.size:
-        raise EOFError("the pipe is closed")
-    (length,) = _LENGTH.unpack(head)
+    """One frame. `read(n)` returns some bytes, at most n, and none at the end. Raises EOFError at
+    the end, ProtocolError when too long."""
+    length = int.from_bytes(_read_all(read, 8), "big")
     if length > MAX_MESSAGE:
         raise ProtocolError("a frame longer than any exercise needs")
-    body = read(length)
-    if len(body) < length:
-        raise EOFError("the pipe is closed")
-    return body
+    return _read_all(read, length)
+
+
+def _read_all(read: Callable[[int], bytes], count: int) -> bytes:
+    parts = []
+    while count:
+        part = read(min(count, 1 << 20))
+        if not part:
+            raise EOFError("the pipe is closed")
+        parts.append(part)
+        count -= len(part)
+    return b"".join(parts)

@@ -14,26 +14,12 @@ from dataclasses import dataclass
 from typing import Any
 
 
-@dataclass(frozen=True)
-class Verdict:
-    """`status` is "passed", "failed" or "not attempted"."""
-
-    status: str
-    diagnosis: str = ""
-    message: str = ""
-    stages: tuple[Stage, ...] = ()
-
-
 class Fault(Exception):
-    """A stage failed."""
+    """A stage failed, or, with the status "not attempted", there is nothing to judge yet."""
 
-    def __init__(self, diagnosis: str, message: str) -> None:
+    def __init__(self, diagnosis: str, message: str, status: str = "failed") -> None:
         super().__init__(message)
-        self.diagnosis, self.message = diagnosis, message
-
-
-class NotAttempted(Exception):
-    """There is nothing to judge yet."""
+        self.diagnosis, self.message, self.status = diagnosis, message, status
 
 
 STATUSES = ("passed", "failed", "not attempted", "timeout", "crashed", "error")
@@ -67,18 +53,6 @@ class CheckFailed(AssertionError):
 
 
 @dataclass(frozen=True)
-class Stage:
-    """One thing that was looked at. `outcome` is "passed" or "failed"."""
-
-    name: str
-    outcome: str
-
-    @property
-    def passed(self) -> bool:
-        return self.outcome == "passed"
-
-
-@dataclass(frozen=True)
 class Report:
     """What a check found out about one answer.
 
@@ -94,7 +68,8 @@ class Report:
     title: str = ""
     points: float = 0.0
     max_points: float = 1.0
-    stages: tuple[Stage, ...] = ()
+    checked: tuple[str, ...] = ()
+    failed_at: str = ""
     diagnosis: str = ""
     message: str = ""
 
@@ -118,23 +93,14 @@ class Report:
 
     @property
     def looked_at(self) -> str:
-        """One sentence: the stages in order, and the one that failed; "" for a value, of which
-        nothing else is asked.
-        """
-        if [stage.name for stage in self.stages] == ["value"]:
+        """One sentence or two: what was looked at, in order, and where it failed; "" for a value,
+        of which nothing else is asked."""
+        if [*self.checked, self.failed_at] in (["value", ""], ["value"]):
             return ""
-        good = [stage.name for stage in self.stages if stage.passed]
-        bad = [stage.name for stage in self.stages if not stage.passed]
-        parts = []
-        if good:
-            parts.append(
-                "Right so far: " + ", ".join(good) + "."
-                if bad
-                else "Checked: " + ", ".join(good) + "."
-            )
-        if bad:
-            parts.append("Not yet: " + ", ".join(bad) + ".")
-        return " ".join(parts)
+        good = ", ".join(self.checked)
+        if not self.failed_at:
+            return f"Checked: {good}." if good else ""
+        return f"{f'Right so far: {good}. ' if good else ''}Not yet: {self.failed_at}."
 
     def lines(self) -> list[str]:
         """The report as plain lines, the same in every face."""
@@ -165,12 +131,11 @@ class Report:
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-able; the inverse of `from_dict`."""
-        return {**vars(self), "stages": [vars(stage) for stage in self.stages]}
+        return vars(self).copy()
 
     @classmethod
     def from_dict(cls, entry: dict[str, Any]) -> Report:
-        stages = tuple(Stage(stage["name"], stage["outcome"]) for stage in entry.get("stages", ()))
-        return cls(**{**entry, "stages": stages})
+        return cls(**{**entry, "checked": tuple(entry.get("checked", ()))})
 
     def raise_if_failed(self) -> Report:
         """For tests. Raises CheckFailed unless passed (an exercise not attempted has not passed);

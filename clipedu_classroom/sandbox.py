@@ -1,9 +1,8 @@
 """Start a worker so that what it does stays with it, and end it with all that it started.
 
-The strongest protection that works is used: `bubblewrap` (the course, the submissions and the grade
-book do not exist inside), `namespaces` (files can be seen; an audit hook keeps honest code from
-them) or `limits` (enough for mistakes, not for malice). As root, the worker becomes an unprivileged
-user wherever that user can read the Python installation. See `docs/GRADING.md`.
+The sandbox is `bubblewrap`, inside which the course, the submissions and the grade book do not
+exist; there, a worker that root starts becomes an unprivileged user. Where it does not work there
+are only `limits`, enough for mistakes, not for malice. See `docs/GRADING.md`.
 """
 
 from __future__ import annotations
@@ -17,14 +16,82 @@ import site
 import subprocess
 import sys
 import tempfile
-import threading
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("clipedu", "clipedu_classroom", "clipedu_lessons")
+KIT = ("worker.py", "protocol.py", "calling.py")
+FIRST_USER = 61_000  # from here to 61,183 no system hands out user ids
+SYSTEM = ("/usr", "/lib", "/lib64", "/bin", "/etc", "/proc", "/sys", "/dev")
+STANDS_IN = """def check(*answers, **named): pass
+hint = solution = progress = reset = give_up = check
+"""
+KINDS = ("bubblewrap", "limits")
+WORDS = {
+    "bubblewrap": "bubblewrap: no network, no other files, own processes",
+    "limits": "limits only: network and files are open to malicious code",
+}
+
+
+@dataclass(frozen=True)
+class Limits:
+    """`call_seconds` is for one question, not counting the time in which other programs had the
+    processor; `wall_seconds` is plain time for all that one submission asks for. `memory_mb` is
+    for all its processes together."""
+
+    call_seconds: float = 10.0
+    wall_seconds: float = 300.0
+    memory_mb: int = 3000
+    file_mb: int = 16
+    processes: int = 64
+
+    def system(self, kind: str) -> dict[str, int]:
+        """The limits that a worker sets for itself before it runs anything. Where it shares a user
+        with other programs, their processes count too."""
+        shared = 0 if kind == "bubblewrap" else len(list(Path("/proc").glob("[0-9]*/task/*")))
+        return {
+            "RLIMIT_CPU": max(2, int(self.wall_seconds)),
+            "RLIMIT_AS": self.memory_mb << 20,
+            "RLIMIT_FSIZE": self.file_mb << 20,
+            "RLIMIT_NPROC": self.processes + shared,
+        }
+
+
+def choose(wish: str = "auto") -> str:
+    """The protection to use: the strongest that works here, or the one wished for.
+
+    Raises ValueError when the wish is unknown or does not work here.
+    """
+    if wish == "auto":
+        return next(kind for kind in KINDS if works(kind))
+    if wish not in KINDS:
+        raise ValueError(f"protection {wish!r} is unknown; expected auto, {', '.join(KINDS)}.")
+    if not works(wish):
+        raise ValueError(
+            f"protection {wish!r} does not work on this machine. Install bubblewrap (Debian: "
+            "apt install bubblewrap), allow user namespaces, or choose --protection limits."
+        )
+    return wish
+
+
+@cache
+def works(kind: str) -> bool:
+    """Try it once, with a Python that does nothing."""
+    if kind == "limits":
+        return True
+    if not sys.platform.startswith("linux") or shutil.which("bwrap") is None:
+        return False
+    with tempfile.TemporaryDirectory(prefix="clipedu-probe-") as folder:
+        command = [*bubblewrap(Path(folder)), sys.executable, "-I", "-c", "import json"]
+        nothing = subprocess.DEVNULL
+        try:
+            done = subprocess.run(command, stdin=nothing, capture_output=True, timeout=20)
+        except (OSError, subprocess.TimeoutExpired):
+            return False
+        return done.returncode == 0
 
 
 def python_folders() -> list[Path]:
@@ -41,63 +108,54 @@ def python_folders() -> list[Path]:
     return found
 
 
-def bubblewrap(folder: Path, kit: Sequence[str]) -> list[str]:
-    """The command words that go before Python. `folder` holds the kit of files that the worker
-    needs."""
+def bubblewrap(folder: Path) -> list[str]:
+    """The command words that go before Python. `folder` holds what the worker needs."""
     words = ["bwrap", "--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts"]
     words += [] if os.geteuid() == 0 else ["--unshare-user"]
     words += ["--die-with-parent", "--new-session", "--ro-bind", "/usr", "/usr"]
     for name in ("bin", "sbin", "lib", "lib32", "lib64", "libx32"):
-        path = Path("/", name)
-        if path.is_symlink():
-            words += ["--symlink", os.readlink(path), str(path)]
-        elif path.is_dir():
-            words += ["--ro-bind", str(path), str(path)]
+        top = Path("/", name)
+        if top.is_symlink():
+            words += ["--symlink", os.readlink(top), str(top)]
+        elif top.is_dir():
+            words += ["--ro-bind", str(top), str(top)]
     for name in ("/etc/ld.so.cache", "/etc/alternatives", "/etc/localtime", "/nix/store"):
         words += ["--ro-bind-try", name, name]
     words += ["--proc", "/proc", "--dev", "/dev"]
+    for path in ("/tmp", "/dev/shm"):  # before the folders, one of which may be below /tmp
+        words += ["--perms", "1777", "--size", str(16 << 20), "--tmpfs", path]
     folders = python_folders()
     # Parents that bubblewrap makes by itself are closed to the unprivileged user
-    for parent in sorted(
-        {parent for path in folders for parent in path.parents if parent != Path("/")}
-    ):
-        if not parent.is_relative_to("/usr"):
+    for parent in sorted({parent for folder in folders for parent in folder.parents}):
+        if parent not in (Path("/"), Path("/tmp")) and not parent.is_relative_to("/usr"):
             words += ["--perms", "0755", "--dir", str(parent)]
-    for path in folders:
-        words += ["--ro-bind", str(path), str(path)]
+    for installed in folders:
+        words += ["--ro-bind", str(installed), str(installed)]
     words += ["--perms", "0755", "--dir", "/sandbox"]
-    for name in [*kit, "library"]:
+    for name in [*KIT, "library"]:
         words += ["--ro-bind-try", str(folder / name), f"/sandbox/{name}"]
     words += ["--perms", "1777", "--size", str(64 << 20), "--tmpfs", "/sandbox/work"]
-    words += ["--perms", "1777", "--size", str(16 << 20), "--tmpfs", "/tmp"]
-    for path in hidden_inside(folders):
-        words += ["--tmpfs", str(path)]
+    # The course itself, where it is installed inside one of the folders and not in a clone beside
+    if any(ROOT.is_relative_to(installed) for installed in [*folders, Path("/usr")]):
+        for name in PACKAGES:
+            words += ["--tmpfs", str(ROOT / name)]
     return [*words, "--chdir", "/sandbox/work"]
 
 
-def hidden_inside(folders: Sequence[Path]) -> list[Path]:
-    """The course's own packages where they are installed inside one of the folders (not in a clone
-    beside them)."""
-    inside = any(ROOT.is_relative_to(folder) for folder in [*folders, Path("/usr")])
-    return [ROOT / name for name in PACKAGES] if inside else []
-
-
 def copy_library(modules: Sequence[str], target: Path) -> None:
-    """Copy the named course modules (and nothing else of the course) where a worker can import
-    them.
-
-    Raises ValueError when there is no such module.
-    """
-    (target / "clipedu").mkdir(parents=True)
-    package = ROOT / "clipedu"
+    """What a worker imports instead of the course: the named modules of `clipedu`, and a classroom
+    that does nothing. Raises ValueError when there is no such module."""
+    for name in (*PACKAGES, "clipedu/classroom"):  # the first edition's name of the classroom
+        (target / name).mkdir(parents=True)
+        text = STANDS_IN if name.endswith("classroom") else ""
+        (target / name / "__init__.py").write_text(text)
     for module in modules:
-        parts = module.split(".")[1:]
-        source = package.joinpath(*parts)
-        destination = (target / "clipedu").joinpath(*parts)
+        path = module.replace(".", "/")
+        source, destination = ROOT / path, target / path
         destination.parent.mkdir(parents=True, exist_ok=True)
-        if module.startswith("clipedu.") and source.is_dir():
+        if path.startswith("clipedu/") and source.is_dir():
             shutil.copytree(source, destination, dirs_exist_ok=True)
-        elif module.startswith("clipedu.") and source.with_suffix(".py").is_file():
+        elif path.startswith("clipedu/") and source.with_suffix(".py").is_file():
             shutil.copy(source.with_suffix(".py"), destination.with_suffix(".py"))
         else:
             raise ValueError(
@@ -105,120 +163,43 @@ def copy_library(modules: Sequence[str], target: Path) -> None:
             )
 
 
-HERE = Path(__file__).resolve().parent
-KIT = ("worker.py", "audit_hook.py", "protocol.py", "calling.py")
-FIRST_USER = 61_000  # from here to 61,183 no system hands out user ids
-KINDS = ("bubblewrap", "namespaces", "limits")
-WORDS = {
-    "bubblewrap": "bubblewrap: no network, no other files, own processes",
-    "namespaces": "namespaces: no network, own processes; files can be read",
-    "limits": "limits only: network and files are open to malicious code",
-}
-
-
-@dataclass(frozen=True)
-class Limits:
-    """`call_seconds` is for one question, `wall_seconds` for all that one submission asks for; both
-    leave out the time in which other programs had the processor (`cpu_time`). `cpu_seconds` and
-    the rest are limits that the system holds."""
-
-    call_seconds: float = 10.0
-    wall_seconds: float = 120.0
-    cpu_seconds: int = 60
-    memory_mb: int = 3000
-    file_mb: int = 16
-    processes: int = 64
-    output_kb: int = 64
-
-
-@dataclass
-class Running:
-    """A started worker: its pipes, and the beginning of what it printed."""
-
-    process: subprocess.Popen[bytes]
-    folder: Path
-    output: bytearray = field(default_factory=bytearray)
-
-
-def choose(wish: str = "auto") -> str:
-    """The protection to use: the strongest that works here, or the one wished for.
-
-    Raises ValueError when the wish is unknown or does not work here.
-    """
-    if wish != "auto":
-        if wish not in KINDS:
-            raise ValueError(f"protection {wish!r} is unknown; expected auto, {', '.join(KINDS)}.")
-        if not works(wish):
-            raise ValueError(
-                f"protection {wish!r} does not work on this machine. Install bubblewrap (Debian: "
-                "apt install bubblewrap), allow user namespaces, or choose another --protection."
-            )
-        return wish
-    return next(kind for kind in KINDS if works(kind))
-
-
-@cache
-def works(kind: str) -> bool:
-    """Try it once, with a Python that does nothing."""
-    if kind == "limits":
-        return True
-    tool = {"bubblewrap": "bwrap", "namespaces": "unshare"}[kind]
-    if not sys.platform.startswith("linux") or shutil.which(tool) is None:
-        return False
-    with tempfile.TemporaryDirectory(prefix="clipedu-probe-") as folder:
-        command = [*prefix(kind, Path(folder)), sys.executable, "-I", "-c", "import json"]
-        nothing = subprocess.DEVNULL
-        try:
-            done = subprocess.run(command, stdin=nothing, capture_output=True, timeout=20)
-        except (OSError, subprocess.TimeoutExpired):
-            return False
-        return done.returncode == 0
-
-
 def start(
     kind: str,
     limits: Limits,
     *,
     library: Sequence[str] = (),
-    hidden: Sequence[Path] = (),
     slot: int = 0,
-) -> Running:
-    """Start a worker. `library`: course modules that it may import. `hidden`: folders that it must
-    not read.
-
-    `slot` tells workers that run at the same time apart. End it with `stop`.
+) -> tuple[subprocess.Popen[bytes], Path]:
+    """Start a worker: the process and its folder, for `stop`. `library`: course modules that it may
+    import. `slot` tells workers that run at the same time apart.
     """
     folder = Path(tempfile.mkdtemp(prefix="clipedu-grade-"))
     try:
         work = folder / "work"
         work.mkdir()
         for name in KIT:
-            shutil.copy(HERE / name, folder / name)
+            shutil.copy(Path(__file__).parent / name, folder / name)
         copy_library(library, folder / "library")
-        user = unprivileged_user(kind, slot)
-        if user:
-            for path in (folder, work):
-                os.chmod(path, 0o755)
-            os.chown(work, user, user)
-        inside = Path("/sandbox") if kind == "bubblewrap" else folder
+        boxed = kind == "bubblewrap"
+        # Who has a number of their own has processes of their own, which a limit can count
+        number = FIRST_USER + os.getpid() % 11 * 16 + slot % 16
+        inside = Path("/sandbox") if boxed else folder.resolve()
+        readable = [] if boxed else [*python_folders(), inside, *map(Path, SYSTEM)]
         settings = {
-            "limits": system_limits(kind, limits),
-            "user": user,
-            "library": list(library),
-            "library_path": str(inside / "library"),
-            "work": str(inside / "work"),
-            "hidden": [],
+            "limits": limits.system(kind),
+            "user": number if boxed and os.geteuid() == 0 else 0,
+            "files": {
+                "work": str(inside / "work"),
+                "readable": ["/"] if boxed else list(map(str, readable)),
+                "hidden": [str(ROOT / name) for name in PACKAGES],
+            },
         }
-        if kind != "bubblewrap":
-            settings["work"] = str(work.resolve())
-            settings["hidden"] = sorted({str(path.resolve()) for path in hidden})
         script = [sys.executable, "-I", "-B", str(inside / "worker.py"), json.dumps(settings)]
         pipe = subprocess.PIPE
         process = subprocess.Popen(
-            [*prefix(kind, folder), *script],
+            [*(bubblewrap(folder) if boxed else []), *script],
             stdin=pipe,
             stdout=pipe,
-            stderr=pipe,
             bufsize=0,
             cwd=work,
             env=environment(inside / "work"),
@@ -227,42 +208,20 @@ def start(
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
-    running = Running(process, folder)
-    threading.Thread(target=_drain, args=(running, limits.output_kb * 1024), daemon=True).start()
-    return running
+    return process, folder
 
 
-def stop(running: Running) -> None:
+def stop(process: subprocess.Popen[bytes], folder: Path) -> None:
     """End the worker and whatever it started, now; remove its folder. Safe to call twice."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(running.process.pid, signal.SIGKILL)
-    for pipe in (running.process.stdin, running.process.stdout):
+        os.killpg(process.pid, signal.SIGKILL)
+    for pipe in (process.stdin, process.stdout):
         if pipe:
             with contextlib.suppress(OSError):
                 pipe.close()
     with contextlib.suppress(subprocess.TimeoutExpired):
-        running.process.wait(timeout=10)
-    shutil.rmtree(running.folder, ignore_errors=True)
-
-
-def system_limits(kind: str, limits: Limits) -> dict[str, int]:
-    """The limits that the worker sets for itself before it runs anything. Where it shares a user
-    with other programs, their processes count too."""
-    wanted = {key: value for key, value in asdict(limits).items() if isinstance(value, int)}
-    if kind != "bubblewrap":
-        wanted["processes"] += sum(1 for _ in Path("/proc").glob("[0-9]*/task/*"))
-    return wanted
-
-
-def prefix(kind: str, folder: Path) -> list[str]:
-    """The command words that go before Python."""
-    if kind == "bubblewrap":
-        return bubblewrap(folder, KIT)
-    if kind == "namespaces":
-        user = [] if os.geteuid() == 0 else ["--user", "--map-current-user"]
-        own = ["--pid", "--fork", "--kill-child", "--net", "--ipc", "--mount-proc"]
-        return ["unshare", *user, *own]
-    return []
+        process.wait(timeout=10)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def own_environment() -> dict[str, str]:
@@ -283,29 +242,3 @@ def environment(work: Path) -> dict[str, str]:
         "MPLBACKEND": "Agg",
         "USER": "student",
     }
-
-
-def unprivileged_user(kind: str, slot: int) -> int:
-    """A user id to become, or 0 to stay: only root can change, and only when the user can read the
-    Python installation."""
-    if os.geteuid() != 0 or (
-        kind != "bubblewrap" and not all(_open_to_all(path) for path in python_folders())
-    ):
-        return 0
-    return FIRST_USER + os.getpid() % 11 * 16 + slot % 16
-
-
-def _open_to_all(path: Path) -> bool:
-    """Can any user list and enter this folder, and all folders above it?"""
-    return all(parent.stat().st_mode & 0o5 == 0o5 for parent in [path, *path.parents])
-
-
-def _drain(running: Running, cap: int) -> None:
-    """Empty the worker's output so that it never blocks; keep only the beginning."""
-    pipe = running.process.stderr
-    assert pipe is not None
-    with contextlib.suppress(OSError, ValueError):
-        while part := os.read(pipe.fileno(), 1 << 16):
-            running.output += part[: max(0, cap - len(running.output))]
-    with contextlib.suppress(OSError):
-        pipe.close()

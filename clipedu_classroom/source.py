@@ -1,8 +1,9 @@
-"""Read a lesson's text: jupytext py:percent files as cells that know their line.
+"""Read a lesson's text: py:percent files as cells that know their line.
 
 The two files of `clipedu_lessons/lNN_name/` are the only text edited by hand. Everything that reads
-them (builder, lint, checks, grader) goes through this module, so a message can name file and line.
-How the files are written is in `clipedu_lessons/README.md`.
+them (build, lint, check, hints) goes through this module, so a message can name file and line, and
+a notebook's check need not wait for a notebook parser. `clipedu_lessons/README.md` says how the
+files are written.
 """
 
 from __future__ import annotations
@@ -12,29 +13,34 @@ import os
 import re
 import tokenize
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 LESSONS = "clipedu_lessons"
 #: The l makes a folder an importable package; a course without checks of its own may leave it out.
 FOLDER_NAME = re.compile(r"l?((\d\d)_[a-z0-9_]+)")
 MARKER = re.compile(r"# ?%%(?!\w)")
-CELL_OPTIONS = {"tags", "jupyter", "title"}
-JUPYTEXT_NOTES = {"lines_to_next_cell", "lines_to_end_of_cell_marker", "cell_marker"}
+#: A marker's title, kind and tags: `# %% a title [markdown] tags=["answer"]`, each optional.
+OPTIONS = re.compile(r' *([^=[\]]*?) *(\[markdown\])? *(?:tags=\[((?:"[\w-]+",? *)+)\])? *')
+HEADER = re.compile(r"# ---\n(?:#.*\n)*?# ---\n")  # an editor of notebooks may put it first
 
 
 @dataclass(frozen=True)
 class Problem:
-    """One finding about one place: `level` is "error" or "warning", `rule` its short name."""
+    """One thing wrong with a text or a notebook: `level` is "error" or "warning", `rule` its short
+    name, `mend` a command that puts it right. In a notebook `line` is a cell, counted from 1."""
 
     path: Path
     line: int
     rule: str
     message: str
     level: str = "error"
+    mend: str = ""
 
     def __str__(self) -> str:
+        if self.mend:
+            return f"{shown_path(self.path)}: {self.message}. Mend it with: {self.mend}"
         return f"{shown_path(self.path)}:{self.line}: {self.level}: {self.message} [{self.rule}]"
 
 
@@ -50,25 +56,11 @@ class LessonError(ValueError):
 class Cell:
     """One cell of the text. `line` is the line of its `# %%` marker, counted from 1."""
 
-    kind: str  # "code", "markdown" or "raw"
+    kind: str  # "code" or "markdown"
     source: str
     line: int
     tags: tuple[str, ...] = ()
     title: str = ""
-    jupyter: dict[str, Any] = field(default_factory=dict)
-
-    def is_tagged(self, tag: str) -> bool:
-        return tag in self.tags
-
-
-@dataclass(frozen=True)
-class Lesson:
-    """A lesson.py: `number` is "03", `name` is "03_the_contrastive_loss"."""
-
-    path: Path
-    number: str
-    name: str
-    cells: tuple[Cell, ...]
 
 
 def course_root(start: Path | None = None) -> Path:
@@ -96,7 +88,7 @@ def course_root(start: Path | None = None) -> Path:
 
 
 def shown_path(path: Path) -> str:
-    """`path` as short as it can be said: relative to the current folder when it lies there."""
+    """`path` as short as possible: relative to the current folder when it lies there."""
     try:
         return path.resolve().relative_to(Path.cwd()).as_posix()
     except ValueError:
@@ -114,12 +106,10 @@ def lesson_number(path: Path) -> tuple[str, str]:
 
 
 def read_cells(path: Path) -> tuple[list[Cell], list[Problem]]:
-    """The cells of a py:percent file in order, and what is wrong with their markers.
+    """The cells of a py:percent file in order, and what is wrong with it.
 
-    Raises FileNotFoundError when there is no such file.
+    Raises FileNotFoundError when there is no such file, LessonError when it is not UTF-8.
     """
-    import jupytext  # here and not above: it costs two seconds that a hint() need not always pay
-
     try:
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
@@ -127,72 +117,40 @@ def read_cells(path: Path) -> tuple[list[Cell], list[Problem]]:
     except UnicodeDecodeError as error:
         message = f"not UTF-8 text ({error.reason} at byte {error.start}); save it as UTF-8"
         raise LessonError([Problem(path, 1, "encoding", message)]) from None
-    lines = marker_lines(text)
-    if not lines:
+    starts = marker_lines(text)
+    if not starts:
         message = "there is no cell: start each one with a line '# %%' or '# %% [markdown]'"
         return [], [Problem(path, 1, "no-cells", message)]
-    try:
-        parsed = jupytext.reads(text, fmt="py:percent").cells
-    except Exception as error:  # jupytext promises no kind of its own
-        message = f"jupytext cannot read it ({error}); look at what stands after each '# %%'"
-        return [], [Problem(path, 1, "unreadable", message)]
-    if len(parsed) == len(lines) + 1:
+    lines = text.split("\n")
+    problems = []
+    if HEADER.sub("", "\n".join([*lines[: starts[0] - 1], ""])).strip():
         message = "there is text before the first '# %%'; put it in a cell"
-        return [], [Problem(path, 1, "text-before-cells", message)]
-    if len(parsed) != len(lines):
-        message = (
-            f"{len(lines)} lines start with '# %%' but {len(parsed)} cells were read: is one stray?"
-        )
-        return [], [Problem(path, 1, "cells-unclear", message)]
-    cells, problems = [], []
-    for raw, line in zip(parsed, lines, strict=True):
-        unknown = sorted(set(raw.metadata) - CELL_OPTIONS - JUPYTEXT_NOTES)
-        if unknown:
+        problems.append(Problem(path, 1, "text-before-cells", message))
+    cells = []
+    for start, end in pairwise([*starts, len(lines) + 1]):
+        options = OPTIONS.fullmatch(MARKER.sub("", lines[start - 1], count=1))
+        if not options:
             message = (
-                f"the cell's options {unknown} are not known; use tags=[...], jupyter={{...}} and, "
-                "straight after '# %%', a title in plain words without '='"
+                'the cell\'s options are not known; use [markdown], tags=["..."] and, straight '
+                "after '# %%', a title in plain words without '='"
             )
-            problems.append(Problem(path, line, "cell-option", message))
-        cells.append(
-            Cell(
-                kind=raw.cell_type,
-                source=raw.source,
-                line=line,
-                tags=tuple(raw.metadata.get("tags", ())),
-                title=str(raw.metadata.get("title") or ""),
-                jupyter=dict(raw.metadata.get("jupyter") or {}),
-            )
-        )
+            problems.append(Problem(path, start, "cell-option", message))
+        title, markdown, tags = options.groups("") if options else ("", "", "")
+        body = lines[start : end - 1]
+        if markdown:
+            body = [re.sub("^# ?", "", line) for line in body]
+        source = "\n".join(body).rstrip("\n")
+        found = tuple(re.findall(r'"(.+?)"', tags))
+        cells.append(Cell("markdown" if markdown else "code", source, start, found, title))
     return cells, problems
-
-
-def parse_lesson(path: str | Path) -> Lesson:
-    """A lesson.py as cells. Raises LessonError with file and line, or FileNotFoundError."""
-    path = Path(path)
-    number, name = lesson_number(path)
-    cells, problems = read_cells(path)
-    if problems:
-        raise LessonError(problems)
-    return Lesson(path, number, name, tuple(cells))
-
-
-def plain_cells(text: str) -> list[tuple[str, str]]:
-    """(marker line, source) of each cell, read as plain Python: quick, and without jupytext."""
-    starts = marker_lines(text)
-    lines = text.splitlines()
-    ends = [*[start - 1 for start in starts[1:]], len(lines)]
-    return [
-        (lines[start - 1], "\n".join(lines[start:end]).strip("\n"))
-        for start, end in zip(starts, ends, strict=True)
-    ]
 
 
 def marker_lines(text: str) -> list[int]:
     """Line numbers of the cell markers; a '# %%' inside a string is none."""
     try:
         tokens = list(tokenize.generate_tokens(io.StringIO(text).readline))
-    except (tokenize.TokenError, SyntaxError):  # magics and half-written code do not tokenize
-        return [n for n, line in enumerate(text.splitlines(), 1) if MARKER.match(line)]
+    except (tokenize.TokenError, SyntaxError):  # half-written code does not tokenize
+        return [n for n, line in enumerate(text.split("\n"), 1) if MARKER.match(line)]
     return [
         token.start[0]
         for token in tokens

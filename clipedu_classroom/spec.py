@@ -7,14 +7,14 @@ mistake in a spec is found when the module is imported, or by `spec_problems`.
 
 from __future__ import annotations
 
-import ast
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from torch import nn
+
+from clipedu_classroom.exercise_reader import ENDS_A_SENTENCE
 
 Inputs = Callable[[torch.Generator], dict[str, Any]]
 _ID = re.compile(r"^\d\d\.\d{1,2}$")
@@ -41,12 +41,7 @@ class Misconception:
     hint: str = ""
 
     def __post_init__(self) -> None:
-        if (
-            not self.when
-            or self.when[0].isupper()
-            and not self.when[:2].isupper()
-            or self.when.endswith(".")
-        ):
+        if not ENDS_A_SENTENCE.fullmatch(self.when):
             raise ValueError(
                 f"Misconception {self.when!r}: write the end of a sentence, "
                 "no capital, no full stop."
@@ -71,17 +66,22 @@ class Property:
 
 
 @dataclass(frozen=True)
-class ForbiddenPattern:
-    """A way of working that the task rules out and that the values cannot show. `seen` reads the
-    answer's function (see `forbidden_patterns`). `when` ends "the values are right, but ...";
-    `hint` is as in a Misconception.
-
-    It is looked for last. A reference may use the pattern: only what it computes counts.
+class Limit:
+    """How many bytes one call on `inputs` may hold at once: in one tensor that it makes ("memory"),
+    or in all that autograd keeps for a backward pass ("graph"). It is measured last.
+    `when` ends "the values are right, but ..."; `hint` is as in a Misconception. A reference may
+    hold more: only what it computes counts.
     """
 
     when: str
-    seen: Callable[[ast.FunctionDef], bool]
+    inputs: Inputs
+    most: int
+    of: str = "memory"
     hint: str = ""
+
+    def __post_init__(self) -> None:
+        if self.of not in ("memory", "graph"):
+            raise ValueError(f'A limit of {self.of!r}; expected one of "memory" or "graph".')
 
 
 @dataclass(frozen=True)
@@ -114,29 +114,27 @@ class _Exercise:
         return (*variants, *self.misconceptions)
 
 
-@dataclass(frozen=True)
-class FunctionExercise(_Exercise):
-    """The student writes a function.
+@dataclass(frozen=True, kw_only=True)
+class CodeExercise(_Exercise):
+    """What functions and modules have in common.
 
+    reference: the right answer, from the library or spelled out. Also right: `accepts` (other
+    legitimate interpretations).
     inputs: generator -> dict of arguments, in order (the student's own argument names do not
     matter: it is called by position).
         Called anew for every trial; draw sizes too where they may vary, so that a constant cannot
         pass for a mean. May hold tensors, arrays, numbers, strings, lists, tuples, dicts, and
         functions that take and return these. Write tensors in float32: the engine makes them
         float64.
-    reference: the right answer, from the library or spelled out. Also right: `accepts` (other
-    legitimate interpretations).
     gradient: names of inputs whose gradient is compared with the reference's.
-    changes: names of inputs that the function shall change in place (all others must be left
-    alone).
+    changes: names of inputs that the answer shall change in place (all others must be left alone).
     extremes: name in words -> inputs. The result there must be finite wherever the reference's is,
     and right. as_drawn: names of extremes whose tensors keep the dtype that they are drawn in.
-    properties: see Property. misconceptions: see Misconception.
-    forbidden_patterns: see ForbiddenPattern.
+    properties: see Property. misconceptions: see Misconception. limits: see Limit.
     tolerance: relative and absolute, in float64 (a float32 answer is held to at least 1e-4).
     dtype: "same" demands a result of the inputs' floating type; "any" does not care.
     unordered: the order of the outermost list does not matter. trials: how many drawn inputs are
-    compared. autograd=False: the answer shall not use autograd, which does not work while it runs.
+    compared.
     """
 
     reference: Callable[..., Any]
@@ -144,7 +142,7 @@ class FunctionExercise(_Exercise):
     properties: tuple[Property, ...] = ()
     extremes: dict[str, Inputs] | None = None
     as_drawn: tuple[str, ...] = ()
-    forbidden_patterns: tuple[ForbiddenPattern, ...] = ()
+    limits: tuple[Limit, ...] = ()
     gradient: tuple[str, ...] = ()
     changes: tuple[str, ...] = ()
     accepts: tuple[Callable[..., Any], ...] = ()
@@ -152,52 +150,56 @@ class FunctionExercise(_Exercise):
     dtype: str = "any"
     unordered: bool = False
     trials: int = 3
-    autograd: bool = True
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        names = set(self.inputs(torch.Generator().manual_seed(0)))
-        for what in ("gradient", "changes"):
-            unknown = set(getattr(self, what)) - names
-            if unknown:
+        inputs = set(self.inputs(torch.Generator().manual_seed(0)))
+        known = {
+            "gradient": inputs | ({"parameters"} if isinstance(self, ModuleExercise) else set()),
+            "changes": inputs,
+            "as_drawn": set(self.extremes or ()),
+        }
+        for what, names in known.items():
+            if unknown := set(getattr(self, what)) - names:
                 raise ValueError(
-                    f"Exercise {self.id}: {what} names {sorted(unknown)}, "
-                    f"the inputs are {sorted(names)}."
+                    f"Exercise {self.id}: {what} names {sorted(unknown)}; expected some of "
+                    f"{sorted(names)}."
                 )
-        if set(self.as_drawn) - set(self.extremes or {}):
-            raise ValueError(f"Exercise {self.id}: as_drawn names {self.as_drawn}, no extremes.")
         if self.dtype not in ("same", "any"):
             raise ValueError(
                 f'Exercise {self.id}: dtype is {self.dtype!r}; expected "same" or "any".'
             )
 
+    def argument_names(self) -> list[str]:
+        """What the student's object is called with, by position."""
+        return list(self.inputs(torch.Generator().manual_seed(0)))
 
-@dataclass(frozen=True)
-class ModuleExercise(_Exercise):
-    """The student writes an nn.Module class.
 
-    reference: the right class. init: its constructor's arguments, in order (a dict). The student's
-    class is built with them by position, must have parameters of the reference's names and shapes,
-    gets the same random parameters as the reference, and then `method` ("" is the call itself) must
-    return the same for `inputs`. gradient: names of inputs, or "parameters" for all parameters. The
-    other fields are those of FunctionExercise; a misconception's `wrong` is a class.
+@dataclass(frozen=True, kw_only=True)
+class FunctionExercise(CodeExercise):
+    """The student writes a function. autograd=False: the answer shall not use autograd, which does
+    not work while it runs."""
+
+    autograd: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModuleExercise(CodeExercise):
+    """The student writes an nn.Module class, and `reference` is one.
+
+    init: its constructor's arguments, in order (a dict). The student's class is built with them by
+    position, must have parameters of the reference's names and shapes, gets the same random
+    parameters as the reference, and then `method` ("" is the call itself) must return the same for
+    `inputs`. gradient: names of inputs, or "parameters" for all parameters. A misconception's
+    `wrong` is a class.
     """
 
-    reference: type[nn.Module]
     init: dict[str, Any]
-    inputs: Inputs
     method: str = ""
-    properties: tuple[Property, ...] = ()
-    extremes: dict[str, Inputs] | None = None
-    as_drawn: tuple[str, ...] = ()
-    forbidden_patterns: tuple[ForbiddenPattern, ...] = ()
-    gradient: tuple[str, ...] = ()
-    accepts: tuple[type[nn.Module], ...] = ()
-    tolerance: float = 1e-6
-    dtype: str = "any"
     trials: int = 2
-    changes: tuple[str, ...] = ()
-    unordered: bool = False
+
+    def argument_names(self) -> list[str]:
+        return list(self.init)
 
 
 @dataclass(frozen=True)
@@ -219,17 +221,11 @@ class ValueExercise(_Exercise):
 Exercise = FunctionExercise | ModuleExercise | ValueExercise
 
 
-def positional_count(exercise: FunctionExercise | ModuleExercise) -> int:
+def positional_count(exercise: CodeExercise) -> int:
     """How many positional arguments the student's object must accept."""
-    if isinstance(exercise, ModuleExercise):
-        return len(exercise.init)
-    return len(exercise.inputs(torch.Generator().manual_seed(0)))
+    return len(exercise.argument_names())
 
 
-def signature_in_words(exercise: FunctionExercise | ModuleExercise) -> str:
+def signature_in_words(exercise: CodeExercise) -> str:
     """`contrastive_loss(logits, scale)`: what the answer is called with, in the spec's names."""
-    if isinstance(exercise, ModuleExercise):
-        names = list(exercise.init)
-    else:
-        names = list(exercise.inputs(torch.Generator().manual_seed(0)))
-    return f"{exercise.names[0]}({', '.join(names)})"
+    return f"{exercise.names[0]}({', '.join(exercise.argument_names())})"

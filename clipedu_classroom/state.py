@@ -10,15 +10,17 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
 
 from clipedu.files import write_whole
 
-PATIENCE = 10.0  # seconds to wait for another kernel; it may have died with the lock
+PATIENCE = 10.0  # seconds to wait for another kernel
 _unsaved: dict[Path | None, dict[str, Progress]] = {}
 
 
@@ -64,24 +66,31 @@ def load() -> tuple[dict[str, Progress], str]:
         return unsaved, ""
     try:
         entries = json.loads(path.read_text(encoding="utf-8-sig"))["exercises"]
-        known = {field.name for field in fields(Progress)}
-        found = {}
-        for exercise_id, entry in entries.items():
-            found[str(exercise_id)] = Progress(**{key: entry[key] for key in known & set(entry)})
-            _check_types(found[str(exercise_id)])
-        return {**found, **unsaved}, ""
+        return {key: _item(entry) for key, entry in entries.items()} | unsaved, ""
     except (FileNotFoundError, NotADirectoryError):
         return unsaved, ""
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         broken = path.with_name(path.name + ".broken")
+        message = f"could not be read. It is kept as {broken}; a new one is started."
         try:
             os.replace(path, broken)
         except OSError:
-            return unsaved, f"Your progress file {path} cannot be read; starting without it."
-        return (
-            unsaved,
-            f"Your progress file could not be read. It is kept as {broken}; a new one is started.",
-        )
+            message = f"{path} cannot be read; starting without it."
+        return unsaved, f"Your progress file {message}"
+
+
+def of(exercise_id: str) -> tuple[Progress, str]:
+    """(progress of one exercise, a message that is empty when all is well)."""
+    progress, message = load()
+    return progress.get(exercise_id, Progress()), message
+
+
+def _item(entry: dict[str, Any]) -> Progress:
+    item = Progress(**{x.name: entry[x.name] for x in fields(Progress) if x.name in entry})
+    for name, value in asdict(item).items():
+        if type(value) is not type(getattr(Progress, name)):
+            raise TypeError(f"{name} is {value!r}")
+    return item
 
 
 def save(progress: dict[str, Progress]) -> str:
@@ -94,12 +103,9 @@ def save(progress: dict[str, Progress]) -> str:
     kept = "It is kept until this kernel ends; CLIPEDU_STATE can name a file elsewhere."
     if path is None:
         return f"There is no home folder to save your progress in. {kept}"
-    text = json.dumps(
-        {"version": 1, "exercises": {key: asdict(item) for key, item in sorted(progress.items())}},
-        indent=1,
-    )
+    entries = {key: asdict(item) for key, item in sorted(progress.items())}
     try:
-        write_whole(path, text + "\n")
+        write_whole(path, json.dumps({"version": 1, "exercises": entries}, indent=1) + "\n")
     except OSError as error:
         reason = error.strerror or error
         return f"Your progress could not be saved in {path}: {reason}. {kept}"
@@ -107,76 +113,58 @@ def save(progress: dict[str, Progress]) -> str:
     return ""
 
 
-def update(exercise_id: str, **changes: object) -> tuple[Progress, str]:
-    """Change one exercise's entry. Returns (the entry as it is now, a message that is usually
-    empty)."""
-    with _locked():
-        return _update(exercise_id, changes)
+def update(exercise_id: str, **changes: object) -> str:
+    """Change one exercise's entry. Returns a message, usually empty."""
+    return _change(exercise_id, lambda item: changes)
 
 
 def record_check(exercise_id: str, status: str, diagnosis: str) -> str:
     """Count a check. An exercise not attempted counts as no attempt. Returns a message, usually
     empty."""
-    with _locked():
-        progress, _ = load()
-        item = progress.get(exercise_id, Progress())
-        if exercise_id not in progress and status == "not attempted":
-            return ""  # running a fresh notebook from top to bottom is no progress
-        changes = {
+
+    def changes(item: Progress) -> dict[str, object]:
+        if not item.changed and status == "not attempted":
+            return {}  # running a fresh notebook from top to bottom is no progress
+        return {
             "status": status,
             "diagnosis": diagnosis,
             "attempts": item.attempts + (status in ("passed", "failed")),
             "passed": item.passed or status == "passed",
         }
-        return _update(exercise_id, changes)[1]
+
+    return _change(exercise_id, changes)
 
 
 def forget(exercise_id: str) -> str:
     """Remove one exercise's entry. Returns a message, usually empty."""
     with _locked():
         progress, message = load()
-        if exercise_id in progress:
-            del progress[exercise_id]
+        if progress.pop(exercise_id, None):
             message = f"{message} {save(progress)}".strip()
         return message
 
 
-def _update(exercise_id: str, changes: dict[str, object]) -> tuple[Progress, str]:
-    progress, message = load()
-    item = progress.setdefault(exercise_id, Progress())
-    for name, value in changes.items():
-        setattr(item, name, value)
-    item.changed = datetime.now(UTC).isoformat(timespec="seconds")
-    return item, " ".join(part for part in (message, save(progress)) if part)
+def _change(exercise_id: str, changes_of: Callable[[Progress], dict[str, object]]) -> str:
+    with _locked():
+        progress, message = load()
+        item = progress.setdefault(exercise_id, Progress())
+        changes = changes_of(item)
+        if not changes:
+            return message
+        for name, value in changes.items():
+            setattr(item, name, value)
+        item.changed = datetime.now(UTC).isoformat(timespec="seconds")
+        return f"{message} {save(progress)}".strip()
 
 
 @contextlib.contextmanager
 def _locked() -> Iterator[None]:
-    """One kernel at a time reads and writes the file. Where no lock can be made, go on without."""
-    path = state_path()
-    lock = path and path.with_name(f".{path.name}.lock")
-    until = time.monotonic() + PATIENCE
-    while lock:
-        try:
-            lock.parent.mkdir(parents=True, exist_ok=True)
-            os.close(os.open(lock, os.O_CREAT | os.O_EXCL))
-            break
-        except OSError as error:
-            if not isinstance(error, FileExistsError) or not lock.parent.is_dir():
-                lock = None
-            elif time.monotonic() > until:
-                break
-            else:
-                time.sleep(0.002)
-    try:
+    """One kernel at a time reads and writes the file; the system unlocks it when a kernel dies.
+    Where no lock can be made, or another kernel hangs, go on without."""
+    with contextlib.ExitStack() as stack:
+        path = state_path()
+        if path:
+            with contextlib.suppress(OSError):  # a lock that is held too long raises one, too
+                path.parent.mkdir(parents=True, exist_ok=True)
+                stack.enter_context(FileLock(path.with_name(f".{path.name}.lock"), PATIENCE))
         yield
-    finally:
-        if lock:
-            with contextlib.suppress(OSError):
-                lock.unlink()
-
-
-def _check_types(item: Progress) -> None:
-    for field in fields(Progress):
-        if type(getattr(item, field.name)) is not type(field.default):
-            raise TypeError(f"{field.name} is {getattr(item, field.name)!r}")

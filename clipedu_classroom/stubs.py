@@ -2,17 +2,20 @@
 
 The solution stays live code between `### BEGIN SOLUTION` and `### END SOLUTION` (nbgrader's marks).
 Taking it out leaves a signature and a line that names the exercise, so a forgotten one says which.
+(nbgrader's ClearSolutions puts the same text everywhere, and a student would have to install it.)
 """
 
 from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 BEGIN = "### BEGIN SOLUTION"
 END = "### END SOLUTION"
 MARK = re.compile(r"#+\s*(BEGIN|END)\s+SOLUTION", re.IGNORECASE)
+FUNCTION = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 class StubError(ValueError):
@@ -29,7 +32,9 @@ class Region:
 
     begin: int
     end: int
-    indent: str
+
+    def touches(self, node: ast.stmt) -> bool:
+        return node.lineno <= self.end and (node.end_lineno or node.lineno) >= self.begin
 
 
 def has_marks(source: str) -> bool:
@@ -37,32 +42,34 @@ def has_marks(source: str) -> bool:
     return bool(MARK.search(source))
 
 
+def without_marks(source: str) -> str:
+    """The solved cell without the lines that mark the solution."""
+    return "\n".join(line for line in source.split("\n") if line.strip() not in (BEGIN, END))
+
+
 def regions(source: str) -> list[Region]:
     """The marked stretches of a cell. Raises StubError when marks do not match or hold nothing."""
-    found: list[Region] = []
-    begin: int | None = None
     lines = source.split("\n")
+    found: list[Region] = []
+    begin = 0  # the line of a BEGIN that has no END yet
     for number, line in enumerate(lines, 1):
-        if not MARK.search(line):
-            continue
         word = line.strip()
-        if word == BEGIN and begin is None:
+        if word == BEGIN and not begin:
             begin = number
-        elif word == END and begin is not None:
-            inside = [text for text in lines[begin : number - 1] if text.strip()]
-            if not any(not text.strip().startswith("#") for text in inside):
-                raise StubError(begin, "there is no code between BEGIN SOLUTION and END SOLUTION")
-            opening = lines[begin - 1]
-            found.append(Region(begin, number, opening[: len(opening) - len(opening.lstrip())]))
-            begin = None
-        elif word == BEGIN:
-            raise StubError(number, f"BEGIN SOLUTION again, the one of line {begin} has no END yet")
-        elif word == END:
-            raise StubError(number, "END SOLUTION without a BEGIN SOLUTION before it")
-        else:
-            raise StubError(number, f"a mark stands alone on its line: {BEGIN!r} or {END!r}")
-    if begin is not None:
-        raise StubError(begin, "BEGIN SOLUTION without an END SOLUTION after it")
+        elif word == END and begin:
+            found.append(Region(begin, number))
+            begin = 0
+        elif word in (BEGIN, END):
+            other = END if begin else BEGIN
+            raise StubError(number, f"{word!r} where {other!r} is due")
+        elif MARK.search(line):
+            raise StubError(number, f"a mark is alone on its line: {BEGIN!r} or {END!r}")
+    if begin:
+        raise StubError(begin, f"{BEGIN!r} without {END!r} after it")
+    for region in found:
+        inside = [line.strip() for line in lines[region.begin : region.end - 1]]
+        if all(not line or line.startswith("#") for line in inside):
+            raise StubError(region.begin, f"there is no code between {BEGIN!r} and {END!r}")
     return found
 
 
@@ -74,17 +81,14 @@ def solution_lines(source: str) -> list[str]:
 
 def defined_names(source: str) -> tuple[str, ...]:
     """The top-level names whose definition is in, or holds, a region: what the check is given."""
-    tree, marked = _tree(source), regions(source)
-    names: list[str] = []
-    for node in tree.body:
-        if any(_touches(node, region) for region in marked):
-            names += [name for name in _bound_names(node) if name not in names]
-    return tuple(names)
+    marked = regions(source)
+    nodes = [node for node in _parse(source).body if any(r.touches(node) for r in marked)]
+    return tuple(dict.fromkeys(name for node in nodes for name in bound_by(node)))
 
 
 def bound_names(source: str) -> tuple[str, ...]:
     """Every top-level name that the code binds by def, class or assignment. Raises SyntaxError."""
-    return tuple(name for node in ast.parse(source).body for name in _bound_names(node))
+    return tuple(name for node in ast.parse(source).body for name in bound_by(node))
 
 
 def make_stub(source: str, exercise_id: str) -> str:
@@ -93,86 +97,69 @@ def make_stub(source: str, exercise_id: str) -> str:
 
     Raises StubError when that cannot be done.
     """
-    tree, marked = _tree(source), regions(source)
+    tree, marked = _parse(source), regions(source)
     lines = source.split("\n")
-    kept: list[str] = []
-    position = 0
-    for region in marked:
-        kept += lines[position : region.begin - 1]
-        kept += [region.indent + line for line in _replacement(tree, region, exercise_id)]
-        position = region.end
-    stub = "\n".join(kept + lines[position:])
+    for region in reversed(marked):
+        mark = lines[region.begin - 1]
+        indent = mark[: len(mark) - len(mark.lstrip())]
+        kept = _replacement(tree, region, exercise_id)
+        lines[region.begin - 1 : region.end] = [indent + line for line in kept]
+    stub = "\n".join(lines)
     try:
         ast.parse(stub)
     except SyntaxError as error:
-        raise StubError(
-            marked[0].begin if marked else 1,
+        message = (
             f"without the solution the cell does not parse ({error.msg}); indent the marks as the "
-            "code between them and keep whole statements inside",
-        ) from None
+            "code between them and keep whole statements inside"
+        )
+        raise StubError(marked[0].begin if marked else 1, message) from None
     return stub
 
 
 def _replacement(tree: ast.Module, region: Region, exercise_id: str) -> list[str]:
-    owner = _enclosing(tree, region)
-    if owner:
-        return [f'raise NotImplementedError("Exercise {exercise_id}: {owner}")']
-    inside = [node for node in tree.body if _touches(node, region)]
-    for node in inside:
-        if region.begin < node.lineno and isinstance(node, ast.Assign | ast.AnnAssign):
-            continue
-        raise StubError(
-            region.begin,
+    owners = list(_owners(tree, region.begin))
+    if owners:
+        return [f'raise NotImplementedError("Exercise {exercise_id}: {owners[-1]}")']
+    inside = [node for node in tree.body if region.touches(node)]
+    if not all(isinstance(node, ast.Assign | ast.AnnAssign) for node in inside):
+        message = (
             "at the top level a solution may only assign names; put the marks inside the "
-            "function's body, so that its signature stays",
+            "function's body, so that its signature stays"
         )
-    names = [name for node in inside for name in _bound_names(node)]
+        raise StubError(region.begin, message)
+    names = [name for node in inside for name in bound_by(node)]
     if not names:
-        raise StubError(
-            region.begin, "the solution assigns no plain name: nothing is left to fill in"
-        )
+        message = "the solution assigns no plain name: nothing is left to fill in"
+        raise StubError(region.begin, message)
     return [f"{name} = ...  # Exercise {exercise_id}: your answer here" for name in names]
 
 
-def _enclosing(tree: ast.Module, region: Region) -> str:
-    """Dotted name of the innermost function whose body holds the region, "" at the top level."""
-
-    def search(node: ast.AST, path: tuple[str, ...]) -> str:
-        best = ""
-        for child in ast.iter_child_nodes(node):
-            named = isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
-            inner = (*path, child.name) if named else path  # type: ignore[attr-defined]
-            if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef):
-                if child.lineno < region.begin < (child.end_lineno or 0):
-                    best = ".".join(inner)
-            best = search(child, inner) or best
-        return best
-
-    return search(tree, ())
+def _owners(node: ast.AST, line: int, path: str = "") -> Iterator[str]:
+    """Dotted names of the functions around a line, from the outermost to the innermost."""
+    for child in ast.iter_child_nodes(node):
+        inner = path
+        if isinstance(child, FUNCTION | ast.ClassDef):
+            inner = f"{path}.{child.name}".lstrip(".")
+            if isinstance(child, FUNCTION) and child.lineno < line < (child.end_lineno or 0):
+                yield inner
+        yield from _owners(child, line, inner)
 
 
-def _tree(source: str) -> ast.Module:
+def _parse(source: str) -> ast.Module:
     try:
         return ast.parse(source)
     except SyntaxError as error:
         raise StubError(error.lineno or 1, f"the cell is not valid Python: {error.msg}") from None
 
 
-def _touches(node: ast.stmt, region: Region) -> bool:
-    return node.lineno <= region.end and (node.end_lineno or node.lineno) >= region.begin
-
-
-def _bound_names(node: ast.stmt) -> list[str]:
-    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+def bound_by(node: ast.stmt) -> list[str]:
+    """The names that a statement at the top level binds."""
+    if isinstance(node, FUNCTION | ast.ClassDef):
         return [node.name]
-    targets: list[ast.expr] = []
-    if isinstance(node, ast.Assign):
-        targets = node.targets
-    elif isinstance(node, ast.AnnAssign):
-        targets = [node.target]
-    return [
-        leaf.id
-        for target in targets
-        for leaf in ast.walk(target)
-        if isinstance(leaf, ast.Name) and isinstance(leaf.ctx, ast.Store)
-    ]
+    if isinstance(node, ast.Import | ast.ImportFrom):
+        return [(alias.asname or alias.name).partition(".")[0] for alias in node.names]
+    if not isinstance(node, ast.Assign | ast.AnnAssign):
+        return []
+    targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+    leaves = [leaf for target in targets for leaf in ast.walk(target)]
+    return [x.id for x in leaves if isinstance(x, ast.Name) and isinstance(x.ctx, ast.Store)]

@@ -3,8 +3,6 @@ this notebook or in a sandboxed process at the other end of a pipe."""
 
 from __future__ import annotations
 
-import inspect
-import textwrap
 from typing import Any, Protocol
 
 from clipedu_classroom.calling import Description, Outcome, Trial, describe, run, snapshot
@@ -23,10 +21,6 @@ class Subject(Protocol):
         """The answer itself, as plain data (for predicted values)."""
         ...
 
-    def code(self) -> str:
-        """The source of the answer; "" where it is not known."""
-        ...
-
 
 class SubjectLost(Exception):
     """The answer cannot be asked any more. `reason` is "timeout" or "crashed"; `exercises` are lost
@@ -40,12 +34,10 @@ class SubjectLost(Exception):
 
 
 class LocalSubject:
-    """An object of this process: the student's in a notebook, or a wrong variant in a test. Its
-    `source` is looked up when it is not given; "" says that it shall not be read.
-    """
+    """An object of this process: the student's in a notebook, or a wrong variant in a test."""
 
-    def __init__(self, answer: Any, source: str | None = None) -> None:
-        self.answer, self.source = answer, source
+    def __init__(self, answer: Any) -> None:
+        self.answer = answer
 
     def describe(self) -> Description:
         if self.answer is MISSING:
@@ -60,11 +52,3 @@ class LocalSubject:
 
     def value(self) -> Any:
         return snapshot(self.answer)
-
-    def code(self) -> str:
-        if self.source is not None:
-            return self.source
-        try:
-            return textwrap.dedent(inspect.getsource(self.answer))
-        except Exception:  # built in, typed at a prompt, or made by exec
-            return ""

@@ -19,6 +19,22 @@ from collections.abc import Callable
 from typing import Any
 
 MISSING = object()
+FORBIDDEN = {
+    event: words
+    for words, events in {
+        "starts a process": "os.fork os.forkpty os.system os.exec os.posix_spawn os.spawn "
+        "subprocess.Popen",
+        "sends a signal to a process": "os.kill os.killpg signal.pthread_kill",
+        "uses the network": "socket.connect socket.bind socket.getaddrinfo",
+        "loads native code": "ctypes.dlopen",
+        "meddles with the grader": "sys.addaudithook",
+        "searches the grader's memory": "gc.get_objects gc.get_referrers",
+        "changes the limits": "resource.setrlimit",
+    }.items()
+    for event in events.split()
+}
+CHANGES = {f"os.{verb}" for verb in "remove rename rmdir mkdir chmod link symlink truncate".split()}
+LISTS = ("os.listdir", "os.scandir")
 
 
 def main() -> None:
@@ -26,36 +42,40 @@ def main() -> None:
     requests, replies = os.dup(0), os.dup(1)
     nothing = os.open(os.devnull, os.O_RDWR)
     os.dup2(nothing, 0)
-    os.dup2(2, 1)  # prints go where stderr goes: a pipe that the parent empties and caps
+    os.dup2(nothing, 1)
     set_limits(settings["limits"])
     if settings["user"]:
-        drop_privileges(settings["user"])
-    sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+        with contextlib.suppress(OSError):  # a container's root may be unable to
+            os.setgroups([])
+            os.setgid(settings["user"])
+            os.setuid(settings["user"])
+    here = os.path.dirname(os.path.abspath(__file__))
+    # Before the installed packages: the course's own names stand for nothing here
+    sys.path[:0] = [here, os.path.join(here, "library")]
     import torch  # noqa: F401  after the limits: loading must fit in them
 
     torch.set_num_threads(1)
-    import audit_hook  # type: ignore[import-not-found]
     import calling  # type: ignore[import-not-found]
     import protocol  # type: ignore[import-not-found]
 
-    notes = audit_hook.Notes()
-    sys.meta_path.insert(0, audit_hook.CourseFinder(notes, settings["library"]))
-    sys.path.append(settings["library_path"])
-    worker = Worker(calling, protocol, notes, (requests, replies))
-    sys.addaudithook(audit_hook.make_hook(notes, settings["work"], settings["hidden"]))
+    notes = Notes()
+    worker = Worker(calling, protocol, notes, requests, replies)
+    sys.addaudithook(make_hook(notes, **settings["files"]))
+    os.dup2(nothing, 2)  # until here, what goes wrong is the grader's own and is seen
     worker.serve()
 
 
 class Worker:
     """Answers one request at a time: {"op": ...} -> {"ok": ...}."""
 
-    def __init__(self, calling: Any, protocol: Any, notes: Any, pipes: tuple[int, int]) -> None:
+    def __init__(
+        self, calling: Any, protocol: Any, notes: Any, requests: int, replies: int
+    ) -> None:
         self.calling, self.protocol, self.notes = calling, protocol, notes
-        self.reader = os.fdopen(pipes[0], "rb", buffering=0)
-        self.writer = os.fdopen(pipes[1], "wb", buffering=0)
+        self.reader = os.fdopen(requests, "rb", buffering=0)
+        self.writer = os.fdopen(replies, "wb", buffering=0)
         self.space: dict[str, Any] = {"__name__": "__main__", "__builtins__": __builtins__}
         self.space.update(display=lambda *objects, **named: None, get_ipython=lambda: Shell())
-        sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
 
     def serve(self) -> None:
         self.send({"ok": "ready"})
@@ -77,25 +97,22 @@ class Worker:
     def op_load(self, request: dict[str, Any]) -> dict[str, Any]:
         """Run a cell: an answer as a whole; the course's setup, and what comes from added cells,
         statement by statement, since some may fail."""
-        name = f"<{request['id']}>"
-        source = request["source"]
+        name, source = f"<{request['id']}>", request["source"]
         linecache.cache[name] = (len(source), None, source.splitlines(keepends=True), name)
-        if request["kind"] != "answer":
-            setup = request["kind"] == "setup"
-            self.notes.watching = not setup
-            for node in ast.parse(source).body:
-                if not (setup and isinstance(node, ast.Expr)):
-                    with contextlib.suppress(Exception):
-                        exec(compile(ast.Module([node], []), name, "exec"), self.space)
-        else:
+        if request["kind"] == "answer":
             exec(compile(source, name, "exec"), self.space)
+            return {}
+        setup = request["kind"] == "setup"
+        self.notes.watching = not setup
+        for node in ast.parse(source).body:
+            if not (setup and isinstance(node, ast.Expr)):
+                with contextlib.suppress(Exception):
+                    exec(compile(ast.Module([node], []), name, "exec"), self.space)
         return {}
 
     def op_describe(self, request: dict[str, Any]) -> Any:
         found = self.answer(request)
-        if found is MISSING:
-            return {"kind": "missing"}
-        return vars(self.calling.describe(found))
+        return {"kind": "missing"} if found is MISSING else vars(self.calling.describe(found))
 
     def op_value(self, request: dict[str, Any]) -> Any:
         return {"value": self.calling.snapshot(self.answer(request))}
@@ -115,7 +132,8 @@ class Worker:
     # The pipe
 
     def receive(self) -> Any:
-        return self.protocol.decode(self.protocol.receive(self.read), self.remote_function)
+        message = self.protocol.receive(self.reader.read)
+        return self.protocol.decode(message, self.remote_function)
 
     def send(self, reply: Any) -> None:
         try:
@@ -125,16 +143,6 @@ class Worker:
         except Exception as error:
             message = self.protocol.encode({"ok": {"error": self.failure(error)}, "notes": []})
         self.protocol.send(self.write, message)
-
-    def read(self, count: int) -> bytes:
-        parts = []
-        while count:
-            part = self.reader.read(min(count, 1 << 20))
-            if not part:
-                break
-            parts.append(part)
-            count -= len(part)
-        return b"".join(parts)
 
     def write(self, data: bytes) -> None:
         view = memoryview(data)
@@ -168,31 +176,68 @@ class Shell:
 
 
 def set_limits(limits: dict[str, int]) -> None:
-    """CPU seconds, address space, file size, processes; no core dump. Hard limits: they cannot be
-    raised again."""
+    """{"RLIMIT_AS": bytes, ...} as hard limits, which cannot be raised again; no core dump."""
     import resource
 
-    wanted = {
-        "RLIMIT_CORE": (0, 0),
-        "RLIMIT_CPU": (limits["cpu_seconds"], limits["cpu_seconds"] + 2),
-        "RLIMIT_AS": (limits["memory_mb"] << 20,) * 2,
-        "RLIMIT_FSIZE": (limits["file_mb"] << 20,) * 2,
-        "RLIMIT_NOFILE": (256, 256),
-    }
-    if sys.platform == "linux":  # elsewhere it counts what the user's other programs do
-        wanted["RLIMIT_NPROC"] = (limits["processes"],) * 2
-    for name, (soft, hard) in wanted.items():
+    if sys.platform != "linux":  # elsewhere it counts what the user's other programs do
+        limits.pop("RLIMIT_NPROC", None)
+    for name, most in {"RLIMIT_CORE": 0, "RLIMIT_NOFILE": 256, **limits}.items():
         if hasattr(resource, name):
             with contextlib.suppress(ValueError, OSError):  # a lower hard limit is in force already
-                resource.setrlimit(getattr(resource, name), (soft, hard))
+                resource.setrlimit(getattr(resource, name), (most, most))
 
 
-def drop_privileges(user: int) -> None:
-    """Become an unprivileged user that owns nothing."""
-    with contextlib.suppress(OSError):  # a container's root may be unable to; it stays as it is
-        os.setgroups([])
-        os.setgid(user)
-        os.setuid(user)
+# The audit hook is the second line of defense after bubblewrap. Python code cannot take it out
+# again, but native code could bypass it, so it is never the reason to trust a worker.
+
+
+class Notes:
+    """What the student's code tried that no exercise needs, each once, at most twenty."""
+
+    def __init__(self) -> None:
+        self.seen: list[str] = []
+        self.watching = False
+
+    def add(self, words: str) -> None:
+        if words not in self.seen and len(self.seen) < 20:
+            self.seen.append(words)
+
+
+def make_hook(
+    notes: Notes, work: str, readable: list[str], hidden: list[str]
+) -> Callable[[str, tuple[Any, ...]], None]:
+    """Refuse and report: reading outside `readable` and in `hidden`, and writing outside `work`. It
+    stays for the life of the process; Python has no way to take it out again."""
+    real, relative, decoded = os.path.realpath, os.path.commonpath, os.fsdecode
+
+    def inside(path: Any, folders: list[str]) -> bool:
+        full = real(decoded(path))
+        return any(relative([full, folder]) == folder for folder in folders)
+
+    def is_write(mode: Any, flags: Any) -> bool:
+        named = isinstance(mode, str) and any(letter in mode for letter in "wax+")
+        return named or (isinstance(flags, int) and bool(flags & (os.O_WRONLY | os.O_RDWR)))
+
+    def hook(event: str, details: tuple[Any, ...]) -> None:
+        if not notes.watching:
+            return
+        words = FORBIDDEN.get(event, "")
+        path = details[0] if details else None
+        if path is None or isinstance(path, int):
+            pass
+        elif event == "open" and is_write(details[1], details[2]):
+            if not inside(path, [work, "/dev/null", "/dev/shm"]):
+                words = "writes outside its folder"
+        elif event == "open" or event in LISTS:
+            if not inside(path, readable) or inside(path, hidden):
+                words = "reads files that no exercise needs"
+        elif event in CHANGES and not inside(path, [work]):
+            words = "changes files outside its folder"
+        if words:
+            notes.add(words)
+            raise PermissionError(f"not allowed while an exercise is graded: it {words}")
+
+    return hook
 
 
 if __name__ == "__main__":

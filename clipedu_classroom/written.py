@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 MAX_OUTPUT = 20_000  # characters of one printed output
 MAX_PAGE = 8_000_000  # characters of one answer with its figures
 ASKS = re.compile(r"\s*((hint|check|progress|give_up|solution|reset)\([^()]*\)\s*)*")
+HEADING = re.compile(r"^#+\s*Exercise (\d\d\.\d+)\b", re.MULTILINE)
 IMAGES = ("image/png", "image/jpeg", "image/gif", "image/svg+xml")
 
 
@@ -28,51 +29,54 @@ def written_answers(
     An answer is what was added or changed between the exercise's statement and the next one, and
     in its own cell wherever that is; where this is nothing, all text added to the notebook.
     """
+    sections = _sections(cells)
     claimed: set[int] = set()
-    sections = {question.id: _section(question.id, cells) for question in questions}
     for question in questions:
-        places = [place for place in sections[question.id] if _is_answer(cells[place])]
-        if not places:
-            others = {p for key, section in sections.items() if key != question.id for p in section}
-            places = [
-                place
-                for place, cell in enumerate(cells)
-                if place not in others | claimed and cell.part is None and _is_answer(cell)
+        own = sections.get(question.id, [])
+        answer = [at for at in own if _is_answer(cells[at])]
+        if not answer:
+            others = {at for key in sections if key != question.id for at in sections[key]}
+            answer = [
+                at
+                for at, cell in enumerate(cells)
+                if at not in others | claimed and cell.part is None and _is_answer(cell)
                 if cell.raw.get("cell_type") != "code"
             ]
-            if places:
+            if answer:
                 remarks.append(
                     f"{question.id}: nothing is written below its statement; the notebook's other "
-                    f"text ({len(places)} cells) is shown for it."
+                    f"text ({len(answer)} cells) is shown for it."
                 )
-        if not places:
+        if not answer:
             continue
-        claimed |= set(places)
-        shown = {*places, *(p for p in sections[question.id] if cells[p].raw.get("outputs"))}
+        claimed |= set(answer)
         page, size = [], 0
-        for place in sorted(shown):
-            for part in _show(cells[place], f"cell {place + 1}"):
+        for at in sorted({*answer, *(at for at in own if cells[at].raw.get("outputs"))}):
+            for part in _show(cells[at], f"cell {at + 1}"):
                 size += len(part)
                 page.append(part if size <= MAX_PAGE else "<p>(left out: too long)</p>")
         if size > MAX_PAGE:
             remarks.append(f"{question.id}: the answer is too long to be shown whole.")
-        text = "\n\n".join(cells[place].source for place in places)
+        text = "\n\n".join(cells[at].source for at in answer)
         for name in re.findall(r"!\[[^\]]*\]\((?!attachment:|data:)([^)\s]+)", text)[:5]:
             remarks.append(f"{question.id} shows {name[:100]}, which is not in the notebook.")
         yield question.id, text[:MAX_PAGE], "\n".join(page)
 
 
-def _section(exercise_id: str, cells: list[Cell]) -> list[int]:
-    """The cells from an exercise's statement to the next statement, and its own answer cells."""
-    heading = re.compile(rf"^#+\s*Exercise {re.escape(exercise_id)}\b", re.MULTILINE)
-    inside, section = False, []
-    for place, cell in enumerate(cells):
+def _sections(cells: list[Cell]) -> dict[str, list[int]]:
+    """By exercise the cells from its statement to the next statement, and its own answer cells."""
+    sections: dict[str, list[int]] = {}
+    current = ""
+    for at, cell in enumerate(cells):
         role, exercise = (cell.part.role, cell.part.exercise) if cell.part else ("", "")
-        if role == "statement" or re.search(r"^#+\s*Exercise \d\d\.\d", cell.source, re.MULTILINE):
-            inside = exercise == exercise_id or bool(heading.search(cell.source))
-        if inside or (role, exercise) == ("answer", exercise_id):
-            section.append(place)
-    return section
+        if role == "statement":
+            current = exercise
+        elif heading := HEADING.search(cell.source):
+            current = heading[1]
+        for exercise_id in {current, exercise if role == "answer" else current}:
+            sections.setdefault(exercise_id, []).append(at)
+    sections.pop("", None)
+    return sections
 
 
 def _is_answer(cell: Cell) -> bool:
@@ -87,7 +91,8 @@ def _show(cell: Cell, name: str) -> Iterator[str]:
         yield f"<pre>{html.escape(cell.source)}</pre>"
     outputs = cell.raw.get("outputs")
     for output in outputs if kind == "code" and isinstance(outputs, list) else []:
-        yield _output(output, name)
+        if isinstance(output, dict):
+            yield _output(output, name)
 
 
 def _markdown(source: str, attachments: Any = None) -> str:
@@ -102,9 +107,7 @@ def _markdown(source: str, attachments: Any = None) -> str:
     return str(MarkdownIt("commonmark", {"html": False}).enable("table").render(source))
 
 
-def _output(output: Any, name: str) -> str:
-    if not isinstance(output, dict):
-        return ""
+def _output(output: dict[str, Any], name: str) -> str:
     data = output.get("data")
     data = data if isinstance(data, dict) else {}
     for kind in IMAGES:

@@ -9,4 +9,5 @@ COMMANDS = {
         "plan a run: memory, compute, communication, days",
         "clipedu_lessons.l08_scaling_up.plan_command:add_plan_parser",
     ),
+    "licences": ("say whose pictures these are", "clipedu_lessons.licences:add_licences"),
 }

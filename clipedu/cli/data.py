@@ -36,12 +36,9 @@ def add_data(subparsers: Any) -> argparse.ArgumentParser:
 
 
 def run_data(args: argparse.Namespace) -> tuple[int, dict[str, Any]]:
-    """Does what was asked, prints what there is, and returns exit code 0 and the facts."""
-    return 0, _shard(args) if args.action == "shard" else _list(args)
-
-
-def _list(args: argparse.Namespace) -> dict[str, Any]:
-    """Draws or opens the cache; prints one line for each family."""
+    """Lists the families, a line each, or writes shards; returns exit code 0 and the facts."""
+    if args.action == "shard":
+        return 0, _shard(args)
     from clipedu.pairs import FAMILIES, HELD_OUT_FAMILIES, open_pictures, training_pairs
     from clipedu.pairs.batches import held_out_names
     from clipedu.plots import picture_grid
@@ -59,13 +56,14 @@ def _list(args: argparse.Namespace) -> dict[str, Any]:
         row = {"role": family.role, "pictures": len(icons), "names": names}
         if key in HELD_OUT_FAMILIES:
             row["task_classes"] = len(held_out_names(key))
-        families[key] = row | {"license": family.license, "package": family.package}
+        families[key] = row | {"license": family.license, "package": family.package or "clipedu"}
     names = len({icon.name for icon in pictures.icons})
     print(f"{len(pictures):,} pictures, {names:,} names; ready in {seconds:.1f} s.")
     if args.grid:
         _save(picture_grid(*training_pairs(args.size).batch(48, seed=args.seed)), args.grid)
         print(f"A batch of pairs is in {args.grid}.")
-    return {"size": args.size, "pictures": len(pictures), "families": families, "names": names}
+    facts = {"size": args.size, "pictures": len(pictures), "families": families, "names": names}
+    return 0, facts
 
 
 def _save(figure: Any, path: Path) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Iterable
 from typing import Any
 
 from clipedu.cli.main import add_verb
@@ -48,6 +47,7 @@ def run_evaluate(args: argparse.Namespace) -> tuple[int, dict[str, Any]]:
     from clipedu.device import pick_device  # torch takes a second, and --help needs none of it
     from clipedu.evaluation import as_dict, as_markdown, as_text, evaluate
     from clipedu.evaluation.prompts import check_templates
+    from clipedu.evaluation.tasks.task import check_names
     from clipedu.training import load_pretrained
 
     # What can be wrong in the call is found before the work.
@@ -55,7 +55,7 @@ def run_evaluate(args: argparse.Namespace) -> tuple[int, dict[str, Any]]:
     if templates is not None:
         templates = check_templates(templates[0] if len(templates) == 1 else templates)
     tasks = None if args.tasks == ["all"] else args.tasks or USUAL
-    _check_tasks(tasks or ())
+    check_names(tasks or ())
     device = pick_device(args.device).device
 
     model, tokenizer, _ = load_pretrained(args.checkpoint)
@@ -87,8 +87,9 @@ def run_tasks(args: argparse.Namespace) -> tuple[int, dict[str, Any]]:
     from tqdm.auto import tqdm
 
     from clipedu.evaluation import TASKS, TaskUnavailable, fetch_task, load_task
+    from clipedu.evaluation.tasks.task import check_names
 
-    _check_tasks([*args.names, *filter(None, [args.download])])
+    check_names([*args.names, *filter(None, [args.download])])
     if args.download:
         for path in fetch_task(args.download, progress=sys.stderr.isatty()):
             print(f"{args.download}: {path}")
@@ -112,11 +113,3 @@ def run_tasks(args: argparse.Namespace) -> tuple[int, dict[str, Any]]:
         lines.append(row(name, f"{count:,}", classes, f"{task.chance:.1%}", seen, task.source))
     print(*lines, SEEN, *missing, sep="\n")
     return 0, {"tasks": found}
-
-
-def _check_tasks(names: Iterable[str]) -> None:
-    from clipedu.evaluation import TASKS
-
-    for name in names:
-        if name not in TASKS:
-            raise ValueError(f"There is no task {name!r}. The tasks are: {', '.join(TASKS)}.")

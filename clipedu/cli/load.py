@@ -22,16 +22,13 @@ def add_load(subparsers: Any) -> argparse.ArgumentParser:
 
     what = "Read CLIP weights of OpenAI, open_clip or Hugging Face; no code of a file is run."
     parser = add_verb(subparsers, "load", run_load, what, EXAMPLES)
-    parser.add_argument("source", help="file, folder, address, or a name such as ViT-B/32")
-    parser.add_argument(
-        "--save", metavar="OUT", type=Path, help="write them to this file or folder"
-    )
-    parser.add_argument("--form", choices=FORMS, help="of OUT (default: by its ending, else hf)")
-    parser.add_argument(
-        "--activation", choices=("quick_gelu", "gelu"), help="where the file does not say"
-    )
-    parser.add_argument("--resolution", type=int, help="interpolate positions for such pictures")
-    parser.add_argument("--sha256", help="the checksum of what lies at an address")
+    add = parser.add_argument
+    add("source", help="file, folder, address, or a name such as ViT-B/32")
+    add("--save", metavar="OUT", type=Path, help="write them to this file or folder")
+    add("--form", choices=FORMS, help="of OUT (default: by its ending, else hf)")
+    add("--activation", choices=("quick_gelu", "gelu"), help="where the file does not say")
+    add("--resolution", type=int, help="interpolate positions for such pictures")
+    add("--sha256", help="the checksum of what lies at an address")
     return parser
 
 
@@ -43,9 +40,8 @@ def run_load(args: argparse.Namespace) -> tuple[int, dict[str, Any]]:
 
     weights = read_weights(locate(args.source, sha256=args.sha256), activation=args.activation)
     model = load_clip(weights, resolution=args.resolution)
-    config = model.config
+    config, count = model.config, count_parameters(model)
     name = next((name for name, preset in PRESETS.items() if preset == config), "a CLIP")
-    count = count_parameters(model)
     print(
         f"{name} ({weights.source}): {count:,} parameters, {config.activation}, pictures of "
         f"{config.vision.resolution} px, {config.text.vocab_size:,} tokens."
@@ -53,5 +49,6 @@ def run_load(args: argparse.Namespace) -> tuple[int, dict[str, Any]]:
     written = save_weights(model, args.save, args.form) if args.save else []
     for path in written:
         print(f"Wrote {path} ({path.stat().st_size / 1e6:,.1f} MB).")
-    facts = {"source": weights.source, "parameters": count, "config": config.to_dict()}
-    return 0, {**facts, "files": [str(path) for path in written]}
+    files = [str(path) for path in written]
+    about = {"source": weights.source, "parameters": count, "config": config.to_dict()}
+    return 0, about | {"files": files}

@@ -27,6 +27,7 @@ VERBS = {
     "train": ("train a CLIP from scratch, or go on with a run", "clipedu.cli.train:add_train"),
     "evaluate": ("measure a model zero-shot", "clipedu.cli.evaluate:add_evaluate"),
     "load": ("open real CLIP weights, or convert them", "clipedu.cli.load:add_load"),
+    "bench": ("measure a training step on this CPU", "clipedu.cli.bench:add_bench"),
     "tasks": ("list the zero-shot tasks, or download one", "clipedu.cli.evaluate:add_tasks"),
 }
 EPILOG = """\

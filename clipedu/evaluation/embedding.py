@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -17,7 +18,8 @@ from clipedu.numbers import check_whole
 from clipedu.pairs import to_model
 from clipedu.tokenizer import Tokenizer
 
-Preprocess = Callable[[torch.Tensor], torch.Tensor]
+#: A batch -> what the model makes of it, row by row.
+Encode = Callable[[torch.Tensor], torch.Tensor]
 #: With 256 the shipped encoder took 1.6 times as long on two cores (benchmarks/encoding.json).
 PICTURE_BATCH_SIZE = 64
 _BROKEN = "Did training diverge? If 16-bit numbers are too small for the weights: model.float()."
@@ -38,7 +40,7 @@ def evaluating(model: torch.nn.Module) -> Iterator[None]:
 
 @torch.no_grad()
 def _encode(
-    model: CLIP, inputs: torch.Tensor, encode: Preprocess, batch_size: int, bar: str, progress: bool
+    model: CLIP, inputs: torch.Tensor, encode: Encode, batch_size: int, bar: str, progress: bool
 ) -> torch.Tensor:
     """`encode` of the inputs (N, ...), batch by batch: (N, W) float32, without NaN."""
     check_whole("batch_size", batch_size)
@@ -56,8 +58,9 @@ def _encode(
 def encode_pictures(
     model: CLIP,
     pictures: torch.Tensor,
-    encode: Callable[[torch.Tensor], torch.Tensor],
-    preprocess: Preprocess = to_model,
+    encode: Encode,
+    *,
+    preprocess: Encode = to_model,
     batch_size: int = PICTURE_BATCH_SIZE,
     progress: bool = False,
 ) -> torch.Tensor:
@@ -80,18 +83,12 @@ def encode_pictures(
     return _encode(model, pictures, see, batch_size, "pictures", progress)
 
 
-def embed_pictures(
-    model: CLIP,
-    pictures: torch.Tensor,
-    *,
-    preprocess: Preprocess = to_model,
-    batch_size: int = PICTURE_BATCH_SIZE,
-    progress: bool = False,
-) -> torch.Tensor:
-    """`encode_pictures` into the shared space: embeddings (N, E), L2-normalized, float32."""
-    encode = model.encode_image
-    features = encode_pictures(model, pictures, encode, preprocess, batch_size, progress)
-    return F.normalize(features, dim=-1)
+def embed_pictures(model: CLIP, pictures: torch.Tensor, **options: Any) -> torch.Tensor:
+    """Pictures (N, 3, R, R) float 0..1 -> embeddings (N, E), L2-normalized, float32.
+
+    options: preprocess, batch_size, progress of `encode_pictures`; raises what that raises
+    """
+    return F.normalize(encode_pictures(model, pictures, model.encode_image, **options), dim=-1)
 
 
 def embed_texts(

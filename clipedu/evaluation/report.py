@@ -12,14 +12,18 @@ from typing import Any
 from tqdm.auto import tqdm
 
 from clipedu.evaluation.embedding import PICTURE_BATCH_SIZE
-from clipedu.evaluation.tasks.task import TASKS, Task, TaskUnavailable, load_task
+from clipedu.evaluation.tasks.task import TASKS, Task, TaskUnavailable, check_names, load_task
 from clipedu.evaluation.zeroshot import ZeroShotResult, zero_shot
 from clipedu.models import CLIP
 from clipedu.tokenizer import Tokenizer
 
-_HEADER = ("task", "classes", "pictures", "accuracy", "95 % interval", "top-5", "chance")
-_FOOTNOTE = "* the interval reaches down to chance"
-_FACTS = "top1 top5 mean_per_class value interval value_interval chance metric templates source"
+_HEADER = ("task", "classes", "pictures", "accuracy", "95 % interval", "top-5", "chance", "new")
+_CHANCE = "* the interval reaches down to chance"
+_NEW = "new: top-1 on the pictures that have no near-duplicate in a training set"
+_FACTS = (
+    "top1 top1_without_duplicates top5 mean_per_class value interval value_interval chance metric "
+    "templates source"
+)
 
 
 def evaluate(
@@ -45,21 +49,20 @@ def evaluate(
     names = [task if isinstance(task, str) else task.name for task in asked]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise ValueError(f"Task(s) asked for twice: {', '.join(twice)}.")
+    check_names(task for task in asked if isinstance(task, str))
     size = model.config.vision.resolution
-    for unknown in {task for task in asked if isinstance(task, str)} - set(TASKS):
-        load_task(unknown, size)  # raises, and lists the names
     how: Any = {"templates": templates, "batch_size": batch_size, "progress": progress}
     results: dict[str, ZeroShotResult] = {}
-    bar = tqdm(asked, "tasks", delay=2, disable=not progress, leave=False)
-    for name, one in zip(names, bar, strict=True):  # one at a time: together they fill 1 GB
+    # one at a time: together they fill 1 GB
+    for one in tqdm(asked, "tasks", delay=2, disable=not progress, leave=False):
         try:
             task = load_task(one, size) if isinstance(one, str) else one
         except TaskUnavailable as missing:
             if tasks is not None:
                 raise
-            warnings.warn(f"{name} is left out. {missing}", stacklevel=2)
+            warnings.warn(f"{one} is left out. {missing}", stacklevel=2)
             continue
-        results[name] = zero_shot(model, tokenizer, task, **how)
+        results[task.name] = zero_shot(model, tokenizer, task, **how)
     return results
 
 
@@ -79,10 +82,8 @@ def as_text(results: Mapping[str, ZeroShotResult]) -> str:
     lines = []
     for name, *cells in rows:
         right = [cell.rjust(width) for cell, width in zip(cells, widths[1:], strict=True)]
-        lines.append("  ".join([name.ljust(widths[0]), *right]))
-    if not all(result.above_chance for result in results.values()):
-        lines.append(_FOOTNOTE)
-    return "\n".join(lines)
+        lines.append("  ".join([name.ljust(widths[0]), *right]).rstrip())
+    return "\n".join([*lines, *_footnotes(results)])
 
 
 def as_markdown(results: Mapping[str, ZeroShotResult]) -> str:
@@ -90,16 +91,24 @@ def as_markdown(results: Mapping[str, ZeroShotResult]) -> str:
     rows = [_HEADER, *map(_row, results.items())]
     lines = ["| " + " | ".join(row) + " |" for row in rows]
     lines.insert(1, "|---" + "|--:" * (len(_HEADER) - 1) + "|")
-    if not all(result.above_chance for result in results.values()):
-        lines += ["", _FOOTNOTE]
+    for note in _footnotes(results):
+        lines += ["", note]
     return "\n".join(lines).replace("*", "\\*")
+
+
+def _footnotes(results: Mapping[str, ZeroShotResult]) -> list[str]:
+    notes = [] if all(result.above_chance for result in results.values()) else [_CHANCE]
+    new = any(result.near_duplicate is not None for result in results.values())
+    return notes + [_NEW] * new
 
 
 def _row(item: tuple[str, ZeroShotResult]) -> tuple[str, ...]:
     name, result = item
     low, high = (f"{100 * end:.1f}" for end in result.value_interval)
     percent = [f"{100 * x:.1f} %" for x in (result.value, result.top5, result.chance)]
+    new = result.top1_without_duplicates
     name += "" if result.metric == "top1" else " (per class)"
     name += "" if result.above_chance else " *"
     counts = f"{len(result.class_names)}", f"{result.n:,}"
-    return name, *counts, percent[0], f"{low} to {high}", *percent[1:]
+    last = "" if new is None else f"{100 * new:.1f} %"
+    return name, *counts, percent[0], f"{low} to {high}", *percent[1:], last

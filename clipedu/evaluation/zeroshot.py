@@ -1,28 +1,147 @@
 """Zero-shot: name pictures with a classifier that was never trained, only described (paper §3.1).
 
-The score of a class is the cosine similarity of two unit vectors; the logit scale cannot change
-which class wins, only how confident the probabilities of `classify` look. Ties go to the class that
-comes first, so that two runs agree.
+The text encoder writes the classifier's weights; the score of a class is the cosine similarity of
+two unit vectors. The logit scale cannot change which class wins, only how confident the
+probabilities of `classify` look.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
+import json
+import warnings
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
 import torch
+import torch.nn.functional as F
 
-from clipedu.evaluation.classifier import zero_shot_classifier
-from clipedu.evaluation.embedding import PICTURE_BATCH_SIZE, embed_pictures
+from clipedu.evaluation.embedding import PICTURE_BATCH_SIZE, embed_pictures, embed_texts
 from clipedu.evaluation.inputs import check_embeddings
-from clipedu.evaluation.prompts import check_templates
+from clipedu.evaluation.prompts import check_templates, prompts_for
 from clipedu.evaluation.statistics import clopper_pearson, mean_per_class_interval
 from clipedu.evaluation.tasks.task import Task
 from clipedu.models import CLIP
 from clipedu.numbers import check_whole
 from clipedu.tokenizer import Tokenizer
+
+_CACHE: dict[Hashable, torch.Tensor] = {}  # classifiers, the one used last at the end
+_CACHE_ENTRIES = 16  # 16 classifiers of 10,000 classes x 512 are 330 MB, of 297 x 192 not 4
+
+
+def zero_shot_classifier(
+    model: CLIP,
+    tokenizer: Tokenizer,
+    class_names: Sequence[str],
+    templates: Sequence[str] | str,
+    *,
+    articles: bool = True,
+    progress: bool = False,
+) -> torch.Tensor:
+    """The weights (C, E) of a classifier, L2-normalized, float32, on the model's device.
+
+    A row for each class: embed every prompt, normalize, mean, normalize (paper §3.1.2). Cosine
+    similarities of pictures are `embed_pictures(model, pictures) @ weights.T`. Classifiers are
+    kept, by the content of all that they depend on: text weights, vocabulary, prompts.
+    Warns of prompts longer than the model's context, which are cut, and of classes that are the
+    same tokens. Raises what `prompts_for` and `embed_texts` raise.
+    """
+    prompts = prompts_for(class_names, templates, articles=articles)  # C lists of T
+    key = _key(model, tokenizer, prompts)
+    if key in _CACHE:
+        _CACHE[key] = _CACHE.pop(key)  # to the end
+        return _CACHE[key].clone()  # a copy: training on from these weights must not change ours
+    flat = [prompt for of_class in prompts for prompt in of_class]
+    tokens = tokenizer(flat, model.config.text.context_length, truncate=True)
+    alike: dict[bytes, list[str]] = {}
+    for name, row in zip(class_names, tokens.view(len(prompts), -1).numpy(), strict=True):
+        alike.setdefault(row.tobytes(), []).append(name)
+    for same in (names for names in alike.values() if len(names) > 1):
+        shown = " and ".join(repr(name[-40:]) for name in same[:3])
+        warnings.warn(f"No prediction tells {shown} apart: they are the same tokens.", stacklevel=2)
+    each = embed_texts(model, tokenizer, flat, progress=progress, truncate=True)  # (C * T, E)
+    mean = each.unflatten(0, (len(prompts), -1)).mean(1)  # (C, T, E) -> (C, E)
+    _CACHE[key] = F.normalize(mean, dim=-1)
+    if len(_CACHE) > _CACHE_ENTRIES:
+        del _CACHE[next(iter(_CACHE))]
+    return _CACHE[key].clone()
+
+
+def clear_classifier_cache() -> None:
+    """Forget every kept classifier."""
+    _CACHE.clear()
+
+
+def _key(model: CLIP, tokenizer: Tokenizer, prompts: list[list[str]]) -> Hashable:
+    """Changes with everything that the classifier depends on; not with the image encoder."""
+    device = model.logit_scale.device
+    # 16-bit arithmetic gives slightly other rows; a notebook may redefine encode_text.
+    cast = torch.get_autocast_dtype(device.type) if torch.is_autocast_enabled(device.type) else None
+    classes = tuple(type(module) for module in model.modules())
+    sha = hashlib.sha256(repr((model.config.text, model.config.activation)).encode())
+    sha.update(json.dumps([prompts, tokenizer.to_dict()], sort_keys=True).encode())
+    for name, value in sorted(model.state_dict().items()):
+        if not name.startswith("visual.") and name != "logit_scale":
+            sha.update(f"{name} {tuple(value.shape)} {value.dtype};".encode())
+            sha.update(value.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
+    return sha.hexdigest(), classes, str(device), cast
+
+
+def similarities(pictures: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+    """Unit vectors (N, E) and (C, E) -> cosine similarities (N, C), in float32 also under autocast.
+
+    In 16 bits, close classes would round to the same number and look like ties.
+    """
+    with torch.autocast(pictures.device.type, enabled=False):
+        return pictures.float() @ weights.float().T
+
+
+def top_classes(scores: torch.Tensor, k: int) -> torch.Tensor:
+    """(N, C) scores -> (N, min(k, C)) classes, best first; of ties the class that comes first.
+
+    Raises ValueError if k < 1. (`torch.topk` leaves the order of ties open, so two runs could
+    disagree.)
+    """
+    check_whole("k", k)
+    return scores.sort(dim=-1, descending=True, stable=True).indices[:, :k]
+
+
+class Ranked(NamedTuple):
+    """A class name and the probability that the model gives it."""
+
+    name: str
+    probability: float
+
+
+def classify(
+    model: CLIP,
+    tokenizer: Tokenizer,
+    pictures: torch.Tensor,
+    class_names: Sequence[str],
+    templates: Sequence[str] | str = "name",
+    *,
+    batch_size: int = PICTURE_BATCH_SIZE,
+) -> list[list[Ranked]]:
+    """For each picture all classes, the most probable first; the probabilities add up to 1.
+
+    pictures: (N, 3, R, R) float 0..1, or one picture (3, R, R); the answer is a list of N lists
+    Probabilities are the softmax of logit scale x cosine similarity: what training fitted, among
+    *these* classes. Something that is none of them still gets a name.
+    Raises what `zero_shot` raises.
+    """
+    if isinstance(pictures, torch.Tensor) and pictures.ndim == 3:
+        pictures = pictures[None]
+    weights = zero_shot_classifier(model, tokenizer, class_names, templates)
+    scale, answers = model.logit_scale.detach().float().exp(), []
+    for part in embed_pictures(model, pictures, batch_size=batch_size).split(batch_size):
+        scores = similarities(part, weights)  # (B, C)
+        order = top_classes(scores, len(weights))  # by score: tiny probabilities round to ties
+        ordered = (scale * scores).softmax(-1).gather(1, order)
+        for classes, row in zip(order.tolist(), ordered.tolist(), strict=True):
+            answers.append([Ranked(class_names[i], p) for i, p in zip(classes, row, strict=True)])
+    return answers
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,6 +161,15 @@ class ZeroShotResult:
     chance: float
     source: str
     metric: str = "top1"
+    near_duplicate: torch.Tensor | None = None  # (N,) bool, as the task's
+
+    @property
+    def top1_without_duplicates(self) -> float | None:
+        """Top-1 on the pictures of which training has no near-duplicate (paper section 5)."""
+        if self.near_duplicate is None:
+            return None
+        right = self.predictions[:, 0] == self.labels
+        return float(right[~self.near_duplicate].double().mean())
 
     @property
     def mean_per_class(self) -> float:
@@ -123,58 +251,5 @@ def count(task: Task, predictions: torch.Tensor, templates: Sequence[str] | str)
         chance=task.chance,
         source=task.source,
         metric=task.metric,
+        near_duplicate=task.near_duplicate,
     )
-
-
-def similarities(pictures: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
-    """Unit vectors (N, E) and (C, E) -> cosine similarities (N, C), in float32 also under autocast.
-
-    In 16 bits, close classes would round to the same number and look like ties.
-    """
-    with torch.autocast(pictures.device.type, enabled=False):
-        return pictures.float() @ weights.float().T
-
-
-def top_classes(scores: torch.Tensor, k: int) -> torch.Tensor:
-    """(N, C) scores -> (N, min(k, C)) classes, best first; of ties the class that comes first.
-
-    Raises ValueError if k < 1. (`torch.topk` leaves the order of ties open.)
-    """
-    check_whole("k", k)
-    return scores.sort(dim=-1, descending=True, stable=True).indices[:, :k]
-
-
-class Ranked(NamedTuple):
-    """A class name and the probability that the model gives it."""
-
-    name: str
-    probability: float
-
-
-def classify(
-    model: CLIP,
-    tokenizer: Tokenizer,
-    pictures: torch.Tensor,
-    class_names: Sequence[str],
-    templates: Sequence[str] | str = "name",
-    *,
-    batch_size: int = PICTURE_BATCH_SIZE,
-) -> list[list[Ranked]]:
-    """For each picture all classes, the most probable first; the probabilities add up to 1.
-
-    pictures: (N, 3, R, R) float 0..1, or one picture (3, R, R); the answer is a list of N lists
-    Probabilities are the softmax of logit scale x cosine similarity: what training fitted, among
-    *these* classes. Something that is none of them still gets a name.
-    Raises what `zero_shot` raises.
-    """
-    if isinstance(pictures, torch.Tensor) and pictures.ndim == 3:
-        pictures = pictures[None]
-    weights = zero_shot_classifier(model, tokenizer, class_names, templates)
-    scale, answers = model.logit_scale.detach().float().exp(), []
-    for part in embed_pictures(model, pictures, batch_size=batch_size).split(batch_size):
-        scores = similarities(part, weights)  # (B, C)
-        order = top_classes(scores, len(weights))  # by score: tiny probabilities round to ties
-        ordered = (scale * scores).softmax(-1).gather(1, order)
-        for classes, row in zip(order.tolist(), ordered.tolist(), strict=True):
-            answers.append([Ranked(class_names[i], p) for i, p in zip(classes, row, strict=True)])
-    return answers

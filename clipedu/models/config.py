@@ -26,21 +26,24 @@ class _Checked:
 
 def _check_heads(config: str, heads: int, width: int) -> None:
     if width % heads:
-        wrong = f"{config}: {heads} heads cannot share a width of {width}"
-        raise ValueError(
-            f"{wrong}; choose a number that divides it (the paper: 64 channels a head)"
-        )
+        wrong = f"{config}: {heads} heads cannot share a width of {width}; choose a number that"
+        raise ValueError(f"{wrong} divides it (the paper: 64 channels a head)")
 
 
 @dataclass(frozen=True)
 class ViTConfig(_Checked):
-    """A Vision Transformer (paper section 2.4): a picture cut into squares of ``patch`` pixels."""
+    """A Vision Transformer (paper section 2.4): a picture cut into squares of ``patch`` pixels.
+
+    stem: "patch" is one convolution on each square; "conv" (arXiv 2106.14881) is a 3x3 convolution
+        of stride 2 for each halving, with batch norm and ReLU, then a 1x1
+    """
 
     resolution: int
     patch: int
     width: int
     layers: int
     heads: int
+    stem: Literal["patch", "conv"] = "patch"
     kind: str = field(default="vit", init=False, repr=False)  # tells them apart in JSON
 
     def __post_init__(self) -> None:
@@ -49,6 +52,9 @@ class ViTConfig(_Checked):
         if self.resolution % self.patch:
             found = f"{self.resolution} px cannot be cut into patches of {self.patch} px"
             raise ValueError(f"ViTConfig: {found}; choose a patch that divides the resolution")
+        if self.stem == "conv" and self.patch & (self.patch - 1):
+            found = f"convolutions of stride 2 cannot shrink a picture by {self.patch}"
+            raise ValueError(f"ViTConfig: {found}; choose a patch of 2, 4, 8, 16, ...")
 
 
 STEM_SHRINK = {"paper": 4, "half": 2, "small": 1}  # how many times fewer pixels along a side
@@ -132,11 +138,17 @@ class CLIPConfig(_Checked):
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> CLIPConfig:
         """The config that :meth:`to_dict` wrote. Raises ValueError where it cannot be one."""
+        wrong = "vision is no tower"
         try:
-            vision, text = (_read_tower(side, data[side]) for side in ("vision", "text"))
+            vision = dict(data["vision"])
+            vision = {"vit": ViTConfig, "resnet": ResNetConfig}[vision.pop("kind")](**vision)
+            wrong = "text is no tower"
+            text = TextConfig(**data["text"])
+            wrong = "its fields are not those of one"
             return cls(**(data | {"vision": vision, "text": text}))
         except (KeyError, TypeError) as error:
-            raise ValueError(f"this is not a CLIP config: {error!r} in {data!r}") from error
+            wrong = f"this is not a CLIP config: {wrong}"
+            raise ValueError(f"{wrong}: {error!r} in {data!r}") from error
 
     def replace(self, **changes: Any) -> CLIPConfig:
         """The same config with some fields changed. Raises ValueError for one that does not exist.
@@ -149,34 +161,21 @@ class CLIPConfig(_Checked):
         for side in {"vision", "text"} & changes.keys():
             tower = changes.pop(side)
             data[side] = dict(tower) if isinstance(tower, Mapping) else dataclasses.asdict(tower)
+        fields = {key: (data, key) for key in data}  # name -> the dict that has it, and its key
+        fields |= {
+            f"{side}_{k}": (data[side], k) for side in ("vision", "text") for k in data[side]
+        }
+        fields.pop("vision_kind", None)  # goes with its class
         for name, value in changes.items():
-            side, key = _find(name, data)
-            (data[side] if side else data)[key] = value
+            matches = [fields[name]] if name in fields else []
+            matches = matches or [(part, key) for part, key in fields.values() if key == name]
+            if len(matches) != 1:
+                hint = "both towers have one" if matches else "there is none"
+                known = ", ".join(fields)
+                raise ValueError(f"no field {name!r} ({hint}); the fields are: {known}")
+            part, key = matches[0]
+            part[key] = value
         return self.from_dict(data)
-
-
-def _read_tower(side: str, data: Mapping[str, Any]) -> Any:
-    """An encoder's config from plain data. Raises ValueError where it cannot be one."""
-    try:
-        if side == "text":
-            return TextConfig(**data)
-        rest = {name: value for name, value in data.items() if name != "kind"}
-        return {"vit": ViTConfig, "resnet": ResNetConfig}[data["kind"]](**rest)
-    except (KeyError, TypeError) as error:
-        found = f"{side} is no tower: {error!r} in {data!r}"
-        raise ValueError(f"this is not a CLIP config: {found}") from error
-
-
-def _find(name: str, data: Mapping[str, Any]) -> tuple[str, str]:
-    """The part ("", "vision" or "text") and the field that a name in `replace` means."""
-    fields = {field: ("", field) for field in data}
-    fields |= {f"{side}_{k}": (side, k) for side in ("vision", "text") for k in data[side]}
-    fields.pop("vision_kind", None)  # goes with its class
-    matches = [fields[name]] if name in fields else [f for f in fields.values() if f[1] == name]
-    if len(matches) == 1:
-        return matches[0]
-    hint = "both towers have one" if matches else "there is none"
-    raise ValueError(f"no field {name!r} ({hint}); the fields are: {', '.join(fields)}")
 
 
 def _laptop(vision: ViTConfig | ResNetConfig, text_width: int = 128) -> CLIPConfig:
@@ -203,6 +202,7 @@ PRESETS: dict[str, CLIPConfig] = {
     # what the shipped checkpoint is: it looks at full resolution first, and with more blocks
     "laptop_deep": _laptop(ResNetConfig(32, (2, 3, 3, 1), 32, 4, stem="small", block="basic")),
     "laptop_vit": _laptop(ViTConfig(32, patch=8, width=192, layers=4, heads=4)),
+    "laptop_vit_stem": _laptop(ViTConfig(32, 8, width=192, layers=4, heads=4, stem="conv")),
     # the paper's nine
     "RN50": _paper(1024, ResNetConfig(224, (3, 4, 6, 3), 64, heads=32), text_width=512),
     "RN101": _paper(512, ResNetConfig(224, (3, 4, 23, 3), 64, heads=32), text_width=512),

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from clipedu.models.config import CLIPConfig, ResNetConfig, TextConfig, ViTConfig
+from clipedu.models.config import PRESETS, CLIPConfig, ResNetConfig, TextConfig, ViTConfig
 
 #: OpenAI's part of a name, then Hugging Face's ("layrnorm" is their spelling), in this order.
 _RENAMED = (
@@ -64,40 +64,32 @@ def to_hf(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return result
 
 
-#: Hugging Face's names for the fields of a TextConfig and a ViTConfig, and their defaults.
-_TEXT = {
-    "vocab_size": 49408,
-    "max_position_embeddings": 77,
-    "hidden_size": 512,
-    "num_attention_heads": 8,
-    "num_hidden_layers": 12,
-}
-_VISION = {
-    "image_size": 224,
-    "patch_size": 32,
-    "hidden_size": 768,
-    "num_hidden_layers": 12,
-    "num_attention_heads": 12,
-}
+#: Hugging Face's names for the fields of a TextConfig and a ViTConfig; the defaults are ViT-B/32.
+_TEXT = "vocab_size max_position_embeddings hidden_size num_attention_heads num_hidden_layers"
+_VISION = "image_size patch_size hidden_size num_hidden_layers num_attention_heads"
+_DEFAULT = PRESETS["ViT-B/32"]
 
 
 def hf_config(config: CLIPConfig) -> dict[str, Any]:
     """What `config.json` says. Raises ValueError for an encoder that Hugging Face's CLIP lacks."""
     text, vision = config.text, config.vision
-    if not isinstance(vision, ViTConfig) or text.kind != "transformer":
-        raise ValueError("Hugging Face's CLIP has transformers only: no ResNet and no CBOW")
-    data: dict[str, Any] = {"architectures": ["CLIPModel"], "model_type": "clip"}
-    data["projection_dim"] = config.embed_dim
-    for side, tower, names in (("text", text, _TEXT), ("vision", vision, _VISION)):
-        data[f"{side}_config"] = {
-            **dict(zip(names, dataclasses.astuple(tower), strict=False)),  # but for its kind
-            "intermediate_size": 4 * tower.width,
-            "projection_dim": config.embed_dim,
-            "hidden_act": config.activation,
-        }
+    plain = isinstance(vision, ViTConfig) and vision.stem == "patch"
+    if not plain or text.kind != "transformer":
+        raise ValueError("Hugging Face's CLIP has plain transformers only: no ResNet and no CBOW")
+    about = {"projection_dim": config.embed_dim, "hidden_act": config.activation}
+    towers = [
+        dict(zip(names.split(), dataclasses.astuple(tower), strict=False))  # but for its kind
+        | {"intermediate_size": 4 * tower.width, **about}
+        for names, tower in ((_TEXT, text), (_VISION, vision))
+    ]
     last = text.vocab_size - 1
-    data["text_config"] |= {"bos_token_id": last - 1, "eos_token_id": last, "pad_token_id": last}
-    return data
+    towers[0] |= {"bos_token_id": last - 1, "eos_token_id": last, "pad_token_id": last}
+    data = {
+        "architectures": ["CLIPModel"],
+        "model_type": "clip",
+        "projection_dim": config.embed_dim,
+    }
+    return {**data, "text_config": towers[0], "vision_config": towers[1]}
 
 
 def read_hf_config(data: Mapping[str, Any]) -> CLIPConfig:
@@ -106,8 +98,8 @@ def read_hf_config(data: Mapping[str, Any]) -> CLIPConfig:
     Raises KeyError, TypeError or ValueError for a model that computes something else.
     """
     text, vision = data["text_config"], data["vision_config"]
-    words = TextConfig(*(text.get(name, size) for name, size in _TEXT.items()))
-    image = ViTConfig(*(vision.get(name, size) for name, size in _VISION.items()))
+    words = TextConfig(*_sizes(text, _TEXT, dataclasses.astuple(_DEFAULT.text)))
+    image = ViTConfig(*_sizes(vision, _VISION, dataclasses.astuple(_DEFAULT.vision)))
     eot = text.get("eos_token_id", 2)  # 2 in early releases, and means the largest id
     if eot not in (2, words.vocab_size - 1):
         raise ValueError(f"the text is read at token {eot}, and CLIP reads it at the largest id")
@@ -117,6 +109,10 @@ def read_hf_config(data: Mapping[str, Any]) -> CLIPConfig:
             raise ValueError(f"{name} of text and vision: {found}")
     activation = text.get("hidden_act", "quick_gelu")
     return CLIPConfig(data.get("projection_dim", 512), image, words, activation)
+
+
+def _sizes(data: Mapping[str, Any], names: str, defaults: tuple[Any, ...]) -> list[Any]:
+    return [data.get(name, size) for name, size in zip(names.split(), defaults, strict=False)]
 
 
 #: Fields of open_clip that are followed here, or that change nothing once a model is trained.

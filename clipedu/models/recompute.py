@@ -13,12 +13,15 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 
-def run_blocks(blocks: nn.Module, x: Tensor, *, recompute: bool) -> Tensor:
-    """The blocks of a Sequential, their insides kept for the backward pass or computed again."""
-    if not recompute:
+def run_blocks(blocks: nn.Module, x: Tensor, *more: Tensor, recompute: bool) -> Tensor:
+    """The blocks of a Sequential, their insides kept for the backward pass or computed again.
+
+    more: further inputs of each block.
+    """
+    if not recompute and not more:
         return blocks(x)
     for block in blocks.children():
-        x = recomputed(block, x, owner=block)
+        x = recomputed(block, x, *more, owner=block) if recompute else block(x, *more)
     return x
 
 

@@ -49,7 +49,8 @@ class Bottleneck(nn.Module):
         x = self.relu(self.bn1(self.conv1(x)))
         x = self.relu(self.bn2(self.conv2(x)))
         x = self.bn3(self.conv3(self.avgpool(x)))
-        return self.relu(x + shortcut)
+        x += shortcut
+        return self.relu(x)
 
 
 class BasicBlock(nn.Module):
@@ -71,7 +72,8 @@ class BasicBlock(nn.Module):
         shortcut = x if self.downsample is None else self.downsample(x)
         x = self.relu(self.bn1(self.conv1(x)))
         x = self.bn2(self.conv2(x))
-        return self.relu(x + shortcut)
+        x += shortcut
+        return self.relu(x)
 
 
 class AttentionPool2d(nn.Module):

@@ -21,12 +21,13 @@ def locate(source: str | Path, *, sha256: str | None = None) -> Path:
     name = str(source)
     if Path(source).exists():
         return Path(source)
-    if re.match(r"https?://", name):
-        return fetch(_described(name, sha256))
-    if name in (known := openai_downloads()):
-        return fetch(known[name])
-    if (folder := _in_hub_cache(name)) is not None:
-        return folder
+    known = openai_downloads()
+    if name in known or re.match(r"https?://", name):
+        return fetch(known.get(name) or _described(name, sha256))
+    home = Path(os.environ.get("HF_HOME", "~/.cache/huggingface")).expanduser()
+    model = Path(os.environ.get("HF_HUB_CACHE", home / "hub"), f"models--{name.replace('/', '--')}")
+    if (main := model / "refs" / "main").is_file():  # the newest snapshot
+        return model / "snapshots" / main.read_text("utf-8").strip()
     advice = "the optional package clip-anytorch (pip install --no-deps clip-anytorch) knows them"
     if known:
         advice = f"known are {', '.join(known)}"
@@ -36,33 +37,22 @@ def locate(source: str | Path, *, sha256: str | None = None) -> Path:
     )
 
 
-def _described(url: str, sha256: str | None) -> Download:
-    sha256 = sha256 or next((p for p in url.split("/") if re.fullmatch("[0-9a-f]{64}", p)), None)
-    if sha256 is None:
-        raise ValueError(f"What should the sha256 of {url} be? A file is not used unchecked.")
-    return Download(url, sha256.lower())
-
-
 def openai_downloads() -> dict[str, Download]:
     """The released models by name, from the table in OpenAI's package, which is read and not run.
 
     Empty where that package is not installed.
     """
     try:
-        program = ast.parse(packaged_file().with_name("clip.py").read_text("utf-8"))
+        program = packaged_file().with_name("clip.py").read_text("utf-8")
     except OSError:
         return {}
-    for node in program.body:
-        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "_MODELS":
-            table = ast.literal_eval(node.value)
-            return {name: _described(url, None) for name, url in table.items()}
-    return {}
+    table = re.search(r"^_MODELS = (\{.*?\})", program, re.DOTALL | re.MULTILINE)
+    models = ast.literal_eval(table[1]) if table else {}
+    return {name: _described(url, None) for name, url in models.items()}
 
 
-def _in_hub_cache(name: str) -> Path | None:
-    """The newest snapshot of "owner/model" in the cache of huggingface_hub, if there is one."""
-    home = Path(os.environ.get("HF_HOME", "~/.cache/huggingface")).expanduser()
-    hub = Path(os.environ.get("HF_HUB_CACHE", home / "hub"))
-    model = hub / f"models--{name.replace('/', '--')}"
-    main = model / "refs" / "main"
-    return model / "snapshots" / main.read_text("utf-8").strip() if main.is_file() else None
+def _described(url: str, sha256: str | None) -> Download:
+    sha256 = sha256 or next((p for p in url.split("/") if re.fullmatch("[0-9a-f]{64}", p)), None)
+    if sha256 is None:
+        raise ValueError(f"What should the sha256 of {url} be? A file is not used unchecked.")
+    return Download(url, sha256.lower())

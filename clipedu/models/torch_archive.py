@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import math
 import pickle
+import re
 import zipfile
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
@@ -19,17 +20,6 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-_STORAGES = {
-    "FloatStorage": torch.float32,
-    "HalfStorage": torch.float16,
-    "BFloat16Storage": torch.bfloat16,
-    "DoubleStorage": torch.float64,
-    "LongStorage": torch.int64,
-    "IntStorage": torch.int32,
-    "BoolStorage": torch.bool,
-}
-_CHUNK = 2**20
-
 
 class ArchiveError(ValueError):
     """The archive is damaged, or holds what is no tensor; the message says which."""
@@ -38,8 +28,7 @@ class ArchiveError(ValueError):
 class StoredTensor(NamedTuple):
     """Where a tensor lies in the archive: strides and offset are counted in elements."""
 
-    key: str
-    dtype: torch.dtype
+    storage: tuple[str, torch.dtype]
     offset: int
     shape: tuple[int, ...]
     stride: tuple[int, ...]
@@ -54,24 +43,19 @@ class _Module:
         self.state = state
 
 
-def _rebuild_tensor(
-    storage: tuple[str, torch.dtype], offset: int, shape: Any, stride: Any, *_: Any
-) -> StoredTensor:
-    key, dtype = storage
-    return StoredTensor(key, dtype, int(offset), tuple(map(int, shape)), tuple(map(int, stride)))
-
-
-def _first(value: Any, *_: Any) -> Any:
-    return value
-
-
-_ALLOWED: dict[tuple[str, str], Any] = {
-    ("collections", "OrderedDict"): OrderedDict,
-    ("torch._utils", "_rebuild_tensor_v2"): _rebuild_tensor,
-    ("torch._utils", "_rebuild_parameter"): _first,
-    ("torch.jit._pickle", "restore_type_tag"): _first,
-    ("torch.jit._pickle", "build_intlist"): _first,
-    **{("torch", name): dtype for name, dtype in _STORAGES.items()},
+_ALLOWED: dict[str, Any] = {
+    "collections.OrderedDict": OrderedDict,
+    "torch._utils._rebuild_tensor_v2": lambda *arguments: StoredTensor(*arguments[:4]),
+    "torch._utils._rebuild_parameter": lambda data, *_: data,
+    "torch.jit._pickle.restore_type_tag": lambda value, *_: value,
+    "torch.jit._pickle.build_intlist": lambda numbers: numbers,
+    "torch.FloatStorage": torch.float32,
+    "torch.HalfStorage": torch.float16,
+    "torch.BFloat16Storage": torch.bfloat16,
+    "torch.DoubleStorage": torch.float64,
+    "torch.LongStorage": torch.int64,
+    "torch.IntStorage": torch.int32,
+    "torch.BoolStorage": torch.bool,
 }
 
 
@@ -79,17 +63,18 @@ class _Unpickler(pickle.Unpickler):
     """Reads a description of tensors. Raises ArchiveError for any name that is not on the list."""
 
     def find_class(self, module: str, name: str) -> Any:
-        if module == "__torch__" or module.startswith("__torch__."):
+        if f"{module}.".startswith("__torch__."):
             return type(name, (_Module,), {})
-        if (module, name) not in _ALLOWED:
+        try:
+            allowed = _ALLOWED[f"{module}.{name}"]
+        except KeyError:
             raise ArchiveError(
                 f"it asks for {module}.{name}, which is no part of a tensor. A pickle can run any "
                 "program, so this file is refused, and nothing of it was run"
-            )
-        allowed = _ALLOWED[module, name]
-        if allowed in (_rebuild_tensor, _first):  # a copy: a pickle may set attributes of it
-            return lambda *arguments: allowed(*arguments)
-        return allowed
+            ) from None
+        if isinstance(allowed, type | torch.dtype):
+            return allowed
+        return lambda *arguments: allowed(*arguments)  # a copy: a pickle may set its attributes
 
     def persistent_load(self, pid: Any) -> tuple[str, torch.dtype]:
         kind, dtype, key, *_ = pid
@@ -106,22 +91,29 @@ def read_archive(path: Path, dtype: torch.dtype | None = None) -> tuple[dict[str
     """
     try:
         with zipfile.ZipFile(path) as archive:
-            described = [n for n in archive.namelist() if n.count("/") == 1]
-            root = next(n for n in described if n.endswith("/data.pkl")).removesuffix("data.pkl")
+            names = archive.namelist()
+            described = [name for name in names if re.fullmatch("[^/]+/data.pkl", name)]
+            if not described:
+                raise ArchiveError("it is a zip file, but none that torch wrote: no data.pkl")
+            root = described[0].removesuffix("data.pkl")
             content = _Unpickler(io.BytesIO(archive.read(f"{root}data.pkl"))).load()
             if isinstance(content, Mapping) and isinstance(content.get("state_dict"), Mapping):
                 content = content["state_dict"]
-            stored = dict(_flatten(content))
-            tensors = {name: _read(archive, root, name, t, dtype) for name, t in stored.items()}
-            return tensors, _source(archive, root)
+            tensors = {}
+            for name, stored in _flatten(content):
+                entry = archive.getinfo(f"{root}data/{stored.storage[0]}")
+                if entry.compress_type:  # terabytes out of a small file
+                    raise ArchiveError(f"the tensor {name!r} is packed, and torch packs none")
+                tensor = _read(stored, bytearray(archive.read(entry)))  # checks the CRC
+                floating = dtype and tensor.is_floating_point()
+                tensors[name] = tensor.to(dtype) if floating else tensor
+            code = [n for n in names if n.startswith(f"{root}code/") and n.endswith(".py")]
+            return tensors, "\n".join(archive.read(n).decode("utf-8", "replace") for n in code)
     except ArchiveError:
         raise
-    except StopIteration:
-        raise ArchiveError("it is a zip file, but none that torch wrote: no data.pkl") from None
     except Exception as error:  # a damaged pickle or zip fails in any way
-        raise ArchiveError(
-            f"it is truncated or damaged ({type(error).__name__}: {error})"
-        ) from error
+        why = f"{type(error).__name__}: {error}"
+        raise ArchiveError(f"it is truncated or damaged ({why})") from error
 
 
 def _flatten(value: Any, prefix: str = "") -> Iterator[tuple[str, StoredTensor]]:
@@ -135,33 +127,10 @@ def _flatten(value: Any, prefix: str = "") -> Iterator[tuple[str, StoredTensor]]
             yield from _flatten(inner, f"{prefix}.{name}" if prefix else str(name))
 
 
-def _read(
-    archive: zipfile.ZipFile, root: str, name: str, t: StoredTensor, dtype: torch.dtype | None
-) -> Tensor:
-    """The tensor, contiguous. Checks that it lies inside its storage: the file may lie."""
-    entry = archive.getinfo(f"{root}data/{t.key}")
-    count = math.prod(t.shape)
-    last = sum((size - 1) * step for size, step in zip(t.shape, t.stride, strict=True))
-    span = last + 1 if count else 0
-    if (
-        min((t.offset, *t.shape, *t.stride)) < 0
-        or span < count  # elements that overlap: a small file could ask for a huge tensor
-        or (t.offset + span) * t.dtype.itemsize > entry.file_size
-        or entry.compress_type != zipfile.ZIP_STORED
-    ):
-        raise ArchiveError(f"the tensor {name!r} does not fit into what the file holds")
-    flat = torch.empty(span, dtype=t.dtype)
-    view = memoryview(flat.view(torch.uint8).numpy())  # type: ignore[arg-type]
-    with archive.open(entry) as file:  # checks the CRC at the end of the entry
-        file.seek(t.offset * t.dtype.itemsize)
-        for start in range(0, len(view), _CHUNK):  # all bytes at once would need twice the memory
-            piece = file.read(min(_CHUNK, len(view) - start))
-            view[start : start + len(piece)] = piece
-    tensor = flat.as_strided(t.shape, t.stride).contiguous()
-    return tensor.to(dtype) if dtype and tensor.is_floating_point() else tensor
-
-
-def _source(archive: zipfile.ZipFile, root: str) -> str:
-    """The program of a TorchScript archive as text, to look at; "" where there is none."""
-    names = [n for n in archive.namelist() if n.startswith(f"{root}code/") and n.endswith(".py")]
-    return "\n".join(archive.read(name).decode("utf-8", "replace") for name in names)
+def _read(stored: StoredTensor, data: bytearray) -> Tensor:
+    """The tensor, contiguous, out of its storage's bytes; torch checks that it lies inside."""
+    dtype, shape = stored.storage[1], stored.shape
+    flat = torch.frombuffer(data, dtype=dtype) if data else torch.empty(0, dtype=dtype)
+    if math.prod(shape) > len(flat):  # elements that overlap: the same
+        raise ArchiveError(f"a tensor of shape {shape} does not fit into what the file holds")
+    return flat.as_strided(shape, stored.stride, stored.offset).contiguous()

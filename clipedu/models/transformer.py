@@ -20,12 +20,15 @@ from clipedu.models.recompute import run_blocks
 PLAIN_UP_TO = {(True, True): 512, (True, False): 256, (False, True): 64, (False, False): 0}
 
 
-def plain_attention(q: Tensor, k: Tensor, v: Tensor, *, causal: bool = False) -> Tensor:
+def plain_attention(
+    q: Tensor, k: Tensor, v: Tensor, *, causal: bool = False, seen: Tensor | None = None
+) -> Tensor:
     """softmax(q k^T / sqrt(D)) v, as it is written on paper. Shapes as in :func:`attention`."""
     scores = (q * q.shape[-1] ** -0.5) @ k.transpose(-2, -1)  # (B, H, Lq, Lk)
     if causal:  # key j comes after query i everywhere above the diagonal
-        future = torch.ones(scores.shape[-2:], dtype=torch.bool, device=scores.device).triu(1)
-        scores = scores.masked_fill(future, float("-inf"))
+        seen = torch.ones(scores.shape[-2:], dtype=torch.bool, device=scores.device).tril()
+    if seen is not None:
+        scores = scores.masked_fill(~seen, float("-inf"))
     return scores.softmax(dim=-1) @ v  # (B, H, Lq, D)
 
 
@@ -37,16 +40,19 @@ def plain_is_faster(
     return not is_accelerator(device) and length <= PLAIN_UP_TO[half, gradients]
 
 
-def attention(q: Tensor, k: Tensor, v: Tensor, *, causal: bool = False) -> Tensor:
+def attention(
+    q: Tensor, k: Tensor, v: Tensor, *, causal: bool = False, seen: Tensor | None = None
+) -> Tensor:
     """Scaled dot-product attention by the faster of two ways, equal up to rounding.
 
     q (B, H, Lq, D), k and v (B, H, Lk, D) -> (B, H, Lq, D): H heads of D channels. ``causal`` hides
-    from every query the keys after it (Lq and Lk must be equal).
+    from every query the keys after it (Lq and Lk must be equal); without it, ``seen`` may say which
+    keys a query sees: bool, broadcast to (B, H, Lq, Lk).
     """
     gradients = torch.is_grad_enabled() and (q.requires_grad or k.requires_grad or v.requires_grad)
     if plain_is_faster(q.device, q.dtype, k.shape[-2], gradients=gradients):
-        return plain_attention(q, k, v, causal=causal)
-    return F.scaled_dot_product_attention(q, k, v, is_causal=causal)
+        return plain_attention(q, k, v, causal=causal, seen=seen)
+    return F.scaled_dot_product_attention(q, k, v, attn_mask=seen, is_causal=causal)
 
 
 class LayerNorm(nn.LayerNorm):
@@ -69,10 +75,16 @@ class QuickGELU(nn.Module):
 ACTIVATIONS: dict[str, type[nn.Module]] = {"quick_gelu": QuickGELU, "gelu": nn.GELU}
 
 
+def at_position(x: Tensor, position: Tensor) -> Tensor:
+    """One token of each row: (B, L, ...) and (B,) -> (B, ...)."""
+    return x[torch.arange(len(x), device=x.device), position]
+
+
 class MultiHeadAttention(nn.Module):
     """Self-attention, (B, L, W) -> (B, L, W), with one matrix for queries, keys and values.
 
-    Parameters and initial values are those of ``torch.nn.MultiheadAttention``.
+    Parameters and initial values are those of ``torch.nn.MultiheadAttention``. With ``position``,
+    see :class:`ResidualAttentionBlock`, one token of each row asks: (B, L, W) -> (B, W).
     """
 
     def __init__(self, width: int, heads: int) -> None:
@@ -84,13 +96,28 @@ class MultiHeadAttention(nn.Module):
         nn.init.xavier_uniform_(self.in_proj_weight)
         nn.init.zeros_(self.out_proj.bias)
 
-    def forward(self, x: Tensor, *, causal: bool = False) -> Tensor:
-        batch, length, width = x.shape
-        qkv = F.linear(x, self.in_proj_weight, self.in_proj_bias)  # (B, L, 3W)
-        qkv = qkv.view(batch, length, 3, self.heads, width // self.heads)
-        q, k, v = qkv.permute(2, 0, 3, 1, 4).unbind(0)  # each (B, H, L, W/H)
-        x = attention(q, k, v, causal=causal)
-        return self.out_proj(x.transpose(1, 2).reshape(batch, length, width))  # (B, L, W)
+    def forward(self, x: Tensor, *, causal: bool = False, position: Tensor | None = None) -> Tensor:
+        weight, bias, heads = self.in_proj_weight, self.in_proj_bias, self.heads
+        if position is None:
+            q, k, v = split_heads(F.linear(x, weight, bias), 3, heads)  # each (B, H, L, W/H)
+            x = attention(q, k, v, causal=causal).transpose(1, 2)
+        else:
+            width, key = x.shape[2], torch.arange(x.shape[1], device=x.device)
+            query = at_position(x, position).unsqueeze(1)  # (B, 1, W)
+            (q,) = split_heads(F.linear(query, weight[:width], bias[:width]), 1, heads)
+            k, v = split_heads(F.linear(x, weight[width:], bias[width:]), 2, heads)
+            seen = (key <= position[:, None])[:, None, None] if causal else None
+            x = attention(q, k, v, seen=seen).squeeze(2)
+        return self.out_proj(x.flatten(-2))  # (B, L, W) or (B, W)
+
+
+def split_heads(x: Tensor, parts: int, heads: int) -> tuple[Tensor, ...]:
+    """(B, L, parts * W) -> for each part (B, H, L, W/H).
+
+    One copy of them all: a product of matrices that lie apart in memory would copy each of them.
+    """
+    x = x.unflatten(-1, (parts, heads, -1))  # (B, L, parts, H, W/H)
+    return x.permute(2, 0, 3, 1, 4).contiguous().unbind(0)
 
 
 class MLP(nn.Module):
@@ -107,7 +134,11 @@ class MLP(nn.Module):
 
 
 class ResidualAttentionBlock(nn.Module):
-    """Adds to the stream x (B, L, W): attention mixes tokens, the MLP works on each by itself."""
+    """Adds to the stream x (B, L, W): attention mixes tokens, the MLP works on each by itself.
+
+    ``position`` (B,) names the one token of each row that will be read, in the last block of an
+    encoder: (B, L, W) -> (B, W). The others give it keys and values, and go no further.
+    """
 
     def __init__(self, width: int, heads: int, *, causal: bool, activation: str) -> None:
         super().__init__()
@@ -117,13 +148,14 @@ class ResidualAttentionBlock(nn.Module):
         self.mlp = MLP(width, activation)
         self.ln_2 = LayerNorm(width)
 
-    def forward(self, x: Tensor) -> Tensor:
-        x = x + self.attn(self.ln_1(x), causal=self.causal)
+    def forward(self, x: Tensor, position: Tensor | None = None) -> Tensor:
+        mixed = self.attn(self.ln_1(x), causal=self.causal, position=position)
+        x = mixed + (x if position is None else at_position(x, position))
         return x + self.mlp(self.ln_2(x))
 
 
 class Transformer(nn.Module):
-    """``layers`` residual attention blocks: (B, L, W) -> (B, L, W)."""
+    """``layers`` residual attention blocks: (B, L, W) -> (B, L, W), or (B, W) at a ``position``."""
 
     def __init__(
         self, width: int, layers: int, heads: int, *, activation: str, causal: bool = False
@@ -135,8 +167,11 @@ class Transformer(nn.Module):
             block = ResidualAttentionBlock(width, heads, causal=causal, activation=activation)
             self.resblocks.append(block)
 
-    def forward(self, x: Tensor) -> Tensor:
-        return run_blocks(self.resblocks, x, recompute=self.recompute)
+    def forward(self, x: Tensor, position: Tensor | None = None) -> Tensor:
+        if position is None:
+            return run_blocks(self.resblocks, x, recompute=self.recompute)
+        x = run_blocks(self.resblocks[:-1], x, recompute=self.recompute)
+        return run_blocks(self.resblocks[-1:], x, position, recompute=self.recompute)
 
 
 class TextTransformer(nn.Module):
@@ -170,9 +205,8 @@ class TextTransformer(nn.Module):
     def forward(self, tokens: Tensor) -> Tensor:
         x = self.token_embedding(tokens)  # (B, L, W)
         x = x + self.positional_embedding[: tokens.shape[1]]
-        x = self.transformer(x)
         eot = tokens.argmax(dim=-1)  # (B,), the only position that has seen the whole caption
-        x = x[torch.arange(x.shape[0], device=x.device), eot]  # (B, W)
+        x = self.transformer(x, eot)  # (B, W)
         return self.ln_final(x) @ self.text_projection
 
 

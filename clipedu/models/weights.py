@@ -5,12 +5,10 @@ Inside there is one form: OpenAI's names, float32, and the config. No code of a 
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -21,22 +19,22 @@ from torch import Tensor
 from clipedu.files import draft_of, write_whole
 from clipedu.models.clip import CLIP
 from clipedu.models.config import PRESETS, CLIPConfig, ResNetConfig, TextConfig, ViTConfig
-from clipedu.models.formats import (
-    from_hf,
-    hf_config,
-    read_hf_config,
-    read_open_clip_config,
-    to_hf,
-)
+from clipedu.models.formats import from_hf, hf_config, read_hf_config, read_open_clip_config, to_hf
 from clipedu.models.torch_archive import read_archive
 
 FORMS = ("safetensors", "openai", "hf")
 Shapes = dict[str, tuple[int, ...]]
 _SIZES = ("input_resolution", "context_length", "vocab_size")  # numbers among OpenAI's tensors
-#: A folder's description of the model, and the files of weights that it describes, best first.
+#: A folder's description of the model: whose it is, what reads it, and its weights, best first.
 _FOLDERS = {
-    "open_clip_config.json": ("open_clip_model.safetensors", "open_clip_pytorch_model.bin"),
-    "config.json": ("model.safetensors", "pytorch_model.bin"),
+    "open_clip_config.json": (
+        ("open_clip", read_open_clip_config),
+        ("open_clip_model.safetensors", "open_clip_pytorch_model.bin"),
+    ),
+    "config.json": (
+        ("Hugging Face", read_hf_config),
+        ("model.safetensors", "pytorch_model.bin"),
+    ),
 }
 
 
@@ -84,21 +82,18 @@ def read_weights(source: str | Path, *, activation: str | None = None) -> Weight
     model, or contradicts `activation`.
     """
     path = Path(source)
-    file, beside = _find(path)
+    file, description = _find(path)
     try:
-        tensors, facts = _read(file)
-        if beside is not None:
-            data, hf = json.loads(beside.read_text("utf-8")), beside.name == "config.json"
-            facts["config"] = read_hf_config(data) if hf else read_open_clip_config(data)
-            facts["source"] = "Hugging Face" if hf else "open_clip"
+        tensors, form, config, said = _read(file)
+        if description is not None:
+            form, read_config = _FOLDERS[description.name][0]
+            config = read_config(json.loads(description.read_text("utf-8")))
     except (SafetensorError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise WeightsError(f"{path} can't be used: {error}.") from error
     # A run on several GPUs leaves "module.", and open_clip's second layout "text.".
-    tensors = {n.removeprefix("module.").removeprefix("text."): t for n, t in tensors.items()}
-    for name in _SIZES:
-        tensors.pop(name, None)
-    config = facts.get("config")
-    said = config.activation if config else facts.get("activation")
+    tensors = {name.removeprefix("module.").removeprefix("text."): t for name, t in tensors.items()}
+    tensors = {name: t for name, t in tensors.items() if name not in _SIZES}
+    said = config.activation if config else said
     if activation and said and activation != said:
         raise WeightsError(f"{path} was trained with {said}, not with {activation}.")
     if not (activation or said):
@@ -107,13 +102,12 @@ def read_weights(source: str | Path, *, activation: str | None = None) -> Weight
             "accuracy silently. Give it: quick_gelu for what OpenAI released or was fine-tuned "
             "from that, gelu for most of open_clip's own."
         )
-    if config is None:
-        config = infer_config(_shapes(tensors), path).replace(activation=activation or said)
+    config = config or infer_config(_shapes(tensors), path).replace(activation=activation or said)
     wanted = expected_shapes(config)
-    if facts.get("source") == "Hugging Face":
+    if form == "Hugging Face":
         tensors = from_hf(tensors, list(wanted))
     check_shapes(_shapes(tensors), wanted, path)
-    return Weights(tensors, config, facts.get("source", "a plain state dict"))
+    return Weights(tensors, config, form)
 
 
 def resize_positions(weights: Weights, resolution: int) -> Weights:
@@ -124,15 +118,15 @@ def resize_positions(weights: Weights, resolution: int) -> Weights:
     """
     config = weights.config.replace(resolution=resolution)
     if isinstance(config.vision, ViTConfig):
-        name, shrink = "visual.positional_embedding", config.vision.patch
+        name, cell = "visual.positional_embedding", config.vision.patch
     else:
-        name, shrink = "visual.attnpool.positional_embedding", config.vision.shrink
-    old, new = weights.config.vision.resolution // shrink, resolution // shrink
+        name, cell = "visual.attnpool.positional_embedding", config.vision.shrink
+    old, new = weights.config.vision.resolution // cell, resolution // cell
     first, grid = weights.tensors[name].split([1, old * old])  # (1, W), (old * old, W)
     grid = grid.T.unflatten(1, (old, old))[None]  # (1, W, old, old)
     grid = F.interpolate(grid, (new, new), mode="bicubic", antialias=True, align_corners=False)
     positions = torch.cat([first, grid[0].flatten(1).T])  # (1 + new * new, W)
-    return dataclasses.replace(weights, tensors={**weights.tensors, name: positions}, config=config)
+    return Weights(weights.tensors | {name: positions}, config, weights.source)
 
 
 def save_weights(model: CLIP, out: str | Path, form: str | None = None) -> list[Path]:
@@ -152,7 +146,7 @@ def save_weights(model: CLIP, out: str | Path, form: str | None = None) -> list[
         if infer_config(_shapes(tensors), out) != config:
             raise ValueError("openai/CLIP has QuickGELU, 64 channels a head and the paper's stem")
         sizes = (config.vision.resolution, config.text.context_length, config.text.vocab_size)
-        tensors |= {name: torch.tensor(size) for name, size in zip(_SIZES, sizes, strict=True)}
+        tensors |= dict(zip(_SIZES, map(torch.tensor, sizes), strict=True))
         with draft_of(out, sync=True) as draft:
             torch.save(tensors, draft)
         return [out]
@@ -169,35 +163,31 @@ def save_weights(model: CLIP, out: str | Path, form: str | None = None) -> list[
     return [file, *written]
 
 
-# ------------------------------------------------------------------------------------ reading
-
-
 def _find(path: Path) -> tuple[Path, Path | None]:
     """The file of weights, and the description that belongs to it, if any."""
     folder = path if path.is_dir() else path.parent
-    for beside, names in _FOLDERS.items():
+    for description, (_, names) in _FOLDERS.items():
         for file in (folder / name for name in names):
-            if path in (folder, file) and file.is_file() and (folder / beside).is_file():
-                return file, folder / beside
+            if path in (folder, file) and file.is_file() and (folder / description).is_file():
+                return file, folder / description
     if path.is_file():
         return path, None
-    wanted = " or ".join(f"{names[0]} with {beside}" for beside, names in _FOLDERS.items())
+    wanted = " or ".join(f"{names[0]} with {file}" for file, (_, names) in _FOLDERS.items())
     raise FileNotFoundError(f"There is no file {path}, nor a folder of that name with {wanted}.")
 
 
-def _read(file: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """The tensors under the file's own names, and what it says: source, config, activation."""
+def _read(file: Path) -> tuple[dict[str, Tensor], str, CLIPConfig | None, str | None]:
+    """The tensors under the file's own names, and what it says: form, config, activation."""
     with file.open("rb") as opened:
         start = opened.read(16)
     if start.startswith(b"PK"):
         tensors, program = read_archive(file, torch.float32)
         if program:  # released models; the text of the program says what their MLP computes
-            quick, exact = "sigmoid(" in program, "gelu(" in program
-            activation = "quick_gelu" if quick and not exact else "gelu" if exact else None
-            return tensors, {"source": "TorchScript", "activation": activation}
+            said = "gelu" if "gelu(" in program else "quick_gelu" if "sigmoid(" in program else None
+            return tensors, "TorchScript", None, said
         if set(_SIZES) <= set(tensors):  # only OpenAI's models carry their sizes
-            return tensors, {"source": "OpenAI", "activation": "quick_gelu"}
-        return tensors, {}
+            return tensors, "OpenAI", None, "quick_gelu"
+        return tensors, "a plain state dict", None, None
     if start[8:9] != b"{":
         hint = "neither safetensors nor an archive that torch wrote"
         if start.startswith(b"version https:"):
@@ -214,8 +204,9 @@ def _read(file: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
             dtype = torch.float32 if tensor.is_floating_point() else tensor.dtype
             tensors[name] = tensor.to(dtype, copy=True)
     header = json.loads(about.get("clipedu", "{}"))  # of a model that `clipedu train` wrote
-    data = header.get("config") or json.loads(about.get("config", "null"))
-    return tensors, {"source": "clipedu", "config": CLIPConfig.from_dict(data)} if data else {}
+    if data := header.get("config") or json.loads(about.get("config", "null")):
+        return tensors, "clipedu", CLIPConfig.from_dict(data), None
+    return tensors, "a plain state dict", None, None
 
 
 def infer_config(shapes: Shapes, path: Path) -> CLIPConfig:
@@ -244,9 +235,6 @@ def infer_config(shapes: Shapes, path: Path) -> CLIPConfig:
         raise WeightsError(f"{path} holds no CLIP ({error}). {_nearest(shapes)}") from error
 
 
-# ----------------------------------------------------------------------------------- checking
-
-
 def expected_shapes(config: CLIPConfig) -> Shapes:
     """The shape of each tensor of a model, by OpenAI's names, without making it."""
     with torch.device("meta"):
@@ -266,7 +254,7 @@ def check_shapes(found: Shapes, wanted: Shapes, path: Path) -> None:
         "of another shape": [f"{n} {found[n]}" for n in both if found[n] != wanted[n]],
     }
     said = [
-        f"{len(names)} {what}: {', '.join(names[:4])}" for what, names in wrong.items() if names
+        f"{len(those)} {what}: {', '.join(those[:4])}" for what, those in wrong.items() if those
     ]
     if said:
         raise WeightsError(f"{path} holds other tensors; {'; '.join(said)}. {_nearest(found)}")

@@ -87,13 +87,13 @@ class _Gather(torch.autograd.Function):
         return total[ctx.own]
 
 
-def _ranks() -> int:
-    return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
-
-
 def _gather(rows: Tensor) -> Tensor:
     """(n, ...) on each rank -> (W * n, ...) on every rank, in the order of the ranks."""
-    return rows if _ranks() == 1 else _Gather.apply(rows)
+    return _Gather.apply(rows) if _several_ranks() else rows
+
+
+def _several_ranks() -> bool:
+    return dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1
 
 
 def _everyone(
@@ -104,17 +104,17 @@ def _everyone(
         raise ValueError(f"gather_mode is {gather_mode!r}; expected 'local' or 'gathered'")
     check_pairs(image, text, values=False)
     both = torch.cat([image, text.to(image.dtype)], dim=1)  # (n, 2E)
-    if check_values and _ranks() > 1:
+    if check_values and _several_ranks():
         _check_equal(both)  # without it, a gather of unequal parts would hang
     images, texts = _gather(both).split(image.shape[1], dim=1)
     check_pairs(images, texts, values=check_values)  # now, so that all ranks raise the same
-    return images, texts, dist.get_rank() * len(image) if _ranks() > 1 else 0
+    return images, texts, dist.get_rank() * len(image) if _several_ranks() else 0
 
 
 def _check_equal(rows: Tensor) -> None:
     """Every rank tells its shape (n, E), every time: ranks that remember would wait for others."""
     shape = torch.tensor(rows.shape, device=rows.device)
-    shapes = shape.new_empty(_ranks(), 2)  # (W, 2)
+    shapes = shape.new_empty(dist.get_world_size(), 2)  # (W, 2)
     dist.all_gather(list(shapes.unbind()), shape)
     if (shapes != shape).any():
         sizes = ", ".join(f"rank {r}: {n}" for r, n in enumerate(shapes[:, 0].tolist()))

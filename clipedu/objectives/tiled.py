@@ -1,9 +1,9 @@
 """The contrastive losses a tile at a time: the same numbers, in memory linear in the batch.
 
-A batch of 32,768 has 2^30 similarities, 4 GiB in float32. A row's denominator is a sum, and a sum
-can be taken piece by piece: forward adds each tile's logits to the log-sum-exp of its rows and
-columns and forgets them; backward computes them again and turns them into the gradient. Kept are
-the embeddings and two vectors of length N, at the price of one more product of matrices.
+A batch of 32,768 has 2^30 similarities, 4 GiB in float32. Forward adds each tile's logits to the
+log-sum-exp of its rows and columns and forgets them; backward computes them again and turns them
+into the gradient. Kept are the embeddings and two vectors of length N, at the price of one more
+product of matrices.
 """
 
 from __future__ import annotations
@@ -84,10 +84,9 @@ def _strip(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """What the functions below take, checked and in one dtype."""
     check_whole("tile", tile)
-    needed = first + len(queries)
-    if first < 0 or needed > len(keys):
-        found = f"{len(queries)} rows with right answers from {first} on"
-        raise ValueError(f"{found} need at least {needed} answers; there are {len(keys)}")
+    if first < 0 or first + len(queries) > len(keys):
+        found = f"{len(queries)} rows with right answers from {first} on need at least"
+        raise ValueError(f"{found} {first + len(queries)} answers; there are {len(keys)}")
     return comparable(queries, keys, scale)
 
 
@@ -107,19 +106,18 @@ def _answers(block: Tensor, rows: slice, columns: slice, first: int) -> Tensor:
     return block.diagonal(offset) if -len(block) < offset < block.shape[1] else block[:0, 0]
 
 
+def _masked(logits: Tensor, rows: slice, columns: slice, first: int, ids: Tensor | None) -> Tensor:
+    """Minus infinity where captions are equal, but not at the right answers; in place."""
+    if ids is not None:
+        own = ids[first + rows.start :][: len(logits)]
+        equal = own[:, None] == ids[None, columns]
+        _answers(equal, rows, columns, first).fill_(False)
+        logits.masked_fill_(equal, -math.inf)
+    return logits
+
+
 class _TiledCrossEntropy(torch.autograd.Function):
     """Queries (n, E) among keys (M, E); with `both` (n = M), also keys among queries."""
-
-    @staticmethod
-    def logits(ctx: Any, cosines: Tensor, scale: Tensor, rows: slice, columns: slice) -> Tensor:
-        """Scaled; -infinity where captions are equal, but not at the right answers."""
-        logits = cosines * scale
-        if ctx.ids is not None:
-            own = ctx.ids[ctx.first + rows.start :][: len(logits)]
-            equal = own[:, None] == ctx.ids[None, columns]
-            _answers(equal, rows, columns, ctx.first).fill_(False)
-            logits.masked_fill_(equal, -math.inf)
-        return logits
 
     @staticmethod
     def forward(ctx: Any, queries: Tensor, keys: Tensor, scale: Tensor, *how: Any) -> Tensor:
@@ -129,7 +127,7 @@ class _TiledCrossEntropy(torch.autograd.Function):
         per_row = queries.new_full((n,), -math.inf)  # log of each row's denominator, so far
         per_column = queries.new_full((len(keys),), -math.inf)
         for rows, columns, cosines in _tiles(queries, keys, ctx.tile):
-            logits = _TiledCrossEntropy.logits(ctx, cosines, scale, rows, columns)  # (T, T)
+            logits = _masked(cosines * scale, rows, columns, ctx.first, ctx.ids)  # (T, T)
             per_row[rows] = torch.logaddexp(per_row[rows], logits.logsumexp(1))
             if ctx.both:
                 per_column[columns] = torch.logaddexp(per_column[columns], logits.logsumexp(0))
@@ -145,7 +143,7 @@ class _TiledCrossEntropy(torch.autograd.Function):
         to_queries, to_keys = torch.zeros_like(queries), torch.zeros_like(keys)
         to_scale = queries.new_zeros((), dtype=accumulator_dtype(queries.device))
         for rows, columns, cosines in _tiles(queries, keys, ctx.tile):
-            logits = _TiledCrossEntropy.logits(ctx, cosines, scale, rows, columns)  # (T, T)
+            logits = _masked(cosines * scale, rows, columns, ctx.first, ctx.ids)  # (T, T)
             share = (logits - per_row[rows, None]).exp_()  # softmax along the rows
             if ctx.both:
                 share += (logits - per_column[columns]).exp_()  # and along the columns

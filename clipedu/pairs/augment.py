@@ -32,9 +32,7 @@ class Augmentation:
     shift: float = 0.06
     flip: float = 0.0  # share mirrored left to right: "arrow left" must stay left
     stretch: float = 0.0  # with `affine`, how much width and height are scaled apart
-    warp: float = (
-        0.0  # how far a smooth field moves parts (elastic deformation: Simard et al. 2003)
-    )
+    warp: float = 0.0  # how far a smooth field moves parts (Simard et al. 2003: elastic)
     erase: float = 0.0  # share that loses a random rectangle of up to half the width
 
 
@@ -60,41 +58,27 @@ def ink(rgba: Tensor) -> Tensor:
     return pixels[:, 3:] * (1 - pixels[:, :3])  # (N, 3, S, S)
 
 
-def is_colored(ink: Tensor) -> Tensor:
-    """(N, 3, S, S) ink -> (N,) bool: whether its three colors differ anywhere."""
-    return (ink[:, :1] - ink[:, 1:]).abs().amax((1, 2, 3)) > 0.05
-
-
 def augment(ink: Tensor, generator: torch.Generator, augmentation: Augmentation) -> Tensor:
     """(N, 3, S, S) ink in 0..1 -> changed **pictures** (white is 1), each by its own draws."""
-    params = draw_params(len(ink), generator, augmentation, is_colored(ink))
-    return apply_params(ink, params, augmentation)
+    return apply_params(ink, draw_params(len(ink), generator, augmentation), augmentation)
 
 
-def draw_params(
-    n: int, generator: torch.Generator, augmentation: Augmentation, colored: Tensor | None = None
-) -> AugmentParams:
-    """Draws for n pictures, in order; with `colored`, (n,) bool, the colored ones draw first."""
-    common = torch.rand(n, 10, generator=generator)  # one row for each picture
-    params = AugmentParams(common, torch.zeros(n, 5), torch.zeros(n), torch.zeros(n, 2, 4, 4))
-    groups = [torch.ones(n, dtype=torch.bool)]
-    if colored is not None:
-        colored = colored & ~(common[:, 0] < augmentation.lines)  # lines alone are black
-        groups = [colored, ~colored]
-    for rows in groups:
-        count = int(rows.sum())
-        if augmentation.erase:
-            params.erase[rows] = torch.rand(count, 5, generator=generator)
-        if augmentation.stretch and (augmentation.affine or augmentation.warp):
-            params.stretch[rows] = torch.rand(count, generator=generator)
-        if augmentation.warp:
-            params.knots[rows] = torch.randn(count, 2, 4, 4, generator=generator)
-    return params
+def draw_params(n: int, generator: torch.Generator, augmentation: Augmentation) -> AugmentParams:
+    """The draws for n pictures. What is not asked for draws no random numbers, and is zero."""
+    common = torch.rand(n, 10, generator=generator)
+    erase, stretch, knots = torch.zeros(n, 5), torch.zeros(n), torch.zeros(n, 2, 4, 4)
+    if augmentation.erase:
+        erase = torch.rand(n, 5, generator=generator)
+    if augmentation.stretch:
+        stretch = torch.rand(n, generator=generator)
+    if augmentation.warp:
+        knots = torch.randn(n, 2, 4, 4, generator=generator)
+    return AugmentParams(common, erase, stretch, knots)
 
 
 def apply_params(ink: Tensor, params: AugmentParams, augmentation: Augmentation) -> Tensor:
     """:func:`augment` with draws that were made before, which may be of a part of a batch."""
-    colored = is_colored(ink)  # (N,)
+    colored = (ink[:, :1] - ink[:, 1:]).abs().amax((1, 2, 3)) > 0.05  # (N,)
     if augmentation.lines:
         chosen = colored & (params.common[:, 0] < augmentation.lines)
         # Ink in all three colors at once is black; a yellow face has ink only in blue.
@@ -151,15 +135,11 @@ def _erode(ink: Tensor) -> Tensor:
 
 def _erase(ink: Tensor, draw: Tensor, share: float) -> Tensor:
     """(n, C, S, S) ink without a rectangle of a fifth to a half of the width; draw: (n, 5)."""
-    side = ink.shape[-1]
-    pixel = torch.arange(side)
-    inside = []
-    for where, size in ((1, 2), (3, 4)):  # rows, then columns
-        length = side * (0.2 + 0.3 * draw[:, size, None])  # (n, 1)
-        start = draw[:, where, None] * (side - length)  # (n, 1)
-        inside.append((pixel >= start) & (pixel < start + length))  # (n, S)
-    erased = inside[0][:, :, None] & inside[1][:, None, :]  # (n, S, S)
-    erased &= (draw[:, 0] < share)[:, None, None]
+    pixel = torch.arange(ink.shape[-1]) / ink.shape[-1]
+    sizes = 0.2 + 0.3 * draw[:, 1:3]  # (n, 2): of rows, of columns
+    starts = draw[:, 3:5] * (1 - sizes)
+    inside = (pixel >= starts[..., None]) & (pixel < (starts + sizes)[..., None])  # (n, 2, S)
+    erased = inside[:, 0, :, None] & inside[:, 1, None] & (draw[:, 0] < share)[:, None, None]
     return ink.masked_fill(erased[:, None], 0.0)
 
 
@@ -169,10 +149,8 @@ def _affine_grid(ink: Tensor, params: AugmentParams, augmentation: Augmentation)
     draw = (params.common[:, 5:9] * 2 - 1) * chosen[:, None]  # (n, 4); all zero: stays as it is
     angle = draw[:, 0] * augmentation.degrees * torch.pi / 180
     size = 1 / (1 + draw[:, 1] * augmentation.scale)
-    wide = tall = size
-    if augmentation.stretch:
-        apart = (params.stretch * 2 - 1) * chosen * augmentation.stretch
-        wide, tall = size * torch.exp(apart / 2), size * torch.exp(-apart / 2)
+    apart = (params.stretch * 2 - 1) * chosen * augmentation.stretch
+    wide, tall = size * torch.exp(apart / 2), size * torch.exp(-apart / 2)
     cos, sin = torch.cos(angle), torch.sin(angle)
     shift = draw[:, 2:] * augmentation.shift * 2  # grid coordinates run from -1 to 1
     rows = (cos * wide, -sin * tall, shift[:, 0], sin * wide, cos * tall, shift[:, 1])

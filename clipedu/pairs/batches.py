@@ -3,26 +3,27 @@
 `batch_at(step, n, seed)` needs no state: batch 1,000 is the same whether or not batches 1..999 were
 drawn, so a resumed run sees exactly what an unbroken one would have seen. No two pictures in a
 batch share a name, since the second would be a false negative of the first caption. Recipes are
-chosen on :func:`set_aside`; the held-out families are only ever reported.
+chosen on :func:`left_out`; the held-out families are only ever reported.
 """
 
 from __future__ import annotations
 
 import copy
 from collections import defaultdict
-from collections.abc import Sequence
-from functools import cached_property
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from clipedu.pairs.augment import NONE, Augmentation, apply_params, draw_params, ink, is_colored
-from clipedu.pairs.captions import all_captions, captions
+from clipedu.pairs.augment import NONE, Augmentation, apply_params, draw_params, ink
+from clipedu.pairs.captions import CAPTION_MIXES, DEFAULT_MIX, all_captions, captions
 from clipedu.pairs.icons import (
     FAMILIES,
+    FIRST_EDITION,
     HELD_OUT_FAMILIES,
     TRAINING_FAMILIES,
+    Icon,
     check_families,
     load_icons,
 )
@@ -33,6 +34,9 @@ NamedTask = tuple[np.ndarray, np.ndarray, list[str]]  # rgba (n, S, S, 4), label
 
 class PairSet:
     """Pictures with words, all of one role. Raises ValueError for a mix of roles or no family."""
+
+    mix = DEFAULT_MIX
+    weights: np.ndarray | None = None  # (n,) how often each picture is drawn; None: all alike
 
     def __init__(self, pictures: Pictures, families: Sequence[str]):
         check_families(families)
@@ -51,6 +55,18 @@ class PairSet:
         names = [icon.name.lower() for icon in self.icons]
         self.name_ids = np.unique(names, return_inverse=True)[1]  # (n,) int64, from 0
 
+    def drawn(self, mix: str, weights: Mapping[str, float] | None = None) -> PairSet:
+        """The same pairs with captions of this mix (a name of `CAPTION_MIXES`).
+
+        weights: family -> how often its pictures are drawn, 1 where none is given. A family that
+        is not here is ignored.
+        """
+        other = copy.copy(self)
+        other.mix = CAPTION_MIXES[mix]
+        if weights:
+            other.weights = np.array([weights.get(icon.family, 1.0) for icon in self.icons])
+        return other
+
     def without(self, rows: Sequence[int] | np.ndarray) -> PairSet:
         """The same pairs without these rows: numbers, not a mask. ValueError if none is left."""
         if np.asarray(rows).dtype == bool:
@@ -59,9 +75,9 @@ class PairSet:
         if not len(keep):
             raise ValueError(f"All {len(self)} pairs are set aside: none is left to learn from.")
         rest = copy.copy(self)
-        rest.__dict__.pop("_colored", None)  # it was computed for the old rows
         rest.icons = [self.icons[i] for i in keep]
         rest.rgba = self.rgba[keep]
+        rest.weights = None if self.weights is None else self.weights[keep]
         rest.name_ids = np.unique(self.name_ids[keep], return_inverse=True)[1]
         return rest
 
@@ -70,7 +86,7 @@ class PairSet:
 
     def texts(self) -> list[str]:
         """Every text that captions can be made of: what a tokenizer learns from."""
-        return all_captions(self.icons)
+        return all_captions(self.icons, self.mix)
 
     @property
     def largest_batch(self) -> int:
@@ -79,16 +95,18 @@ class PairSet:
 
     def rows_at(self, step: int, n: int, seed: int) -> np.ndarray:
         """(n,) rows of the batch of this step: random, no name twice. ValueError for a wrong n."""
-        if not 1 <= n <= self.largest_batch:
-            most = self.largest_batch
+        most = self.largest_batch
+        if not 1 <= n <= most:
             raise ValueError(f"A batch holds 1 to {most} pairs here (one for each name), not {n}.")
-        order = np.random.default_rng((seed, step)).permutation(len(self))
-        look = min(len(order), 2 * n)
-        while True:
-            _, first = np.unique(self.name_ids[order[:look]], return_index=True)
-            if len(first) >= n or look == len(order):
-                return order[np.sort(first)[:n]]
-            look = min(len(order), 2 * look)
+        rng = np.random.default_rng((seed, step))
+        if self.weights is None:
+            order = rng.permutation(len(self))
+        else:  # the first to ring, of alarms with these rates: drawn without putting back
+            order = np.argsort(rng.exponential(size=len(self)) / self.weights)
+        if len(np.unique(self.name_ids[order[: 2 * n]])) >= n:  # as nearly always
+            order = order[: 2 * n]
+        _, first = np.unique(self.name_ids[order], return_index=True)  # of each name
+        return order[np.sort(first)[:n]]
 
     def batch_at(
         self, step: int, n: int, seed: int, augmentation: Augmentation = NONE
@@ -104,24 +122,17 @@ class PairSet:
         Random numbers are drawn for the whole batch, so the parts together are it, bit for bit.
         """
         rows = self.rows_at(step, n, seed)
+        params = draw_params(n, batch_generator(seed, step), augmentation).take(part)
         pixels = ink(torch.from_numpy(self.rgba[rows[part]]))
-        colored = is_colored(pixels) if len(pixels) == n else self._colored[rows]
-        params = draw_params(n, batch_generator(seed, step), augmentation, colored)
-        pictures = apply_params(pixels, params.take(part), augmentation)
         words = np.random.default_rng((seed, step, 1))
-        return pictures, captions([self.icons[i] for i in rows], words)
+        texts = captions([self.icons[i] for i in rows], words, self.mix)
+        return apply_params(pixels, params, augmentation), texts
 
     def batch(
         self, n: int, *, seed: int = 0, augmentation: Augmentation = NONE
     ) -> tuple[Tensor, list[str]]:
         """A batch to look at: (n, 3, S, S) float pictures in 0..1 and n captions."""
         return self.batch_at(0, n, seed, augmentation)
-
-    @cached_property
-    def _colored(self) -> Tensor:
-        """(n,) bool, whether each picture has colors: the order of a batch's draws."""
-        pixels = torch.from_numpy(self.rgba).split(1024)
-        return torch.cat([is_colored(ink(some)) for some in pixels])
 
 
 def batch_generator(seed: int, step: int) -> torch.Generator:
@@ -147,27 +158,52 @@ def held_out_pairs(
     return PairSet(open_pictures(size, progress=progress), families)
 
 
+def _families_of(icons: Iterable[Icon]) -> dict[str, set[str]]:
+    """The families in which each name occurs, letter for letter."""
+    families: dict[str, set[str]] = defaultdict(set)
+    for icon in icons:
+        families[icon.name].add(icon.family)
+    return families
+
+
 def shared_names(families: Sequence[str], *, at_least: int) -> set[str]:
-    """Names that occur in at least so many of the families, letter for letter."""
-    families_of: dict[str, set[str]] = defaultdict(set)
-    for icon in load_icons(families):
-        families_of[icon.name].add(icon.family)
-    return {name for name, known in families_of.items() if len(known) >= at_least}
+    """Names that occur in at least so many of the families."""
+    known = _families_of(load_icons(families))
+    return {name for name, those in known.items() if len(those) >= at_least}
 
 
-def held_out_names(family: str) -> set[str]:
-    """Names of a held-out family in at least two training families: things that people draw.
+def held_out_names(family: str, known: Sequence[str] = FIRST_EDITION) -> set[str]:
+    """Names of a held-out family in at least two of the known families: things that people draw.
 
     A name of one family may be its private jargon. ValueError for a family that is not held out.
     """
     check_families([family], "held_out")
     drawn = {icon.name for icon in load_icons([family])}
-    return drawn & shared_names(TRAINING_FAMILIES, at_least=2)
+    return drawn & shared_names(known, at_least=2)
 
 
-def held_out_task(family: str, size: int = 32) -> NamedTask:
+def held_out_task(family: str, size: int = 32, known: Sequence[str] = FIRST_EDITION) -> NamedTask:
     """The zero-shot task of a held-out family, with :func:`held_out_names` as its classes."""
-    classes = held_out_names(family)
+    return _named_task(family, size, held_out_names(family, known))
+
+
+def left_out(families: Sequence[str], size: int = 32) -> tuple[PairSet, dict[str, NamedTask]]:
+    """All training pairs but those of some families, and a task of each of these families.
+
+    For choosing a recipe on artists that the model never saw, without looking at the held-out ones.
+    The classes are its names that two of the remaining families have.
+    """
+    check_families(families, "train")
+    rest = [key for key in TRAINING_FAMILIES if key not in families]
+    known = shared_names(rest, at_least=2)
+    tasks = {
+        key: _named_task(key, size, known & {icon.name for icon in load_icons([key])})
+        for key in families
+    }
+    return training_pairs(size, families=rest), tasks
+
+
+def _named_task(family: str, size: int, classes: Collection[str]) -> NamedTask:
     pictures = open_pictures(size)
     rows = [i for i in pictures.where([family]) if pictures.icons[i].name in classes]
     return _task(pictures, rows)
@@ -179,9 +215,7 @@ def set_aside(pairs: PairSet, *, names: int = 300, seed: int = 0) -> tuple[PairS
     For each of `names` names that two or more families share, one family's pictures of it leave the
     training set. Raises ValueError when fewer names are shared.
     """
-    known: dict[str, set[str]] = defaultdict(set)
-    for icon in pairs.icons:
-        known[icon.name].add(icon.family)
+    known = _families_of(pairs.icons)
     shared = sorted(name for name, families in known.items() if len(families) >= 2)
     if len(shared) < names:
         raise ValueError(f"Only {len(shared)} names are shared by two families, not {names}.")

@@ -16,19 +16,20 @@ from pathlib import Path
 import numpy as np
 import regex
 import torch
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from clipedu.pairs.raster import check_size, render_svg
 
 FEWEST_PIXELS = 4  # on the shorter side: below that there is nothing to recognize
 MOST_MEGAPIXELS = 100  # a camera's 20 and a phone's 50 pass
 _TOO_LARGE = f"more than {MOST_MEGAPIXELS} megapixels. Make it smaller: the model sees less than 1."
-_ORIENTATION = 0x0112  # the EXIF tag that says how the camera was held; what each value asks for:
-_TURNS = "FLIP_LEFT_RIGHT ROTATE_180 FLIP_TOP_BOTTOM TRANSPOSE ROTATE_270 TRANSVERSE ROTATE_90"
-_TURN = {tag: Image.Transpose[name] for tag, name in enumerate(_TURNS.split(), start=2)}
+_ORIENTATION = 0x0112  # the EXIF tag that says how the camera was held
 
 Bytes = bytes | bytearray | memoryview
 Source = str | os.PathLike[str] | Bytes | Image.Image | np.ndarray | torch.Tensor
+#: Of the pixels of OpenAI's 400 million pictures, by channel.
+OPENAI_MEAN = (0.48145466, 0.4578275, 0.40821073)
+OPENAI_STD = (0.26862954, 0.26130258, 0.27577711)
 
 # Half a character, a character of no text (U+FFFE is a BOM in the wrong order), or a control code.
 _BROKEN = regex.compile(r"[\p{Cs}\uFFFE\uFFFF]|(?![\t\n\v\f\r\x85])\p{Cc}")
@@ -75,13 +76,31 @@ def clean_picture(source: Source, size: int = 32) -> torch.Tensor:
     small = image.resize((width, height), Image.Resampling.BOX if scale < 1 else None)
     square = Image.new("RGB", (size, size), "white")
     square.paste(small, ((size - width) // 2, (size - height) // 2))
-    return torch.from_numpy(np.array(square)).permute(2, 0, 1).float().div(255).contiguous()
+    return _to_tensor(square)
 
 
-def is_blank(picture: torch.Tensor, least: float = 0.02) -> bool:
-    """Whether a clean picture has one color only: no two pixels differ by more than `least`."""
-    flat = picture.flatten(-2)  # (3, size * size)
-    return bool((flat.amax(-1) - flat.amin(-1)).max() <= least)
+def openai_picture(source: Source, resolution: int = 224) -> torch.Tensor:
+    """A picture -> (3, R, R) float in 0..1: the shorter side resized to R, the middle kept.
+
+    Equal to the last bit to OpenAI's transform for RGB and gray pictures. Where theirs drops alpha,
+    a camera's rotation or the upper 8 of 16 bits, `clean_picture` says what happens here.
+    """
+    image = over_white(rgba_picture(source))
+    width, height = (int(resolution * side / min(image.size)) for side in image.size)
+    image = image.resize((width, height), Image.Resampling.BICUBIC)
+    left, top = round((width - resolution) / 2), round((height - resolution) / 2)
+    return _to_tensor(image.crop((left, top, left + resolution, top + resolution)))
+
+
+def openai_standardize(pictures: torch.Tensor) -> torch.Tensor:
+    """(..., 3, R, R) in 0..1 -> standardized, the `preprocess` of `embed_pictures`."""
+    mean, std = (pictures.new_tensor(x).view(3, 1, 1) for x in (OPENAI_MEAN, OPENAI_STD))
+    return (pictures - mean) / std
+
+
+def _to_tensor(image: Image.Image) -> torch.Tensor:
+    """RGB -> (3, H, W) float in 0..1."""
+    return torch.from_numpy(np.array(image)).permute(2, 0, 1).float().div(255).contiguous()
 
 
 def over_white(image: Image.Image) -> Image.Image:
@@ -117,10 +136,11 @@ def rgba_picture(source: Source, size: int = 512, *, draft: int = 0) -> Image.Im
         rgba = _in_8_bits(image).convert("RGBA")  # also palettes, CMYK, one bit
     except Exception as error:  # Pillow raises whatever broken bytes lead it to
         raise ValueError(f"The picture can't be read to its end: {error}.") from error
-    turn = None
-    with contextlib.suppress(Exception):  # no such tag; or broken tags, beside sound pixels
-        turn = _TURN[image.getexif()[_ORIENTATION]]
-    return rgba if turn is None else rgba.transpose(turn)
+    rgba.info = {}  # broken tags beside sound pixels do no harm: only the orientation is looked at
+    with contextlib.suppress(Exception):  # there is none, or it can't be read
+        rgba.getexif()[_ORIENTATION] = image.getexif()[_ORIENTATION]
+    ImageOps.exif_transpose(rgba, in_place=True)
+    return rgba
 
 
 def _from_bytes(data: bytes, name: str, size: int) -> Image.Image:
@@ -145,7 +165,7 @@ def _in_8_bits(image: Image.Image) -> Image.Image:
         deep = np.asarray(image).astype(np.int64)
         if deep.min() < 0 or deep.max() > 65535:
             raise ValueError(f"gray values run from {deep.min()} to {deep.max()}, not 0 to 65535")
-        return Image.fromarray((deep / 257).round().astype(np.uint8))
+        return _from_array(deep.astype(np.uint16))
     return _from_array(np.asarray(image)) if image.mode == "F" else image
 
 
@@ -162,16 +182,16 @@ def _from_array(source: np.ndarray | torch.Tensor) -> Image.Image:
     if array.ndim != 3 or array.shape[-1] not in channels or 0 in array.shape:
         raise ValueError(f"A picture is (H, W), (H, W, C) or (C, H, W), C of 1 to 4; got {found}.")
     _check_sides(array.shape[1], array.shape[0])
+    most = {"uint8": 255, "uint16": 65535}.get(array.dtype.name, 1)
     if np.issubdtype(array.dtype, np.floating):
         low, high = float(array.min()), float(array.max())  # NaN, if any pixel is
         if not (low >= -1e-3 and high <= 1 + 1e-3):
             raise ValueError(f"Floats, none of them NaN, are in 0..1; got {low:.3g}..{high:.3g}.")
     elif array.dtype.name not in ("bool", "uint8", "uint16"):
         raise ValueError(f"Pictures are bool, uint8, uint16 or float in 0..1; got {found}.")
-    most = {"uint8": 255, "uint16": 65535}.get(array.dtype.name, 1)
-    scaled = array if most == 255 else array * (255 / most)
-    pixels = np.clip(np.rint(scaled), 0, 255).astype(np.uint8)
-    return Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
+    if most != 255:
+        array = np.clip(np.rint(array * (255 / most)), 0, 255).astype(np.uint8)
+    return Image.fromarray(array.squeeze(-1) if array.shape[-1] == 1 else array)
 
 
 def _check_sides(width: int, height: int) -> None:

@@ -18,7 +18,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import joblib
 import numpy as np
@@ -28,9 +28,9 @@ from tqdm.auto import tqdm
 from clipedu.device import cache_folder, keep_freed_memory
 from clipedu.files import draft_of, write_whole
 from clipedu.numbers import is_whole
-from clipedu.pairs.icons import Icon, load_icons, package_versions
+from clipedu.pairs.icons import TABLER, Icon, load_icons, package_versions
 
-FORMAT = 1  # raise when the files' layout, or how icons are read, changes
+FORMAT = 3  # raise when the files' layout, or how icons are read, changes
 CHUNK, CHUNK_BYTES = 256, 1 << 20  # a worker draws so many pictures at a time, or so many bytes
 WORKERS = 8  # each imports torch with the rest of clipedu: 170 MB, and seconds before it draws
 DAY = 86_400  # seconds; a drawing in progress writes far more often
@@ -52,6 +52,11 @@ class Pictures:
         """(n,) indices of the pictures of these families."""
         rows = [i for i, icon in enumerate(self.icons) if icon.family in families]
         return np.array(rows, dtype=np.int64)
+
+    def only(self, families: Sequence[str]) -> Pictures:
+        """The pictures of these families, in memory."""
+        rows = self.where(families)
+        return Pictures([self.icons[i] for i in rows], self.rgba[rows], self.size)
 
 
 class PictureCacheError(OSError):
@@ -107,7 +112,8 @@ def cache_files(size: int, folder: Path) -> tuple[Path, Path]:
     """The cache's two files: pixels (.npy) and index (.json)."""
     import resvg_py
 
-    facts = [FORMAT, size, resvg_py.__version__, sorted(package_versions().items())]
+    tabler = zlib.crc32(TABLER.read_bytes())
+    facts = [FORMAT, size, resvg_py.__version__, tabler, sorted(package_versions().items())]
     key = hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:12]
     return folder / f"pictures-{size}-{key}.npy", folder / f"pictures-{size}-{key}.json"
 
@@ -139,18 +145,26 @@ def _draw_all(size: int, pixels: Path, index: Path, progress: bool) -> None:
     icons = load_icons()
     _remove_orphans(pixels.parent)
     bar = tqdm(total=len(icons), desc=f"drawing {size} px pictures", disable=not progress)
-    layout = {"descr": "|u1", "fortran_order": False, "shape": (len(icons), size, size, 4)}
+    drawn: list[Icon] = []  # without those that show nothing
+    done = 0
     try:
         with bar, draft_of(pixels, sync=True) as draft:
             # Plain writes, not a memory map: on a full disk a map ends the process, these raise.
             with draft.open("wb") as file:
-                np.lib.format.write_array_header_1_0(file, layout)
+                _write_header(file, len(icons), size)
                 for block in _drawn_blocks(icons, size):
-                    file.write(block)
-                    bar.update(len(block) // (size * size * 4))
+                    pictures = np.frombuffer(block, np.uint8).reshape(-1, size, size, 4)
+                    shown = pictures[..., 3].any((1, 2))
+                    drawn += [icons[done + i] for i in np.flatnonzero(shown)]
+                    file.write(pictures[shown].tobytes())
+                    bar.update(len(pictures))
+                    done += len(pictures)
+                file.seek(0)
+                _write_header(file, len(drawn), size)
             checksum = _checksum(draft)
-        rows = [{k: v for k, v in dataclasses.asdict(icon).items() if v} for icon in icons]
-        write_whole(index, json.dumps({"crc32": checksum, "icons": rows}))
+        rows = [{k: v for k, v in dataclasses.asdict(icon).items() if v} for icon in drawn]
+        blank = len(icons) - len(drawn)
+        write_whole(index, json.dumps({"crc32": checksum, "blank": blank, "icons": rows}))
     except PictureCacheError:  # drawing broke off: the disk is not to blame
         raise
     except OSError as error:
@@ -160,6 +174,12 @@ def _draw_all(size: int, pixels: Path, index: Path, progress: bool) -> None:
             f"{len(icons) * size * size * 4 / 1e6:.0f} MB. Free some space, or set CLIPEDU_CACHE "
             "to another folder. Nothing half-written was left."
         ) from error
+
+
+def _write_header(file: BinaryIO, count: int, size: int) -> None:
+    """The start of a .npy file: padded to 128 bytes, whatever the count."""
+    layout = {"descr": "|u1", "fortran_order": False, "shape": (count, size, size, 4)}
+    np.lib.format.write_array_header_1_0(file, layout)
 
 
 def _remove_orphans(folder: Path) -> None:

@@ -76,7 +76,7 @@ class ShardPairs:
     def add_shard(self, path: Path) -> None:
         """Adds the good samples of a tar file, counts the others, and notes what is wrong."""
         self.shards.append(path)
-        good, bad, packed = len(self.samples), self.skipped.total(), 0
+        good, bad, packed = len(self), self.skipped.total(), 0
         try:
             with path.open("rb") as file:
                 samples, fault, packed = _scan(file)
@@ -84,7 +84,7 @@ class ShardPairs:
                     self._add_sample(path, file, key, files)
         except OSError as error:  # it is a folder, or may not be read
             fault = error.strerror or str(error)
-        good, bad = len(self.samples) - good, self.skipped.total() - bad
+        good, bad = len(self) - good, self.skipped.total() - bad
         written = _count_written(path)
         lost = written - good - bad if written else max(packed, bool(fault) and not bad)
         if lost > 0:
@@ -116,13 +116,10 @@ class ShardPairs:
     def __len__(self) -> int:
         return len(self.samples)
 
+    largest_batch = property(__len__, doc="Pairs that one batch can hold.")
+
     def __getitem__(self, row: int) -> Sample:
         return self.samples[row]
-
-    @property
-    def largest_batch(self) -> int:
-        """Pairs that one batch can hold."""
-        return len(self)
 
     def texts(self) -> list[str]:
         """Every caption: what a tokenizer learns from."""
@@ -139,13 +136,10 @@ class ShardPairs:
     def rows_at(self, step: int, n: int, seed: int) -> np.ndarray:
         """(n,) rows of this step: each epoch is a shuffle of all, and a batch may be of two."""
         check_whole("pairs in a batch", n)
-        position = np.arange(step * n, (step + 1) * n)
-        epochs = position // len(self)
-        rows = np.empty(n, np.int64)
-        for epoch in np.unique(epochs):
-            order = np.random.default_rng((seed, int(epoch))).permutation(len(self))
-            rows[epochs == epoch] = order[position[epochs == epoch] % len(self)]
-        return rows
+        first, start = divmod(step * n, len(self))  # epoch, and how far into it
+        epochs = range(first, first + (start + n - 1) // len(self) + 1)
+        orders = [np.random.default_rng((seed, k)).permutation(len(self)) for k in epochs]
+        return np.concatenate(orders)[start : start + n]
 
     def batch_at(
         self, step: int, n: int, seed: int, augmentation: Augmentation = NONE
@@ -311,12 +305,7 @@ def _write_sample(tar: tarfile.TarFile, pairs: PairSet, row: int, key: str, seed
     words = caption(icon, np.random.default_rng((seed, row)))
     picture = io.BytesIO()
     Image.fromarray(np.ascontiguousarray(pairs.rgba[row])).save(picture, "png")
-    about: dict[str, Any] = {
-        "caption": words,
-        "key": key,
-        "status": "success",
-        "error_message": None,
-    }
+    about: dict[str, Any] = dict(caption=words, key=key, status="success", error_message=None)
     about |= dict.fromkeys(("width", "height", "original_width", "original_height"), pairs.size)
     about["sha256"] = hashlib.sha256(picture.getvalue()).hexdigest()
     for field in ("family", "style", "name", "aliases", "tags", "categories"):

@@ -7,12 +7,10 @@ names of the special tokens, written in a text, are the special tokens.
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import gzip
 import hashlib
 import html
-import importlib
 import importlib.util
 import os
 import unicodedata
@@ -40,8 +38,10 @@ def load_merges(path: str | os.PathLike[str] | None = None) -> list[tuple[bytes,
     """
     found = Path(path) if path is not None else packaged_file()
     data = found.read_bytes()
-    with contextlib.suppress(OSError, EOFError, zlib.error):  # it is inflated already, or damaged
+    try:
         data = gzip.decompress(data)
+    except (OSError, EOFError, zlib.error):
+        pass  # it is inflated already, or damaged
     if (digest := hashlib.sha256(data).hexdigest()) != _SHA256:
         raise ValueError(
             f"{found} is not OpenAI's {_FILE}, or is cut short: its sha256 is {digest}"

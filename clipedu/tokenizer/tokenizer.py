@@ -33,7 +33,7 @@ _WORDS = regex.compile(
 )
 _SPECIALS = ("<|startoftext|>", "<|endoftext|>")
 _FORMAT = "clipedu tokenizer 1"
-_CACHE_LIMIT = 100_000  # words: captions repeat them, so nearly all are looked up
+_CACHED_WORDS = 100_000  # captions repeat their words, so nearly all are looked up
 
 
 class Tokenizer:
@@ -68,9 +68,7 @@ class Tokenizer:
         self.vocab_size = len(self.vocabulary)
         self.sot, self.eot = self.vocab_size - 2, self.vocab_size - 1
         self.context_length = 32 if kind == "trained" else 77
-        self._cache: dict[str, tuple[int, ...]] = {}
-        if kind == "openai":  # there, the names of the specials in a text are the specials
-            self._cache = {_SPECIALS[0]: (self.sot,), _SPECIALS[1]: (self.eot,)}
+        self._cache: dict[str, tuple[int, ...]] = {}  # word -> its ids
 
     @classmethod
     def train(cls, texts: Iterable[str], vocab_size: int, *, progress: bool = False) -> Tokenizer:
@@ -109,19 +107,19 @@ class Tokenizer:
             words = _WORDS.findall(_normal_form(text, name))
         ids: list[int] = []
         for word in words:
-            known = self._cache.get(word)
-            if known is None:
-                known = self._encode_word(word)
-                if len(self._cache) < _CACHE_LIMIT:
-                    self._cache[word] = known
-            ids.extend(known)
+            ids.extend(self._cache.get(word) or self._encode_word(word))
         return ids
 
     def _encode_word(self, word: str) -> tuple[int, ...]:
         symbols = _single_bytes(word)
         if self.kind == "openai":
+            if word in _SPECIALS:  # written in a text, they are the special tokens
+                return (self.sot + _SPECIALS.index(word),)
             symbols = (*symbols[:-1], symbols[-1] + openai_bpe.WORD_END)
-        return tuple(self._ids[symbol] for symbol in encode_word(symbols, self._ranks))
+        ids = tuple(self._ids[symbol] for symbol in encode_word(symbols, self._ranks))
+        if len(self._cache) < _CACHED_WORDS:
+            self._cache[word] = ids
+        return ids
 
     def tokens(self, text: str) -> list[str]:
         """The pieces that a text is cut into, readable; part of a character shows as `<0xE5>`."""
@@ -153,14 +151,13 @@ class Tokenizer:
             raise ValueError("there are no captions; expected one string, or a list of strings")
         rows = np.zeros((len(texts), length), dtype=np.int64)
         for number, text in enumerate(texts):
-            ids = [self.sot, *self.encode(text, f"caption {number}"), self.eot]
-            if len(ids) > length:
-                if not truncate:
-                    raise ValueError(
-                        f"caption {number} has {len(ids)} tokens with SOT and EOT; the limit is "
-                        f"{length}: raise context_length, or pass truncate=True. {text[:60]!r}"
-                    )
-                ids = [*ids[: length - 1], self.eot]
+            ids = [self.sot, *self.encode(text, f"caption {number}")]
+            if len(ids) >= length and not truncate:
+                raise ValueError(
+                    f"caption {number} has {len(ids) + 1} tokens with SOT and EOT; the limit is "
+                    f"{length}: raise context_length, or pass truncate=True. {text[:60]!r}"
+                )
+            ids = [*ids[: length - 1], self.eot]
             rows[number, : len(ids)] = ids
         return torch.from_numpy(rows)
 
@@ -179,8 +176,7 @@ class Tokenizer:
                 raise ValueError(f"id {i} is outside the vocabulary of {self.vocab_size} ids")
             if i == self.eot:
                 break
-            if i != self.sot:
-                data += self.vocabulary[i]
+            data += self.vocabulary[i] if i != self.sot else b""
         if self.kind == "openai":
             data = data.replace(openai_bpe.WORD_END, b" ").rstrip(b" ")
         return data.decode("utf-8", errors="replace")

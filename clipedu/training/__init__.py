@@ -8,6 +8,7 @@ from clipedu.training.checkpoint import (
     load_checkpoint,
     load_model,
     load_pretrained,
+    read_history,
     save_checkpoint,
     save_model,
 )
@@ -20,11 +21,9 @@ from clipedu.training.optimizer import (
     parameter_groups,
     update_average_,
 )
-from clipedu.training.paper import paper_recipe, training_flops
 from clipedu.training.parallel import RankLost, World, join_world
-from clipedu.training.progress import read_history
-from clipedu.training.recipe import RECIPES, Execution, Recipe, get_recipe
-from clipedu.training.run import Run, new_run, prepare_
+from clipedu.training.recipe import RECIPES, Execution, Recipe, get_recipe, training_flops
+from clipedu.training.run import Run, prepare_
 from clipedu.training.step import TrainingDiverged, read_steps, train_step
 from clipedu.training.trainer import TrainingInterrupted, TrainingResult, train
-from clipedu.training.validation import validation_split
+from clipedu.training.validation import left_out_split, validation_split

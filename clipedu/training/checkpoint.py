@@ -1,14 +1,18 @@
-"""Checkpoints: safetensors with a JSON header, written whole or not at all, and never pickle.
+"""What a run leaves in its folder: a checkpoint, a model, and a history with a row for each step.
 
-One file holds everything, so that weights can't be paired with the wrong tokenizer: tensors, and in
-the header the model's config, the tokenizer, the recipe and a checksum. A **model** (weights under
+Checkpoints are safetensors with a JSON header, written whole or not at all, and never pickle. One
+file holds everything, so that weights can't be paired with the wrong tokenizer: tensors, and in the
+header the model's config, the tokenizer, the recipe and a checksum. A **model** (weights under
 openai/CLIP's names) is for use; a **checkpoint** also holds what it takes to resume a run.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
+import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,9 +29,13 @@ from clipedu.training.parallel import split_like
 from clipedu.training.recipe import Recipe
 
 FORMAT = "clipedu checkpoint 1"
-CHECKPOINT_NAME = "checkpoint.safetensors"
-MODEL_NAME = "model.safetensors"
+CHECKPOINT_NAME, MODEL_NAME = "checkpoint.safetensors", "model.safetensors"
+HISTORY_NAME = "history.jsonl"
 ASSETS = Path(__file__).parents[1] / "assets"
+#: What a checkpoint keeps in its header, and as tensors.
+_OBJECTS: dict[str, Any] = {"recipe": Recipe, "config": CLIPConfig, "tokenizer": Tokenizer}
+_FACTS = ("seed", "step", "facts", *_OBJECTS)
+_PARTS = ("model", "optimizer", "average", "extra")
 
 
 class CheckpointError(ValueError):
@@ -36,38 +44,26 @@ class CheckpointError(ValueError):
 
 @dataclass
 class Checkpoint:
-    """A training run after `step` steps.
-
-    model: weights by openai/CLIP's names; average: the moving average of them, or empty; optimizer:
-    AdamW's state, see `optimizer_tensors`; extra: SigLIP's bias, torch's random state; facts: plain
-    values, such as the seconds so far and the fingerprint of the data.
-    """
+    """A training run after `step` steps."""
 
     recipe: Recipe
     seed: int
     step: int
     config: CLIPConfig
     tokenizer: Tokenizer
-    model: dict[str, Tensor]
-    optimizer: dict[str, Tensor]
-    average: dict[str, Tensor] = field(default_factory=dict)
-    extra: dict[str, Tensor] = field(default_factory=dict)
-    facts: dict[str, Any] = field(default_factory=dict)
-
-
-_PARTS = ("model", "optimizer", "average", "extra")
+    model: dict[str, Tensor]  # weights by openai/CLIP's names
+    optimizer: dict[str, Tensor]  # AdamW's state, see `optimizer_tensors`
+    average: dict[str, Tensor] = field(default_factory=dict)  # of the weights, where one is kept
+    extra: dict[str, Tensor] = field(default_factory=dict)  # SigLIP's bias
+    facts: dict[str, Any] = field(default_factory=dict)  # seconds so far, the data's fingerprint
 
 
 def save_checkpoint(path: str | Path, checkpoint: Checkpoint) -> Path:
     """Writes a checkpoint. Raises OSError (a full disk), and then leaves what was at `path`."""
-    parts = ((part, getattr(checkpoint, part)) for part in _PARTS)
-    tensors = {f"{part}/{name}": x for part, named in parts for name, x in named.items()}
-    header = {
-        "kind": "checkpoint",
-        **{name: getattr(checkpoint, name).to_dict() for name in ("config", "tokenizer", "recipe")},
-        **{name: getattr(checkpoint, name) for name in ("seed", "step", "facts")},
-    }
-    return _write(Path(path), tensors, header)
+    parts = {part: getattr(checkpoint, part) for part in _PARTS}
+    tensors = {f"{part}/{name}": x for part, named in parts.items() for name, x in named.items()}
+    header = {name: getattr(checkpoint, name) for name in _FACTS}
+    return _write(Path(path), tensors, {"kind": "checkpoint", **header})
 
 
 def load_checkpoint(path: str | Path) -> Checkpoint:
@@ -76,29 +72,13 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
     Raises FileNotFoundError, or CheckpointError for a file that is truncated, damaged, no
     safetensors, or a model, which can't be resumed.
     """
-    file = _find(path, (CHECKPOINT_NAME,))
-    tensors, header = _read(file)
+    file = _find(path, CHECKPOINT_NAME)
+    header, tensors = _read(file)
     if header["kind"] != "checkpoint":
-        raise CheckpointError(
-            f"{file} holds a model to use, not a run to go on with: the optimizer's memory is not "
-            f"in it. Resume from a {CHECKPOINT_NAME}."
-        )
-    try:
-        parts: dict[str, dict[str, Tensor]] = {part: {} for part in _PARTS}
-        for key, value in tensors.items():
-            part, _, name = key.partition("/")
-            parts[part][name] = value
-        return Checkpoint(
-            Recipe.from_dict(header["recipe"]),
-            header["seed"],
-            header["step"],
-            CLIPConfig.from_dict(header["config"]),
-            Tokenizer.from_dict(header["tokenizer"]),
-            facts=header["facts"],
-            **parts,
-        )
-    except (KeyError, TypeError, ValueError) as error:
-        raise _other_version(file, error) from error
+        words = f"{file} holds a model to use, not a run to resume"
+        raise CheckpointError(f"{words}: the optimizer's memory is not in it.")
+    parts: dict[str, Any] = {part: _part(tensors, part) for part in _PARTS}
+    return Checkpoint(**{name: header[name] for name in _FACTS}, **parts)
 
 
 def save_model(
@@ -115,18 +95,16 @@ def save_model(
     a variance may be too large for fp16. about: facts for JSON. Raises OSError where it can't be
     written; what was at `path` before stays.
     """
-    _check_vocabulary(model.config, tokenizer, "This model")
+    if (rows := model.config.text.vocab_size) != tokenizer.vocab_size:
+        words = (
+            f"This model has {rows} token embeddings, the tokenizer {tokenizer.vocab_size} tokens"
+        )
+        raise CheckpointError(f"{words}: it is another model's tokenizer.")
     tensors = dict(model.state_dict())
-    if half:
-        for name, value in tensors.items():
-            if value.is_floating_point() and value.ndim >= 2:
-                tensors[name] = value.half()
-    header = {
-        "kind": "model",
-        "config": model.config.to_dict(),
-        "tokenizer": tokenizer.to_dict(),
-        "about": about or {},
-    }
+    for name, value in tensors.items():
+        if half and value.is_floating_point() and value.ndim >= 2:
+            tensors[name] = value.half()
+    header = {"kind": "model", "config": model.config, "tokenizer": tokenizer, "about": about or {}}
     return _write(Path(path), tensors, header)
 
 
@@ -138,23 +116,16 @@ def load_model(
     From a checkpoint come the averaged weights where the recipe keeps an average. Raises
     FileNotFoundError or :class:`CheckpointError`, as :func:`load_checkpoint`.
     """
-    file = _find(path, (MODEL_NAME, CHECKPOINT_NAME))
-    tensors, header = _read(file)
-    about = header.get("about") or {
-        k: header[k] for k in ("recipe", "seed", "step", "facts") if k in header
-    }
+    file = _find(path, MODEL_NAME, CHECKPOINT_NAME)
+    header, tensors = _read(file)
+    about = header.get("about", {})
     if header["kind"] == "checkpoint":
-        part = "average/" if any(key.startswith("average/") for key in tensors) else "model/"
-        tensors = {k.removeprefix(part): v for k, v in tensors.items() if k.startswith(part)}
-    try:
-        config = CLIPConfig.from_dict(header["config"])
-        tokenizer = Tokenizer.from_dict(header["tokenizer"])
-    except (KeyError, ValueError) as error:
-        raise _other_version(file, error) from error
-    _check_vocabulary(config, tokenizer, str(file))
-    model = build(config, seed=0)
+        tensors = _part(tensors, "average") or _part(tensors, "model")
+        about = {name: header[name] for name in ("seed", "step", "facts")}
+        about["recipe"] = header["recipe"].to_dict()
+    model = build(header["config"], seed=0)
     load_weights_(model, tensors, str(file))
-    return model.to(device).eval(), tokenizer, about
+    return model.to(device).eval(), header["tokenizer"], about
 
 
 def load_pretrained(
@@ -165,10 +136,9 @@ def load_pretrained(
     path_or_name: the name of a model in the package, a .safetensors file, or a run's folder. Raises
     FileNotFoundError, with the names, when it is none of these; CheckpointError for a damaged file.
     """
-    file, known = Path(path_or_name), {path.stem: path for path in ASSETS.glob("*.safetensors")}
-    if str(path_or_name) in known:
-        file = known[str(path_or_name)]
-    elif not file.exists():
+    known = {path.stem: path for path in ASSETS.glob("*.safetensors")}
+    file = known.get(str(path_or_name), Path(path_or_name))
+    if not file.exists():
         names = ", ".join(sorted(known)) or "none in this copy of the package"
         raise FileNotFoundError(
             f"There is no trained model {str(path_or_name)!r}. Give a name ({names}), a "
@@ -185,88 +155,63 @@ def load_weights_(model: CLIP, tensors: dict[str, Tensor], where: str) -> None:
     """Copies weights into a model. Raises CheckpointError when they belong to another one."""
     into = model.state_dict()
     wanted, found = ({k: tuple(v.shape) for k, v in some.items()} for some in (into, tensors))
-    if wanted != found:
-        names = {**wanted, **found}
-        wrong = [name for name in names if wanted.get(name) != found.get(name)]
+    if wrong := [k for k in {**wanted, **found} if wanted.get(k) != found.get(k)]:
         raise CheckpointError(
-            f"The weights in {where} belong to another model. {len(wrong)} of {len(names)} tensors "
-            f"do not fit; first {wrong[0]!r}: the model has {wanted.get(wrong[0], 'none')}, the "
-            f"file {found.get(wrong[0], 'none')}. Build the model with the preset that the file "
-            "was trained with."
+            f"The weights in {where} belong to another model. {len(wrong)} tensors do not fit; "
+            f"first {wrong[0]!r}: the model has {wanted.get(wrong[0], 'none')}, the file "
+            f"{found.get(wrong[0], 'none')}. Take the preset that the file was trained with."
         )
     model.load_state_dict({name: split_like(tensors[name], into[name]) for name in into})
 
 
-def _check_vocabulary(config: CLIPConfig, tokenizer: Tokenizer, where: str) -> None:
-    if config.text.vocab_size != tokenizer.vocab_size:
-        raise CheckpointError(
-            f"{where} has {config.text.vocab_size} token embeddings, and the tokenizer "
-            f"{tokenizer.vocab_size} tokens: it is another model's tokenizer. Take the one that "
-            "the model was trained with."
-        )
+def _part(tensors: dict[str, Tensor], part: str) -> dict[str, Tensor]:
+    start = f"{part}/"
+    return {k.removeprefix(start): v for k, v in tensors.items() if k.startswith(start)}
 
 
-def _other_version(file: Path, error: Exception) -> CheckpointError:
-    return CheckpointError(f"{file} was written by another version of clipedu: {error}")
-
-
-def _find(path: str | Path, names: tuple[str, ...]) -> Path:
-    path = Path(path)
-    for file in (path, *(path / name for name in names)):
+def _find(path: str | Path, *names: str) -> Path:
+    for file in (Path(path), *(Path(path) / name for name in names)):
         if file.is_file():
             return file
-    if not path.exists():
+    if not Path(path).exists():
         raise FileNotFoundError(f"There is no {path}. Give a .safetensors file or a run's folder.")
-    raise FileNotFoundError(
-        f"There is no {' or '.join(names)} in {path}. Was a run started there, and did it get as "
-        "far as a checkpoint?"
-    )
+    words = f"There is no {' or '.join(names)} in {path}. Was a run started there"
+    raise FileNotFoundError(f"{words}, and did it get as far as a checkpoint?")
 
 
 def _write(path: Path, tensors: dict[str, Tensor], header: dict[str, Any]) -> Path:
     plain = {k: v.detach().to("cpu").contiguous() for k, v in tensors.items()}
-    # Two names may belong to one tensor, which safetensors refuses.
-    seen: set[int] = set()
-    for key, value in plain.items():
-        if value.data_ptr() in seen and value.numel():
-            plain[key] = value.clone()
-        seen.add(value.data_ptr())
     header = {"format": FORMAT, **header, "sha256": _checksum(plain)}
+    words = json.dumps(header, default=lambda thing: thing.to_dict())
     try:
         with draft_of(path, sync=True) as draft:
-            save_file(plain, draft, metadata={"clipedu": json.dumps(header)})
+            save_file(plain, draft, metadata={"clipedu": words})
     except (SafetensorError, OSError) as error:  # safetensors has its own words for a full disk
-        raise OSError(
-            f"The checkpoint could not be written to {path} ({error}). What was there before is "
-            "untouched. Is the disk full, or the folder read-only?"
-        ) from error
+        words = f"{path} could not be written ({error}). What was there before is untouched"
+        raise OSError(f"{words}. Is the disk full, or the folder read-only?") from error
     return path
 
 
-def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    broken = f"{path} is truncated or damaged, or no safetensors file"
-    again = "Take another copy, or train again."
+def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    damaged = f"{path} is truncated or damaged, or no safetensors file. Take another copy"
     try:
         with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
+            words = (file.metadata() or {}).get("clipedu", "{}")
             tensors = {key: file.get_tensor(key) for key in file.keys()}
-        if "clipedu" not in metadata:
-            raise CheckpointError(
-                f"{path} is a safetensors file, but not one of clipedu's: it doesn't say which "
-                "model it holds."
-            )
-        header = json.loads(metadata["clipedu"])
-        if header["format"] != FORMAT or header["kind"] not in ("model", "checkpoint"):
-            raise CheckpointError(
-                f"{path} has format {header['format']!r}; this clipedu reads {FORMAT!r}."
-            )
-    except CheckpointError:
-        raise
-    except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
-        raise CheckpointError(f"{broken} ({error}). {again}") from error
+        header = json.loads(words)
+    except (SafetensorError, OSError, ValueError) as error:
+        raise CheckpointError(f"{damaged}, or train again ({error}).") from error
+    if not header:
+        raise CheckpointError(f"{path} is a safetensors file, but not one of clipedu's.")
+    if (found := header["format"]) != FORMAT:
+        raise CheckpointError(f"{path} has format {found!r}; this clipedu reads {FORMAT!r}.")
     if header["sha256"] != _checksum(tensors):
-        raise CheckpointError(f"{broken}: its checksum does not fit. {again}")
-    return tensors, header
+        raise CheckpointError(f"{damaged}, or train again: its checksum does not fit.")
+    try:
+        objects = {n: kind.from_dict(header[n]) for n, kind in _OBJECTS.items() if n in header}
+    except (KeyError, TypeError, ValueError) as error:
+        raise CheckpointError(f"{path} is of another version of clipedu: {error}") from error
+    return header | objects, tensors
 
 
 def _checksum(tensors: dict[str, Tensor]) -> str:
@@ -276,3 +221,48 @@ def _checksum(tensors: dict[str, Tensor]) -> str:
         sha.update(f"{name} {tuple(value.shape)} {value.dtype};".encode())
         sha.update(value.reshape(-1).view(torch.uint8).numpy().data)
     return sha.hexdigest()
+
+
+def open_folder(out: Path, replace: bool) -> None:
+    """Makes the folder of a run where it is missing. What it holds stays.
+
+    Raises FileExistsError when it holds a run or a model that is not to be replaced, or is a file.
+    """
+    held = [name for name in (CHECKPOINT_NAME, MODEL_NAME) if (out / name).exists()]
+    if held and not replace:
+        go_on = f"Go on with it (resume={str(out)!r}), c" if CHECKPOINT_NAME in held else "C"
+        words = f"{out} holds a run already ({', '.join(held)}). {go_on}hoose another folder"
+        raise FileExistsError(f"{words}, or pass overwrite=True to lose it.")
+    if out.exists() and not out.is_dir():
+        raise FileExistsError(f"{out} is a file; out must be a folder.")
+    out.mkdir(parents=True, exist_ok=True)
+
+
+def last_checkpoint(folder: Path | None) -> str:
+    """Where a run can go on from, in a sentence."""
+    if folder is None:
+        return "No checkpoint was kept: train(..., out=FOLDER) keeps one."
+    if not (folder / CHECKPOINT_NAME).exists():
+        return f"There is no checkpoint in {folder} yet."
+    return (
+        f"The last checkpoint is in {folder}. Go on from it with train(resume={str(folder)!r}), "
+        f"or `clipedu train --resume {shlex.quote(str(folder))}`."
+    )
+
+
+def history_lines(rows: Sequence[dict[str, Any]]) -> str:
+    """Rows as history.jsonl holds them; :func:`read_history` reads them."""
+    return "".join(json.dumps(row) + "\n" for row in rows)
+
+
+def read_history(path: str | Path) -> list[dict[str, Any]]:
+    """The rows of a history.jsonl, or of the one in a run's folder; empty where there is none.
+
+    A last line that was cut off when the machine stopped is left out.
+    """
+    file = Path(path) / HISTORY_NAME if Path(path).is_dir() else Path(path)
+    rows: list[dict[str, Any]] = []
+    for line in file.read_text("utf-8").splitlines() if file.exists() else ():
+        with contextlib.suppress(ValueError):
+            rows.append(json.loads(line))
+    return rows

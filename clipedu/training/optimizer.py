@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from clipedu.device import fused_optimizer
+from clipedu.training.muon import MuonAdamW, takes_muon
 from clipedu.training.parallel import is_split, split_like, to_local
 
 #: Tables of vectors that are added to activations, like biases; neither is a map from one space to
@@ -54,33 +55,41 @@ def is_decayed(name: str, parameter: Tensor) -> bool:
 
 
 def parameter_groups(
-    named: Iterable[tuple[str, nn.Parameter]], weight_decay: float
+    named: Iterable[tuple[str, nn.Parameter]], weight_decay: float, *, muon: bool = False
 ) -> list[dict[str, Any]]:
     """Two groups for AdamW, decayed and not, each with its parameters' names under "names".
 
-    Where ranks split the weights there are three: what is too small to split is apart.
+    With `muon`, matrices are a third. Where ranks split the weights there are three, too: what is
+    too small to split is apart.
     """
-    groups: dict[tuple[bool, bool], dict[str, Any]] = {}
+    groups: dict[tuple[bool, bool, bool], dict[str, Any]] = {}
     for name, parameter in named:
         if parameter.requires_grad:
-            kind = (is_decayed(name, parameter), is_split(parameter))
+            matrix = muon and takes_muon(name, parameter)
+            kind = (is_decayed(name, parameter), is_split(parameter), matrix)
             decay = weight_decay if kind[0] else 0.0
-            group = groups.setdefault(kind, {"params": [], "names": [], "weight_decay": decay})
+            new = {"params": [], "names": [], "weight_decay": decay, "muon": matrix}
+            group = groups.setdefault(kind, new)
             group["params"].append(parameter)
             group["names"].append(name)
     return [groups[kind] for kind in sorted(groups, reverse=True)]  # the decayed first
 
 
 def make_optimizer(
-    named: Iterable[tuple[str, nn.Parameter]], weight_decay: float, **numbers: Any
+    named: Iterable[tuple[str, nn.Parameter]],
+    weight_decay: float,
+    *,
+    muon: bool = False,
+    **numbers: Any,
 ) -> torch.optim.AdamW:
     """AdamW over the groups, fused into one kernel where torch has it (3.6 ms a step, not 17).
 
-    numbers: lr, betas and eps.
+    muon: matrices take Muon's step. numbers: lr, betas and eps.
     """
-    groups = parameter_groups(named, weight_decay)
+    groups = parameter_groups(named, weight_decay, muon=muon)
     fused = fused_optimizer(groups[0]["params"][0].device)
-    return torch.optim.AdamW(groups, fused=fused, **numbers)
+    kind = MuonAdamW if muon else torch.optim.AdamW
+    return kind(groups, fused=fused, **numbers)
 
 
 def skip_update_where_(optimizer: torch.optim.Optimizer, broken: Tensor) -> None:
@@ -112,7 +121,7 @@ def update_average_(average: nn.Module, model: nn.Module, decay: float, step: in
 
 
 def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
-    """AdamW's state by name: "exp_avg.NAME", "exp_avg_sq.NAME", "step.NAME"."""
+    """The state by name: "exp_avg.NAME", "exp_avg_sq.NAME", "step.NAME"; Muon's "momentum.NAME"."""
     return {
         f"{key}.{name}": value
         for name, parameter in _named(optimizer)
@@ -126,9 +135,10 @@ def restore_optimizer_(optimizer: torch.optim.Optimizer, tensors: dict[str, Tens
 
     Raises ValueError when a parameter's state is missing or has another shape.
     """
+    matrices = {p for group in optimizer.param_groups if group.get("muon") for p in group["params"]}
     for name, parameter in _named(optimizer):
         state: dict[str, Tensor] = {}
-        for key in ("step", "exp_avg", "exp_avg_sq"):
+        for key in ("momentum",) if parameter in matrices else ("step", "exp_avg", "exp_avg_sq"):
             saved = tensors.get(f"{key}.{name}")
             if saved is None or (key != "step" and saved.shape != parameter.shape):
                 found = "is missing" if saved is None else f"has shape {tuple(saved.shape)}"

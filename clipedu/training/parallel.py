@@ -22,13 +22,12 @@ from torch import Tensor, nn
 
 from clipedu.device import distributed_backend, is_accelerator, rank_device, set_current_device
 from clipedu.models import CLIP, build
-from clipedu.models.resnet import ModifiedResNet
-from clipedu.models.transformer import Transformer
+from clipedu.models.resnet import BasicBlock, Bottleneck
+from clipedu.models.transformer import ResidualAttentionBlock
 
 #: What torchrun sets. RANK: number among all; LOCAL_RANK: number on this machine, hence the GPU's.
 VARIABLES = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT")
-#: Seconds to find the other ranks, and to wait for one that does not answer.
-MEETING_SECONDS, ANSWER_SECONDS = 120.0, 1800.0
+ANSWER_SECONDS = 1800.0  # to wait for a rank that does not answer
 
 
 class RankLost(RuntimeError):
@@ -37,16 +36,12 @@ class RankLost(RuntimeError):
 
 @dataclass(frozen=True)
 class World:
-    """The processes of a run, as one of them sees it.
+    """The processes of a run, as one of them sees it."""
 
-    rank: this one's number, from 0; size: how many there are; local_rank: this one's number on its
-    machine; restarts: how often torchrun has restarted this run.
-    """
-
-    rank: int = 0
-    size: int = 1
-    local_rank: int = 0
-    restarts: int = 0
+    rank: int = 0  # this one's number
+    size: int = 1  # how many there are
+    local_rank: int = 0  # this one's number on its machine
+    restarts: int = 0  # how often torchrun has restarted this run
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> World:
@@ -57,22 +52,20 @@ class World:
         found = os.environ if environment is None else environment
         if not {"RANK", "WORLD_SIZE", "LOCAL_RANK"} & found.keys():
             return cls()
-        said = ", ".join(f"{name}={found[name]}" for name in VARIABLES if name in found)
-        way_out = "Start with `torchrun --nproc-per-node N -m clipedu train ...`"
         if missing := [name for name in VARIABLES if name not in found]:
-            raise ValueError(
-                f"{said} is half of what torchrun sets: {', '.join(missing)} not. {way_out}, or "
-                "unset them for one process."
-            )
-        numbers = [found[name] for name in VARIABLES if name != "MASTER_ADDR"]
-        if not all(number.isdecimal() for number in numbers):
-            raise ValueError(f"Not numbers: {said}. {way_out}.")
-        rank, size, local, port = map(int, numbers)
-        if not (rank < size and 0 < port < 65536):
-            raise ValueError(
-                f"{said} don't fit together: ranks count from 0 to WORLD_SIZE - 1. {way_out}."
-            )
-        return cls(rank, size, local, int(found.get("TORCHELASTIC_RESTART_COUNT", 0)))
+            problem = f"is half of what torchrun sets: {', '.join(missing)} not"
+        else:
+            problem = "don't fit together: ranks are numbers from 0 to WORLD_SIZE - 1"
+            with contextlib.suppress(ValueError):
+                numbers = (int(found[name]) for name in VARIABLES if name != "MASTER_ADDR")
+                rank, size, local, port = numbers
+                if 0 <= rank < size and local >= 0 and 0 < port < 65536:
+                    return cls(rank, size, local, int(found.get("TORCHELASTIC_RESTART_COUNT", 0)))
+        said = ", ".join(f"{name}={found[name]}" for name in VARIABLES if name in found)
+        raise ValueError(
+            f"{said} {problem}. Start with `torchrun --nproc-per-node N -m clipedu train ...`, or "
+            "unset them for one process."
+        )
 
     @property
     def is_main_process(self) -> bool:
@@ -82,11 +75,10 @@ class World:
     def share(self, n: int) -> int:
         """How many of n rows each rank has. Raises ValueError when the ranks don't divide n."""
         if n % self.size:
-            below = n - n % self.size
+            near = [n - n % self.size, n - n % self.size + self.size]
             raise ValueError(
                 f"A batch of {n} pairs can't be shared equally by {self.size} processes. Take "
-                f"{f'{below} or ' if below else ''}{below + self.size}, or another number of "
-                "processes."
+                f"{' or '.join(str(k) for k in near if k)}, or another number of processes."
             )
         return n // self.size
 
@@ -97,22 +89,19 @@ class World:
 
     def sum(self, value: Tensor) -> Tensor:
         """The sum of every rank's value; no rank waits for its GPU."""
-        if self.size == 1:
-            return value
-        total = value.detach().clone()
-        dist.all_reduce(total)
-        return total
+        if self.size > 1:
+            value = value.detach().clone()
+            dist.all_reduce(value)
+        return value
 
     def any(self, flag: bool, device: torch.device) -> bool:
         """Whether it is true on any rank: the same answer on all of them."""
-        if self.size == 1:
-            return flag
         return bool(self.sum(torch.tensor(float(flag), device=device)))
 
     @contextlib.contextmanager
     def main_process_first(self) -> Iterator[None]:
         """The others wait until rank 0 has left the block: for files that are made when missing."""
-        if self.size > 1 and not self.is_main_process:
+        if not self.is_main_process:
             dist.barrier()
         yield
         if self.size > 1 and self.is_main_process:
@@ -131,7 +120,7 @@ def join_world(device: str | torch.device, *, seconds: float | None = None) -> I
         yield world
         return
     set_current_device(rank_device(device, world.local_rank))
-    wait = seconds or float(os.environ.get("CLIPEDU_MEETING_SECONDS", MEETING_SECONDS))
+    wait = seconds or float(os.environ.get("CLIPEDU_MEETING_SECONDS", 120.0))
     try:
         store, _, _ = next(dist.rendezvous("env://", timeout=timedelta(seconds=wait)))
         dist.init_process_group(
@@ -142,11 +131,11 @@ def join_world(device: str | torch.device, *, seconds: float | None = None) -> I
             timeout=timedelta(seconds=ANSWER_SECONDS),
         )
     except (RuntimeError, ValueError) as error:  # dist.DistError is a RuntimeError
+        where = f"{os.environ['MASTER_ADDR']}:{os.environ['MASTER_PORT']}"
         raise RankLost(
-            f"Rank {world.rank} of {world.size} found no meeting point at "
-            f"{os.environ['MASTER_ADDR']}:{os.environ['MASTER_PORT']} within {wait:g} s, or not "
-            "all ranks there. Did every rank start? Is the port free on rank 0's machine and open "
-            f"in the firewall? ({_first_line(error)})"
+            f"Rank {world.rank} of {world.size} found no meeting point at {where} within {wait:g} "
+            "s, or not all ranks there. Did every rank start? Is the port free on rank 0's machine "
+            f"and open in the firewall? ({_first_line(error)})"
         ) from error
     try:
         yield world
@@ -155,16 +144,14 @@ def join_world(device: str | torch.device, *, seconds: float | None = None) -> I
             dist.destroy_process_group()
 
 
-_LOSS = re.compile(r"peer|nccl|timed? ?out|connection|socket|broken pipe", re.IGNORECASE)
-
-
 @contextlib.contextmanager
 def explain_lost_ranks(world: World, what_now: Callable[[], str]) -> Iterator[None]:
     """Turns what gloo and NCCL say when a rank dies into a sentence, and adds what to do now."""
     try:
         yield
     except RuntimeError as error:
-        plain = type(error) is RuntimeError and _LOSS.search(str(error))
+        words = r"(?i)peer|nccl|timed? ?out|connection|socket|broken pipe"
+        plain = type(error) is RuntimeError and re.search(words, str(error))
         if world.size == 1 or not (plain or isinstance(error, dist.DistError)):
             raise
         raise RankLost(
@@ -180,13 +167,13 @@ def _first_line(error: BaseException) -> str:
 
 
 def replicate(network: nn.Module, world: World, device: torch.device) -> nn.Module:
-    """The network, its gradients averaged over the ranks after each backward."""
+    """The network, its gradients averaged over the ranks after each backward (DDP)."""
     if world.size == 1:
         return network
     for parameter in network.parameters():
+        # A 1 x 1 convolution has two sets of strides for one order of numbers, and its gradient
+        # comes with the other one: DDP would warn at the first step.
         if parameter.ndim == 4 and parameter.is_contiguous(memory_format=torch.channels_last):
-            # A 1 x 1 convolution has two sets of strides for one order of numbers, and its gradient
-            # comes with the other one: DDP would warn at the first step.
             alike = torch.empty_like(parameter, memory_format=torch.channels_last)
             parameter.data = alike.copy_(parameter.detach())
     where = [device.index] if is_accelerator(device) else None
@@ -216,22 +203,17 @@ def split_weights_(model: CLIP, device: torch.device) -> None:
     """
     # imported late: it takes seconds, and few runs need it
     from torch.distributed.device_mesh import init_device_mesh
-    from torch.distributed.fsdp import FSDPModule, fully_shard
+    from torch.distributed.fsdp import fully_shard
 
     mesh = init_device_mesh(device.type, (dist.get_world_size(),))
     for parameter in model.parameters():  # rows can be split where they lie one after the other
         parameter.data = parameter.data.contiguous()
-    for part in list(model.modules()):  # each block by itself, or all would be whole at once
-        stacks: list[nn.Module] = [part.resblocks] if isinstance(part, Transformer) else []
-        if isinstance(part, ModifiedResNet):
-            stacks = [part.get_submodule(stage) for stage in part.stages]
-        for stack in stacks:
-            for block in stack.children():
-                fully_shard(block, mesh=mesh)
-    fully_shard(model, mesh=mesh, ignored_params={model.logit_scale})
-    for part in model.modules():
-        if isinstance(part, FSDPModule) and not is_accelerator(device):
-            part.set_force_sum_reduction_for_comms(True)  # gloo adds up and has no mean
+    kinds = (ResidualAttentionBlock, Bottleneck, BasicBlock)
+    blocks = [part for part in model.modules() if isinstance(part, kinds)]
+    for part in (*blocks, model):  # each block by itself, or all would be whole at once
+        split = fully_shard(part, mesh=mesh, ignored_params={model.logit_scale})
+        if not is_accelerator(device):
+            split.set_force_sum_reduction_for_comms(True)  # gloo adds up and has no mean
 
 
 def is_split(value: Any) -> bool:
@@ -267,12 +249,11 @@ def split_like(value: Tensor, pattern: Tensor) -> Tensor:
 
 def unshard(model: CLIP) -> CLIP:
     """A plain model with a split model's weights; a plain model itself. Every rank must ask."""
-    state = model.state_dict()
-    if not any(is_split(value) for value in state.values()):
+    if not any(is_split(parameter) for parameter in model.parameters()):
         return model
     plain = build(model.config, seed=0)
-    plain.load_state_dict(full_tensors(state))
-    plain.to(to_local(next(model.parameters())).device)
+    plain.load_state_dict(full_tensors(model.state_dict()))
+    plain.to(next(model.parameters()).device)
     broadcast_buffers(plain)
     return plain
 
@@ -285,7 +266,7 @@ def broadcast_buffers(model: nn.Module) -> None:
 
 
 def clip_gradients_(parameters: Sequence[nn.Parameter], max_norm: float) -> Tensor:
-    """`nn.utils.clip_grad_norm_`, also where some tensors are split: the norm before it, ().
+    """`nn.utils.clip_grad_norm_`, which takes no mix of plain and split tensors: the norm, ().
 
     Gradients whose norm, all of them taken together, exceeds `max_norm` are scaled down to it.
     """

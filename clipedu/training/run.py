@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import copy
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, cast
@@ -14,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from clipedu import objectives
-from clipedu.device import DeviceChoice, rng_state, set_rng_state
+from clipedu.device import DeviceChoice
 from clipedu.models import CLIP, ModifiedResNet, VisionTransformer, build
 from clipedu.models.transformer import Transformer
 from clipedu.numbers import is_whole
@@ -23,38 +22,78 @@ from clipedu.training import parallel
 from clipedu.training.checkpoint import Checkpoint, CheckpointError, load_weights_
 from clipedu.training.grad_cache import GradCache
 from clipedu.training.optimizer import make_optimizer, optimizer_tensors, restore_optimizer_
-from clipedu.training.parallel import World
-from clipedu.training.recipe import Execution, Recipe, differences, get_recipe
+from clipedu.training.parallel import World, full_tensors
+from clipedu.training.recipe import Execution, Recipe, get_recipe
 
 #: (image (n, E), text (n, E), logit scale (), caption ids (n,) or None) -> loss ().
 Loss = Callable[[Tensor, Tensor, Tensor, Tensor | None], Tensor]
 _DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
-@dataclass
 class Run:
-    """A training run."""
+    """A training run: before its first step when it is made, with weights from the seed.
 
-    recipe: Recipe
-    seed: int
-    choice: DeviceChoice  # the device, and the dtype of the autocast (float32: none)
-    tokenizer: Tokenizer
-    model: CLIP
-    network: nn.Module  # what a step calls: the model, compiled, in chunks, replicated or split
-    loss: Loss  # the recipe's, in tiles or over ranks as its execution asks
-    optimizer: torch.optim.AdamW
-    scaler: torch.amp.GradScaler  # keeps fp16 gradients from vanishing; idle at other precisions
-    bias: nn.Parameter | None = None  # SigLIP's, a scalar
-    average: CLIP | None = None  # the moving average of the weights, where the recipe keeps one
-    step: int = 0  # steps taken
-    seconds: float = 0.0
-    world: World = field(default_factory=World)
-    fingerprint: dict[str, Any] = field(default_factory=dict)  # of the data; see batches.py
+    choice: the device, and the dtype of the autocast where the recipe's precision is "auto";
+    fingerprint: of the data, see `dataset_fingerprint`. Raises ValueError for split fp16 weights.
+    """
 
-    @property
-    def is_split(self) -> bool:
-        """Whether each rank holds a part of the weights."""
-        return self.recipe.execution.sharded and self.world.size > 1
+    def __init__(
+        self,
+        recipe: Recipe,
+        seed: int,
+        choice: DeviceChoice,
+        tokenizer: Tokenizer,
+        fingerprint: dict[str, Any] | None = None,
+        world: World | None = None,
+    ) -> None:
+        self.recipe, self.seed, self.tokenizer = recipe, seed, tokenizer
+        self.fingerprint, self.world = fingerprint or {}, world or World()
+        self.step, self.seconds = 0, 0.0  # steps taken, and seconds of training so far
+        self.history: list[dict[str, Any]] = []  # a row for each step
+        self.choice = replace(choice, dtype=_DTYPES.get(recipe.precision, choice.dtype))
+        execution, device = recipe.execution, choice.device
+        is_half, is_split = (
+            self.choice.dtype == torch.float16,
+            execution.sharded and self.world.size > 1,
+        )
+        if is_split and is_half:
+            raise ValueError(
+                "execution.sharded can't run in fp16: there each rank would decide by its own part "
+                'of the gradient whether to skip a step. Take precision "bf16" or "fp32".'
+            )
+        self.model = model = build(recipe.config(tokenizer.vocab_size), seed=seed)
+        self.bias: nn.Parameter | None = None  # SigLIP's, a scalar
+        if recipe.objective == "siglip":
+            model.logit_scale.data.fill_(objectives.SIGLIP_LOGIT_SCALE_INIT)
+            start = objectives.siglip_bias_init(recipe.batch_size)
+            self.bias = nn.Parameter(torch.tensor(start, device=device))
+            parallel.average_gradient(self.bias, self.world)
+        model.to(device)
+        for parameter in model.parameters():
+            if parameter.ndim == 4:  # convolutions on a CPU are faster with the channels last
+                parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
+        self.average: CLIP | None = None  # the moving average of the weights
+        if recipe.ema_decay:
+            self.average = copy.deepcopy(model).eval().requires_grad_(False)
+        #: What a step calls: the model, compiled, in chunks, replicated or split.
+        self.network = prepare_(model, execution, recipe.patch_dropout)
+        if is_split:
+            for one in filter(None, (model, self.average)):
+                parallel.split_weights_(one, device)
+            parallel.average_gradient(model.logit_scale, self.world)
+        else:
+            self.network = parallel.replicate(self.network, self.world, device)
+        if execution.accumulate > 1:
+            self.network = GradCache(self.network, execution.accumulate)
+        self.loss = choose_loss(recipe, self.world, self.bias)
+        named = [*model.named_parameters()]
+        if self.bias is not None:
+            named.append(("logit_bias", self.bias))
+        numbers: Any = {"lr": recipe.learning_rate, "betas": recipe.betas, "eps": recipe.eps}
+        muon = recipe.optimizer == "muon"
+        self.optimizer = make_optimizer(named, recipe.weight_decay, muon=muon, **numbers)
+        # Keeps fp16 gradients from vanishing; idle at other precisions.
+        self.scaler = torch.amp.GradScaler(device.type, enabled=is_half)
 
     @property
     def parameters(self) -> list[nn.Parameter]:
@@ -66,75 +105,10 @@ class Run:
         """What to evaluate and keep: the average where there is one."""
         return self.model if self.average is None else self.average
 
-    def autocast(self) -> contextlib.AbstractContextManager[Any]:
+    def autocast(self) -> torch.autocast:
         """The context of a forward pass."""
-        if self.choice.dtype == torch.float32:
-            return contextlib.nullcontext()
-        return torch.autocast(self.choice.device.type, self.choice.dtype)
-
-
-def new_run(
-    recipe: Recipe,
-    seed: int,
-    choice: DeviceChoice,
-    tokenizer: Tokenizer,
-    fingerprint: dict[str, Any] | None = None,
-    world: World | None = None,
-) -> Run:
-    """A run before its first step, with weights from the seed.
-
-    Raises ValueError for split weights in fp16.
-    """
-    world = world or World()
-    dtype = _DTYPES.get(recipe.precision, choice.dtype)  # "auto" is not among them
-    choice = DeviceChoice(choice.device, dtype, choice.reason)
-    model = build(recipe.config(tokenizer.vocab_size), seed=seed)
-    bias = None
-    if recipe.objective == "siglip":
-        model.logit_scale.data.fill_(objectives.SIGLIP_LOGIT_SCALE_INIT)
-        start = objectives.siglip_bias_init(recipe.batch_size)
-        bias = nn.Parameter(torch.tensor(start, device=choice.device))
-        parallel.average_gradient(bias, world)
-    model.to(choice.device)
-    for parameter in model.parameters():
-        if parameter.ndim == 4:  # convolutions on a CPU are faster with the channels last
-            parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
-    average = copy.deepcopy(model).eval().requires_grad_(False) if recipe.ema_decay else None
-    network = prepare_(model, recipe.execution, recipe.patch_dropout)
-    if recipe.execution.sharded and world.size > 1:
-        if dtype == torch.float16:
-            raise ValueError(
-                "execution.sharded can't run in fp16: there each rank would decide by its own part "
-                'of the gradient whether to skip a step. Take precision "bf16" or "fp32", or leave '
-                "sharded out."
-            )
-        for one in (model, average):
-            if one is not None:
-                parallel.split_weights_(one, choice.device)
-        parallel.average_gradient(model.logit_scale, world)
-    else:
-        network = parallel.replicate(network, world, choice.device)
-    if recipe.execution.accumulate > 1:
-        network = GradCache(network, recipe.execution.accumulate)
-    named = [*model.named_parameters(), *([] if bias is None else [("logit_bias", bias)])]
-    optimizer = make_optimizer(
-        named, recipe.weight_decay, lr=recipe.learning_rate, betas=recipe.betas, eps=recipe.eps
-    )
-    return Run(
-        recipe=recipe,
-        seed=seed,
-        choice=choice,
-        tokenizer=tokenizer,
-        model=model,
-        network=network,
-        loss=choose_loss(recipe, world, bias),
-        optimizer=optimizer,
-        scaler=torch.amp.GradScaler(choice.device.type, enabled=dtype == torch.float16),
-        bias=bias,
-        average=average,
-        world=world,
-        fingerprint=fingerprint or {},
-    )
+        dtype = self.choice.dtype
+        return torch.autocast(self.choice.device.type, dtype, enabled=dtype != torch.float32)
 
 
 def prepare_(model: nn.Module, execution: Execution, patch_dropout: float = 0.0) -> nn.Module:
@@ -167,28 +141,25 @@ def choose_loss(recipe: Recipe, world: World, bias: nn.Parameter | None) -> Loss
 def to_checkpoint(run: Run) -> Checkpoint:
     """What :func:`restore_` needs; the run's own tensors, so write them before the next step.
 
-    Split weights are put together for it: call it on every rank.
+    Split weights are put together for it: call it on every rank. A step draws its random numbers
+    from seed and step alone, so that no random state has to be kept.
     """
-    average = {} if run.average is None else run.average.state_dict()
-    extra = {f"random.{kind}": state for kind, state in rng_state(run.choice.device).items()}
-    if run.bias is not None:
-        extra["logit_bias"] = run.bias.data
     return Checkpoint(
         recipe=run.recipe,
         seed=run.seed,
         step=run.step,
         config=run.model.config,
         tokenizer=run.tokenizer,
-        model=parallel.full_tensors(run.model.state_dict()),
-        optimizer=parallel.full_tensors(optimizer_tensors(run.optimizer)),
-        average=parallel.full_tensors(average),
-        extra=extra,
+        model=full_tensors(run.model.state_dict()),
+        optimizer=full_tensors(optimizer_tensors(run.optimizer)),
+        average={} if run.average is None else full_tensors(run.average.state_dict()),
+        extra={} if run.bias is None else {"logit_bias": run.bias.data},
         facts={**run.fingerprint, "seconds": run.seconds, "scaler": run.scaler.state_dict()},
     )
 
 
 def restore_(run: Run, saved: Checkpoint, where: str) -> None:
-    """Puts a new run where `saved` was, torch's random state included.
+    """Puts a new run where `saved` was.
 
     Raises CheckpointError when the data is not what it was, or weights don't fit.
     """
@@ -211,18 +182,13 @@ def restore_(run: Run, saved: Checkpoint, where: str) -> None:
         run.bias.data.copy_(saved.extra["logit_bias"])
     if saved.facts["scaler"]:  # empty when the run had no need of one so far, as on a CPU
         run.scaler.load_state_dict(saved.facts["scaler"])
-    random = {name[7:]: x for name, x in saved.extra.items() if name.startswith("random.")}
-    set_rng_state(random, run.choice.device)
     run.step, run.seconds = saved.step, saved.facts["seconds"]
 
 
 def check_seed(seed: int) -> int:
     """The seed as a plain int. Raises ValueError for one that numpy and torch don't take."""
     if not is_whole(seed) or not 0 <= seed < 2**64:
-        raise ValueError(
-            f"A seed is a whole number from 0 to 2**64 - 1, not {seed!r}. Any of them will do; "
-            "0 is the default."
-        )
+        raise ValueError(f"A seed is a whole number from 0 to 2**64 - 1, not {seed!r}.")
     return int(seed)
 
 
@@ -234,7 +200,9 @@ def check_same_run(
     tokenizer: Tokenizer | None,
 ) -> None:
     """Raises CheckpointError when a recipe, seed or tokenizer is given and not the saved run's."""
-    if recipe is not None and (changed := differences(saved.recipe, get_recipe(recipe))):
+    ours, given = saved.recipe.to_dict(), get_recipe(recipe or saved.recipe).to_dict()
+    changed = [f"{n} ({ours[n]!r} / {given[n]!r})" for n in ours if ours[n] != given[n]]
+    if changed:
         wrong = f"another recipe. Different (saved / given): {', '.join(changed)}. Leave the recipe"
     elif seed is not None and seed != saved.seed:
         wrong = f"seed {saved.seed}, not {seed}. Leave the seed"

@@ -10,39 +10,45 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import math
+import signal
+import statistics
+import sys
+import threading
 import time
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
+from tqdm import tqdm
 
 from clipedu.device import fork_rng, is_accelerator, keep_freed_memory, pick_device, rank_device
 from clipedu.evaluation import Task
+from clipedu.files import write_whole
 from clipedu.models import CLIP
-from clipedu.pairs import training_pairs
+from clipedu.pairs import PairSet, training_pairs
 from clipedu.tokenizer import Tokenizer
 from clipedu.training.batches import Feeder, Pairs, dataset_fingerprint
-from clipedu.training.checkpoint import CHECKPOINT_NAME, MODEL_NAME, load_checkpoint, save_model
-from clipedu.training.grad_cache import check_chunks, warn_of_batch_norm
-from clipedu.training.paper import refuse_unaffordable
-from clipedu.training.parallel import explain_lost_ranks, join_world, unshard
-from clipedu.training.progress import (
-    History,
-    catch_interrupt,
-    clear_folder,
-    describe,
-    keep_checkpoint,
+from clipedu.training.checkpoint import (
+    CHECKPOINT_NAME,
+    HISTORY_NAME,
+    MODEL_NAME,
+    history_lines,
     last_checkpoint,
+    load_checkpoint,
     open_folder,
-    progress_bar,
+    read_history,
+    save_checkpoint,
+    save_model,
 )
-from clipedu.training.recipe import Recipe, get_recipe
-from clipedu.training.run import Run, check_same_run, check_seed, new_run, restore_
+from clipedu.training.grad_cache import check_chunks, warn_of_batch_norm
+from clipedu.training.parallel import explain_lost_ranks, join_world, unshard
+from clipedu.training.recipe import Recipe, get_recipe, refuse_unaffordable
+from clipedu.training.run import Run, check_same_run, check_seed, restore_, to_checkpoint
 from clipedu.training.step import TrainingDiverged, read_steps, train_step
-from clipedu.training.validation import Evaluate, evaluated, evaluator
+from clipedu.training.validation import Evaluate, evaluated, load_tasks
 
 Callback = Callable[[dict[str, Any], CLIP], None]
 #: Steps between two looks at a GPU, which has to finish its work for each.
@@ -51,25 +57,18 @@ LOOK_EVERY = 10
 
 @dataclass(frozen=True)
 class TrainingResult:
-    """What a run leaves.
+    """What a training run leaves behind."""
 
-    Attributes:
-        model: in eval mode; the averaged weights where the recipe keeps an average.
-        step: steps taken; `recipe.steps` unless the run was broken off.
-        history: one row a step: step, loss, logit_scale, learning_rate, gradient (its norm),
-            pairs_per_second, seconds (so far), and zero_shot (accuracy by task) where evaluated.
-        seconds: of training, without evaluation, with the earlier parts of a resumed run.
-        folder: where the files are, if any were asked for.
-    """
-
-    model: CLIP
+    model: CLIP  # in eval mode; the averaged weights where the recipe keeps an average
     tokenizer: Tokenizer
     recipe: Recipe
     seed: int
-    step: int
+    step: int  # steps taken; `recipe.steps` unless the run was broken off
+    #: One row a step: step, loss, logit_scale, learning_rate, gradient (its norm),
+    #: pairs_per_second, seconds (so far), and zero_shot (accuracy by task) where evaluated.
     history: list[dict[str, Any]]
-    seconds: float
-    folder: Path | None
+    seconds: float  # of training, without evaluation, with the earlier parts of a resumed run
+    folder: Path | None  # where the files are, if any were asked for
 
     @property
     def pairs_per_second(self) -> float:
@@ -109,12 +108,9 @@ def train(
     Args:
         recipe: a name of RECIPES or a Recipe, by default "laptop"; leave it out with `resume`.
         seed: decides the first weights and the batches; 0 unless given.
-        out: folder for checkpoint.safetensors, model.safetensors, recipe.json, history.jsonl. None:
-            no files.
-        pairs: by default `training_pairs()` at the model's resolution.
-        tokenizer: by default one that is trained on the captions of `pairs`.
-        resume: a run's folder or checkpoint. The files go on in its folder, unless `out` names
-            another.
+        out: folder for checkpoint, model, recipe and history; None: no files.
+        pairs, tokenizer: by default `training_pairs()`, and one trained on the captions of `pairs`.
+        resume: a run's folder or checkpoint; its files go on there, unless `out` is given.
         evaluate: tasks or their names, or a function (model, tokenizer) -> {name: accuracy}.
         progress: show a line with loss against ln N, pairs/s, logit scale and zero-shot accuracy.
         callbacks: each is called after each step with the history row and the model.
@@ -138,52 +134,53 @@ def train(
     target, resumed = (None if path is None else Path(path) for path in (out, resume))
     with join_world(choice.device) as world:
         choice = dataclasses.replace(choice, device=rank_device(choice.device, world.local_rank))
-        if world.restarts and resumed is None and target is not None:
-            resumed = target if (target / CHECKPOINT_NAME).exists() else None
+        if world.restarts and resumed is None and target and (target / CHECKPOINT_NAME).exists():
+            resumed = target
         saved = None
         if resumed is not None:
             saved = load_checkpoint(resumed)
             check_same_run(saved, resumed, recipe, seed, tokenizer)
             recipe, seed, tokenizer = saved.recipe, saved.seed, saved.tokenizer
             resumed = resumed if resumed.is_dir() else resumed.parent
-        target = resumed if target is None else target
+        goes_on = resumed is not None and (target or resumed).resolve() == resumed.resolve()
+        target = target or resumed
         recipe = get_recipe("laptop" if recipe is None else recipe)
         seed = check_seed(0 if seed is None else seed)
         refuse_unaffordable(recipe, choice.device)
         check_chunks(world.share(recipe.batch_size), recipe.execution.accumulate)
+        folder, size = target if world.is_main_process else None, recipe.config().vision.resolution
         with explain_lost_ranks(world, lambda: last_checkpoint(target)):
             with world.main_process_first():  # files made when missing, a folder that must be empty
-                folder = target if world.is_main_process else None
                 if folder is not None:
-                    open_folder(folder, resumed, overwrite)
-                size = recipe.config().vision.resolution
+                    open_folder(folder, overwrite or goes_on)
                 data = training_pairs(size, progress=progress) if pairs is None else pairs
                 _check_pairs(recipe, data)
-                measure = evaluator(evaluate, recipe, world)  # now: a wrong name must not wait
+                if isinstance(data, PairSet):  # others bring their own captions
+                    data = data.drawn(recipe.captions, recipe.set_weights)
+                tasks = None if evaluate is None else load_tasks(evaluate, size)
             if tokenizer is None:
                 if not (texts := data.texts()):
                     raise ValueError("These pairs have no texts(): give `train` a tokenizer.")
                 tokenizer = Tokenizer.train(texts, recipe.vocab_size, progress=progress)
-            run = new_run(recipe, seed, choice, tokenizer, dataset_fingerprint(data), world)
+            run = Run(recipe, seed, choice, tokenizer, dataset_fingerprint(data), world)
+            if saved is not None:
+                restore_(run, saved, str(resumed))
+            if resumed is not None:  # the rows after the checkpoint will be made again
+                run.history = [row for row in read_history(resumed) if row["step"] <= run.step]
+            if folder is not None:  # nothing refuses the run any more: what it replaces may go
+                for name in () if goes_on else (CHECKPOINT_NAME, MODEL_NAME):
+                    (folder / name).unlink(missing_ok=True)
+                recipe.save(folder / "recipe.json")
+                write_whole(folder / HISTORY_NAME, history_lines(run.history))
             with fork_rng(choice.device):  # what the caller draws afterwards does not depend on it
-                torch.manual_seed(seed)
-                if saved is not None:
-                    restore_(run, saved, str(resumed))
-                if folder is not None:
-                    if overwrite:
-                        clear_folder(folder, resumed)
-                    recipe.save(folder / "recipe.json")
-                earlier = resumed if world.is_main_process else None
-                history = History(folder, upto=run.step, before=earlier)
-                return _loop(run, data, history, folder, measure, progress, callbacks)
+                return _loop(run, data, folder, tasks, progress, callbacks)
 
 
 def _loop(
     run: Run,
     pairs: Pairs,
-    history: History,
     folder: Path | None,
-    measure: Evaluate | None,
+    tasks: Evaluate | list[Task] | None,
     progress: bool,
     callbacks: Sequence[Callback],
 ) -> TrainingResult:
@@ -205,9 +202,11 @@ def _loop(
         for batch in batches:
             unread.append(train_step(run, batch))
             finished = run.step == recipe.steps
-            evaluates = finished or _due(run.step, recipe.evaluate_every)
-            saves = finished or _due(run.step, recipe.checkpoint_every)
-            if not (evaluates or saves or _due(run.step, look_every)):
+            looks, evaluates, saves = (
+                finished or (every > 0 and run.step % every == 0)
+                for every in (look_every, recipe.evaluate_every, recipe.checkpoint_every)
+            )
+            if not (looks or evaluates or saves):
                 continue
             try:
                 rows = read_steps(run, unread, feeder)
@@ -217,65 +216,108 @@ def _loop(
             for row in rows:
                 run.seconds += each
                 row |= {"pairs_per_second": recipe.batch_size / each, "seconds": run.seconds}
-            if measure is not None and evaluates:
-                rows[-1]["zero_shot"] = accuracy = evaluated(run, measure)
+            if tasks is not None and evaluates:
+                rows[-1]["zero_shot"] = accuracy = evaluated(run, tasks)
             unread, clock = [], time.perf_counter()  # evaluation is not training; what follows is
+            run.history += rows
+            if folder is not None:  # a disk that is full costs the file, not the run
+                with contextlib.suppress(OSError), (folder / HISTORY_NAME).open("a") as file:
+                    file.write(history_lines(rows))
             for row in rows:
-                history.append(row)
                 for callback in callbacks:
                     callback(row, run.model)
-            bar.set_postfix_str(describe(history.rows, recipe, accuracy), refresh=False)
+            bar.set_postfix_str(describe(run.history, recipe, accuracy), refresh=False)
             bar.update(len(rows))
             stop = run.world.any(interrupted(), device) and not finished
             if saves or stop:
-                keep_checkpoint(run, folder)
+                checkpoint = to_checkpoint(run)  # split weights need every rank for this
+                if folder is not None:
+                    _try_to(save_checkpoint, folder / CHECKPOINT_NAME, checkpoint)
             if stop:
-                raise TrainingInterrupted(
-                    f"Stopped after step {run.step} of {recipe.steps}. {last_checkpoint(folder)}",
-                    _result(run, history, folder),
+                words = (
+                    f"Stopped after step {run.step} of {recipe.steps}. {last_checkpoint(folder)}"
                 )
-    result = _result(run, history, folder)
+                raise TrainingInterrupted(words, _result(run, folder))
+    result = _result(run, folder)
     if folder is not None:
-        _keep_model(result, folder)
+        facts = {name: getattr(result, name) for name in ("seed", "step", "seconds", "zero_shot")}
+        about = {"recipe": recipe.to_dict(), **facts}
+        _try_to(save_model, folder / MODEL_NAME, result.model, result.tokenizer, about=about)
     return result
-
-
-def _due(step: int, every: int) -> bool:
-    return every > 0 and step % every == 0
 
 
 def _check_pairs(recipe: Recipe, pairs: Pairs) -> None:
     if pairs.role == "held_out":
-        raise ValueError(
-            "These pairs are held out: what a model learns from can't show what it can do unseen. "
-            "Train on training_pairs(), or on shards of training icon sets."
-        )
+        words = "These pairs are held out, to show what a model can do with pictures it never saw"
+        raise ValueError(f"{words}. Train on training_pairs(), or on shards of training icon sets.")
     n, most = recipe.batch_size, pairs.largest_batch
     if n > most:
         why = "" if most == len(pairs) else f": at most {most} of them, as no name may come twice"
-        raise ValueError(
-            f"A batch of {n} pairs can't be filled from {len(pairs)}{why}. Take a batch_size of at "
-            f"most {most}, or more data."
-        )
+        words = f"A batch of {n} pairs can't be filled from {len(pairs)}{why}"
+        raise ValueError(f"{words}. Take a batch_size of at most {most}, or more data.")
 
 
-def _result(run: Run, history: History, folder: Path | None) -> TrainingResult:
-    return TrainingResult(
-        model=unshard(run.best_model).eval(),
-        tokenizer=run.tokenizer,
-        recipe=run.recipe,
-        seed=run.seed,
-        step=run.step,
-        history=history.rows,
-        seconds=run.seconds,
-        folder=folder,
+def _result(run: Run, folder: Path | None) -> TrainingResult:
+    facts = (run.tokenizer, run.recipe, run.seed, run.step, run.history, run.seconds)
+    return TrainingResult(unshard(run.best_model).eval(), *facts, folder)
+
+
+def _try_to(write: Callable[..., Any], *what: Any, **more: Any) -> None:
+    """Writes a file. A disk that is full costs the file, not the run."""
+    try:
+        write(*what, **more)
+    except OSError as error:
+        warnings.warn(f"{error} The run goes on.", stacklevel=3)
+
+
+def progress_bar(recipe: Recipe, step: int, show: bool) -> tqdm:
+    """tqdm's bar over the steps of a run; :func:`describe` has its words."""
+    return tqdm(
+        total=recipe.steps,
+        initial=step,
+        disable=not show,
+        # A notebook keeps every version of the line: fewer of them.
+        mininterval=0.5 if sys.stderr.isatty() else 5.0,
+        bar_format="{n_fmt}/{total_fmt} steps |{bar:12}| {elapsed}<{remaining}{postfix}",
     )
 
 
-def _keep_model(result: TrainingResult, folder: Path) -> None:
-    facts = {name: getattr(result, name) for name in ("seed", "step", "seconds", "zero_shot")}
-    about = {"recipe": result.recipe.to_dict(), **facts}
+def describe(
+    rows: Sequence[dict[str, Any]], recipe: Recipe, accuracy: Mapping[str, float] | None = None
+) -> str:
+    """How a run goes: loss 3.12 (ln 512 = 6.24), 1,012 pairs/s, logit scale 23.1, lucide 41.2%.
+
+    The speed is that of the last ten steps.
+    """
+    n, loss = recipe.batch_size, f"loss {rows[-1]['loss']:.2f}"
+    if recipe.objective == "infonce":  # SigLIP's loss has no such landmark
+        loss += f" (ln {n} = {math.log(n):.2f})"
+    speed = statistics.fmean(row["pairs_per_second"] for row in rows[-10:])
+    words = [loss, f"{speed:,.0f} pairs/s", f"logit scale {rows[-1]['logit_scale']:.1f}"]
+    return ", ".join(words + [f"{name} {x:.1%}" for name, x in (accuracy or {}).items()])
+
+
+@contextlib.contextmanager
+def catch_interrupt() -> Iterator[Callable[[], bool]]:
+    """Within this block Ctrl-C raises a flag, so that a step can end; a second one breaks off.
+
+    Yields a function that tells whether Ctrl-C was pressed. Outside the main thread signals can't
+    be caught, and where Ctrl-C is ignored (a job in the background) it stays ignored.
+    """
+    pressed = threading.Event()
+
+    def note(number: int, frame: object) -> None:
+        if pressed.is_set():
+            raise KeyboardInterrupt
+        pressed.set()
+
+    before = signal.getsignal(signal.SIGINT)
+    is_main = threading.current_thread() is threading.main_thread()
+    listens = is_main and before != signal.SIG_IGN
+    if listens:
+        signal.signal(signal.SIGINT, note)
     try:
-        save_model(folder / MODEL_NAME, result.model, result.tokenizer, about=about)
-    except OSError as error:
-        warnings.warn(f"{error} The model is in the result, in memory.", stacklevel=2)
+        yield pressed.is_set
+    finally:
+        if listens:
+            signal.signal(signal.SIGINT, before)

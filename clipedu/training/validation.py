@@ -2,40 +2,52 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Sequence
 
 import torch
 
 from clipedu.evaluation import Task, load_task, zero_shot
+from clipedu.evaluation.prompts import TEMPLATE_SETS
 from clipedu.models import CLIP
-from clipedu.pairs import PairSet, set_aside, to_pictures, training_pairs
+from clipedu.pairs import (
+    TRAINING_FAMILIES,
+    PairSet,
+    left_out,
+    set_aside,
+    to_pictures,
+    training_pairs,
+)
 from clipedu.tokenizer import Tokenizer
 from clipedu.training.parallel import World, broadcast_buffers, unshard
-from clipedu.training.recipe import Recipe
 from clipedu.training.run import Run
 
 #: (model, tokenizer) -> {name: accuracy}.
 Evaluate = Callable[[CLIP, Tokenizer], dict[str, float]]
 
 
-def evaluator(
-    evaluate: Evaluate | str | Task | Sequence[str | Task] | None, recipe: Recipe, world: World
-) -> Evaluate | None:
-    """What `train` was asked to measure, as one function; None for nothing.
+def load_tasks(
+    evaluate: Evaluate | str | Task | Sequence[str | Task], size: int
+) -> Evaluate | list[Task]:
+    """A function as it is, names as tasks. Raises ValueError for an unknown task."""
+    if callable(evaluate):
+        return evaluate
+    asked = [evaluate] if isinstance(evaluate, (str, Task)) else evaluate
+    return [load_task(task, size=size) if isinstance(task, str) else task for task in asked]
 
-    Each rank asks a task for its share of the pictures. Raises ValueError for an unknown task.
-    """
-    if evaluate is None:
-        return None
-    if callable(evaluate):  # it knows nothing of ranks: rank 0 asks it, the others wait
-        return evaluate if world.is_main_process else lambda model, tokenizer: {}
-    asked = [evaluate] if isinstance(evaluate, (str, Task)) else list(evaluate)
-    size = recipe.config().vision.resolution
-    tasks = [load_task(task, size=size) if isinstance(task, str) else task for task in asked]
-    return lambda model, tokenizer: {
-        task.name: shared_accuracy(model, tokenizer, task, world) for task in tasks
-    }
+
+@torch.no_grad()
+def evaluated(run: Run, evaluate: Evaluate | list[Task]) -> dict[str, float]:
+    """Accuracies of the run's best weights; call it on every rank."""
+    model, world = unshard(run.best_model).eval(), run.world
+    broadcast_buffers(model)
+    accuracy = {}
+    if not callable(evaluate):
+        for task in evaluate:
+            accuracy[task.name] = shared_accuracy(model, run.tokenizer, task, world)
+    elif world.is_main_process:  # it knows nothing of ranks: the others wait
+        accuracy = evaluate(model, run.tokenizer)
+    run.model.train()
+    return {name: float(value) for name, value in accuracy.items()}
 
 
 def shared_accuracy(model: CLIP, tokenizer: Tokenizer, task: Task, world: World) -> float:
@@ -43,42 +55,50 @@ def shared_accuracy(model: CLIP, tokenizer: Tokenizer, task: Task, world: World)
     if world.size == 1:
         return zero_shot(model, tokenizer, task).top1
     mine = slice(world.rank, None, world.size)
-    pictures, hits = task.pictures[mine], 0.0
-    if len(pictures):  # of many ranks some may have none, and a Task without pictures is refused
-        part = dataclasses.replace(task, pictures=pictures, labels=task.labels[mine])
+    hits = 0.0
+    if world.rank < len(task):  # of many ranks some may have none, and such a Task is refused
+        part = task.take(mine)
         hits = zero_shot(model, tokenizer, part).top1 * len(part)
     share = torch.tensor(float(round(hits)), device=next(model.parameters()).device)
     return world.sum(share).item() / len(task)
 
 
-def evaluated(run: Run, measure: Evaluate) -> dict[str, float]:
-    """Accuracies of the run's best weights; call it on every rank."""
-    model = unshard(run.best_model).eval()
-    broadcast_buffers(model)
-    with torch.no_grad():
-        accuracy = measure(model, run.tokenizer)
-    run.model.train()
-    return {name: float(value) for name, value in accuracy.items()}
+#: Sets of filled and of outlined icons, by artists of their own; the rest is enough to learn from.
+LEFT_OUT = ("remix", "bootstrap")
+
+
+def left_out_split(sets: Sequence[str] = LEFT_OUT, size: int = 32) -> tuple[PairSet, list[Task]]:
+    """Training pairs without whole icon sets, and a task of each of these, at `size` pixels.
+
+    For choosing a recipe: one that was picked because it did well on the held-out sets would have
+    learned from them. Classes are names that two of the remaining sets have. Raises ValueError for
+    a set that is not for training.
+    """
+    pairs, left = left_out(sets, size)
+    source, forms = "a training set that this run leaves out", TEMPLATE_SETS["icon"]
+    return pairs, [
+        Task(key, to_pictures(rgba), torch.from_numpy(labels), classes, forms, source)
+        for key, (rgba, labels, classes) in left.items()
+    ]
 
 
 def validation_split(
-    size: int = 32, *, names: int = 300, seed: int = 0, progress: bool = True
+    size: int = 32,
+    *,
+    families: Sequence[str] = TRAINING_FAMILIES,
+    names: int = 300,
+    seed: int = 0,
+    progress: bool = True,
 ) -> tuple[PairSet, Task]:
     """Training pairs without some pictures, and those pictures as a task, at `size` pixels.
 
-    For choosing a recipe: one picked because it did well on the held-out icon sets would have
-    learned from them. Of `names` names that two icon sets share, one set's pictures are set aside:
-    name and style are known to the model, but not this drawing. The split depends on its own
-    `seed`, so that runs with other seeds are measured on the same pictures.
-
-        pairs, task = validation_split()
-        train("lesson", pairs=pairs, evaluate=task)
+    A weaker test than :func:`left_out_split`: of `names` names that two icon sets share, one set's
+    pictures are set aside. The split depends on its own `seed`, not on the run's.
 
     Raises ValueError when fewer than `names` names are shared.
     """
-    pairs, (rgba, labels, classes) = set_aside(
-        training_pairs(size, progress=progress), names=names, seed=seed
-    )
-    source = "set aside from the training families"
+    everything = training_pairs(size, families=families, progress=progress)
+    pairs, (rgba, labels, classes) = set_aside(everything, names=names, seed=seed)
     pictures, numbers = to_pictures(rgba), torch.from_numpy(labels)
+    source = "set aside from the training families"
     return pairs, Task("validation", pictures, numbers, classes, ["{}"], source)

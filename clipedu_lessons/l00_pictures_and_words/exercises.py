@@ -500,12 +500,12 @@ EXERCISE = dict(
 # Then write at most twelve lines: how you searched, what you found (and out of how many that you looked at), and for one word: what would a model learn from it, and which caption would help?
 
 # %%
-from clipedu.pairs import load_icons, open_pictures
+from clipedu.pairs import FIRST_EDITION, HELD_OUT_FAMILIES, open_pictures
 from clipedu.plots import picture_grid, show
 
-every = open_pictures()
+every = open_pictures().only(FIRST_EDITION + HELD_OUT_FAMILIES)
 families_of: dict[str, dict[str, int]] = {}
-for row, icon in enumerate(load_icons()):
+for row, icon in enumerate(every.icons):
     families_of.setdefault(icon.name.lower(), {}).setdefault(icon.family, row)
 shared = sorted(name for name, rows in families_of.items() if len(rows) >= 2 and " " not in name)
 words = shared[100:108]  # change this

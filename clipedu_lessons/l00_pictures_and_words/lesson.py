@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 
 from clipedu.evaluation import classify, load_task, zero_shot
 from clipedu_lessons.common.ranking_figure import ranking_figure, ranking_words
-from clipedu.pairs import FAMILIES, to_pictures, training_pairs
+from clipedu.pairs import FAMILIES, FIRST_EDITION, HELD_OUT_FAMILIES, to_pictures, training_pairs
 from clipedu.plots import picture_grid, show
 from clipedu.training import load_pretrained
 
@@ -125,7 +125,7 @@ print(f"you: {hits} of 10 in the very same words, with no list")
 # Build one. Five labels, all our training pictures that carry them, and the simplest classifier: one linear layer on the pixels.
 
 # %% tags=["nbval-check-output"]
-pairs = training_pairs()
+pairs = training_pairs(families=FIRST_EDITION)
 labels = ["cat", "dog", "car", "house", "star"]
 rows = [i for i, icon in enumerate(pairs.icons) if icon.name in labels]
 dark = 1 - to_pictures(pairs.rgba[rows]).mean(1)  # (N, 32, 32), 1 = ink
@@ -217,10 +217,11 @@ print("cat is closer to dog than to star:", bool(to_dog > to_star))
 # %% tags=["nbval-check-output"]
 from clipedu.pairs import load_icons
 
-icons = load_icons()
+sets = {key: FAMILIES[key] for key in FIRST_EDITION + HELD_OUT_FAMILIES}  # lesson 04 adds eight
+icons = load_icons(list(sets))
 row = "{:22} {:>8} {:>6} {:>6}  {}"
 print(row.format("family", "pictures", "names", "styles", "role"))
-for key, family in FAMILIES.items():
+for key, family in sets.items():
     mine = [icon for icon in icons if icon.family == key]
     names = f"{len({icon.name for icon in mine}):,}"
     styles = len({icon.style for icon in mine})
@@ -318,10 +319,10 @@ print("the longest:", max(everything, key=len))
 # %%
 from clipedu.pairs import open_pictures
 
-every = open_pictures()
+every = open_pictures().only(list(sets))
 rows, titles = [], []
 for word in ("mouse", "seal", "bolt", "spade", "apple", "window"):
-    for key, family in FAMILIES.items():
+    for key, family in sets.items():
         for row, icon in enumerate(every.icons):
             if (icon.family, icon.name.lower()) == (key, word):
                 rows.append(row)
@@ -345,7 +346,7 @@ show(picture_grid(every.rgba[rows], titles), words)
 # %% tags=["nbval-check-output"]
 for word in ("mouse", "crane", "bat", "bolt", "key", "nail", "fan"):
     drawn = {icon.family for icon in icons if icon.name.lower() == word}
-    titles = [f.title for key, f in FAMILIES.items() if key in drawn]
+    titles = [f.title for key, f in sets.items() if key in drawn]
     more = " ..." if len(titles) > 3 else ""
     print(f"{word:6} {len(titles)}: {', '.join(titles[:3])}{more}")
 

@@ -504,10 +504,10 @@ EXERCISE = dict(
 # The cell below gives you the texts and a first measurement. Change it.
 
 # %%
-from clipedu.pairs import TRAINING_FAMILIES, all_captions, load_icons
+from clipedu.pairs import FIRST_EDITION, all_captions, load_icons
 from clipedu.tokenizer import Tokenizer
 
-captions = all_captions(load_icons(TRAINING_FAMILIES))
+captions = all_captions(load_icons(FIRST_EDITION))
 unseen = sorted({icon.name.lower() for icon in load_icons(["lucide"])})
 big = Tokenizer.train(captions, 4096)
 for merges in (0, 500):

@@ -9,14 +9,14 @@
 # A text tower takes a caption in and gives one list of numbers out. The figure below shows the whole way for one caption. This lesson walks it step by step.
 
 # %%
-from clipedu.pairs import TRAINING_FAMILIES, load_icons, render_svg
+from clipedu.pairs import FIRST_EDITION, load_icons, render_svg
 from clipedu.plots import show
 from clipedu.training import load_pretrained
 from clipedu_lessons.l01_words_to_vectors.caption_path import caption_path
 from clipedu_lessons.l01_words_to_vectors.caption_path import path_figure, path_in_words
 
 model, tokenizer, card = load_pretrained()  # shipped with the course
-icons = load_icons(TRAINING_FAMILIES)
+icons = load_icons(FIRST_EDITION)
 emoji = [icon for icon in icons if icon.family == "openmoji"]
 penguin = next(icon for icon in emoji if icon.name == "penguin")
 path = caption_path(model, tokenizer, "an emoji of penguin")
@@ -616,7 +616,7 @@ from clipedu.pairs import training_pairs
 
 assert "grade" in nearest(after, "star")
 assert "https" in nearest(after, "lock")
-drawn, twins = training_pairs(), set()
+drawn, twins = training_pairs(families=FIRST_EDITION), set()
 for places in same_pictures(drawn.rgba):  # equal, pixel by pixel
     called = {drawn.icons[i].name.lower() for i in places}
     twins.update(combinations(sorted(called & set(names)), 2))

@@ -152,9 +152,9 @@ for n, what in sizes.items():
 
 # %% tags=["nbval-check-output"]
 from clipedu.models import build
-from clipedu.pairs import to_model, training_pairs
+from clipedu.pairs import FIRST_EDITION, to_model, training_pairs
 
-pairs = training_pairs(progress=False)
+pairs = training_pairs(families=FIRST_EDITION, progress=False)
 pictures, words = pairs.batch(64, seed=0)
 untrained = build("laptop", seed=0, vocab_size=258)  # bytes, SOT, EOT
 rows = [[256, *caption.encode()[:30], 257] for caption in words]

@@ -11,7 +11,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from clipedu.plots import COLOURS, DASHES, MARKERS
-from clipedu.training.progress import read_history
+from clipedu.training.checkpoint import read_history
 from clipedu.training.recipe import Recipe
 from clipedu.training.trainer import TrainingResult
 from clipedu_lessons.common.figures import new_figure

@@ -449,26 +449,26 @@ EXERCISE = dict(
     goal="Change one thing in a recipe, measure it fairly, and say what you can't conclude.",
     hints=[
         "Keep the number of pairs seen the same, and change one field only.",
-        "dataclasses.replace(RECIPES['lesson'], steps=60, ...) makes a short run; validation_split() gives pairs and a task that are fair to choose by.",
+        "dataclasses.replace(RECIPES['lesson'], steps=60, ...) makes a short run; left_out_split() gives pairs and two tasks that are fair to choose by.",
     ],
 )
 
 # %% [markdown]
 # Choose one field of the recipe (learning rate, weight decay, `augmentation.thicken`, batch size ...). Train two or three short runs that differ in it alone, **measured on pictures set aside inside the training families**
-# (`clipedu.training.validation_split`), not on the held-out ones. Report in at most ten lines: what you changed, the numbers, how sure you are, and what you can't conclude.
+# (`clipedu.training.left_out_split`), not on the held-out ones. Report in at most ten lines: what you changed, the numbers, how sure you are, and what you can't conclude.
 
 # %%
 from dataclasses import replace
 
-from clipedu.training import RECIPES, train, validation_split
+from clipedu.training import RECIPES, left_out_split, train
 
 recipe = replace(RECIPES["lesson"], steps=60)  # a short run; for the next one, change one field more
 TRY = False  # True trains: a minute or two
 
 if TRY:
-    pairs, set_aside = validation_split()  # the task: pictures taken out of the training families
-    result = train(recipe, seed=0, pairs=pairs, evaluate=set_aside)
-    print(f"chance {set_aside.chance:.1%}, this run {result.zero_shot}")
+    pairs, unseen = left_out_split()  # two icon sets that this run does not learn from
+    result = train(recipe, seed=0, pairs=pairs, evaluate=unseen)
+    print(f"chance {unseen[0].chance:.1%}, this run {result.zero_shot}")
 else:
     print("the recipe's fields:", ", ".join(vars(recipe)))
 

@@ -18,7 +18,7 @@ import traitlets
 
 from clipedu.evaluation import Ranked, classify
 from clipedu.models import CLIP
-from clipedu.pairs import clean_picture, is_blank
+from clipedu.pairs import clean_picture
 from clipedu.tokenizer import Tokenizer
 from clipedu_lessons.common.widgets import (
     picture_html,
@@ -27,7 +27,7 @@ from clipedu_lessons.common.widgets import (
     trouble_html,
 )
 from clipedu_lessons.l05_zero_shot.ranked import ranked_figure, ranked_words
-from clipedu_lessons.l05_zero_shot.strokes import SAMPLES, draw_strokes
+from clipedu_lessons.l05_zero_shot.strokes import SAMPLES, draw_strokes, is_blank
 
 HERE = Path(__file__).parent
 EMPTY = (

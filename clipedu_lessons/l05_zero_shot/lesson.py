@@ -445,9 +445,10 @@ print(recall(image, text, ks=(1, 2)))
 # %%
 from clipedu_lessons.l05_zero_shot.retrieval import build_index
 from clipedu.evaluation import embed_texts
-from clipedu.pairs import open_pictures
+from clipedu.pairs import FIRST_EDITION, HELD_OUT_FAMILIES, open_pictures
 
-index = build_index(model, open_pictures(), tokenizer=tokenizer)
+every = open_pictures().only(FIRST_EDITION + HELD_OUT_FAMILIES)
+index = build_index(model, every, tokenizer=tokenizer)
 icons = index.icons
 rows = [i for i, icon in enumerate(icons) if icon.family == "lucide"]
 titles = [icons[i].name for i in rows]

@@ -88,3 +88,9 @@ SAMPLES: dict[str, list[Stroke]] = {
     "key": [_circle(7, 17, 4), [[10, 14], [20, 4]], [[16, 8], [19, 11]], [[18, 6], [21, 9]]],
     "flag": [[[5, 22], [5, 3], [19, 3], [16, 8], [19, 13], [5, 13]]],
 }
+
+
+def is_blank(picture: torch.Tensor, least: float = 0.02) -> bool:
+    """Whether (3, S, S) has one color only: no two pixels differ by more than `least`."""
+    flat = picture.flatten(-2)  # (3, S * S)
+    return bool((flat.amax(-1) - flat.amin(-1)).max() <= least)

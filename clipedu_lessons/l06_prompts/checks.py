@@ -130,6 +130,10 @@ PROMPTS = FunctionExercise(
     extremes={
         "one class": lambda g: {"class_names": ["cat"], "templates": ["{}", "a {}", "{}!"]},
         "one template": lambda g: {"class_names": ["cat", "dog"], "templates": ["a {}"]},
+        "names with signs and spaces": lambda g: {
+            "class_names": ["T-shirt", "ice_cream", " café "],
+            "templates": ["{}", "{}, not {}!"],
+        },
     },
     misconceptions=(
         Misconception(

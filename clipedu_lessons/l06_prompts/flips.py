@@ -15,10 +15,9 @@ import torch
 from matplotlib.figure import Figure
 from scipy.stats import binomtest
 
-from clipedu.evaluation.classifier import zero_shot_classifier
 from clipedu.evaluation.embedding import embed_pictures
 from clipedu.evaluation.tasks.task import Task
-from clipedu.evaluation.zeroshot import similarities, zero_shot
+from clipedu.evaluation.zeroshot import similarities, zero_shot, zero_shot_classifier
 from clipedu.models import CLIP
 from clipedu.tokenizer import Tokenizer
 from clipedu_lessons.common.figures import new_figure

@@ -177,15 +177,16 @@ for names, forms in [
 # Why does *a photo of a* cost so much here and help there? Look at what the two models have read. **Predict**: how many of the training captions of this course contain the word *photo*? In how many of them does it mean a photograph *of* something?
 
 # %% tags=["nbval-check-output"]
-from clipedu.pairs import TRAINING_FAMILIES, load_icons
-from clipedu.pairs.captions import FORMS, all_captions
+from clipedu.pairs import FIRST_EDITION, load_icons
+from clipedu.pairs.captions import CAPTION_MIXES, all_captions
 
-captions = all_captions(load_icons(TRAINING_FAMILIES))
+captions = all_captions(load_icons(FIRST_EDITION))
 for words in ("a photo of", "photo", "an icon of", "an emoji of"):
     count = sum(words in caption for caption in captions)
     print(f"{words:<12} in {count:>6,} of {len(captions):,} texts")
 print("\nthe forms that a caption takes, and how often")
 print("(the first, too, where the words are missing):")
+FORMS = CAPTION_MIXES["labels"].forms
 for rate, form in FORMS:
     print(f"{rate:4.0%}  {form}")
 
@@ -295,9 +296,9 @@ print("after a long run the three sets are within 5 points:", close)
 # A prompt can say what the whole task is about. The paper adds *a type of pet* to the pets, *a type of food* to the dishes, and quotation marks around text to be read. Here is the case where it is needed most: handwritten digits. The class names are *zero* to *nine*. The icons of the course show digits too; but look at what their names are.
 
 # %%
-from clipedu.pairs import TRAINING_FAMILIES, load_icons
+from clipedu.pairs import FIRST_EDITION, load_icons
 
-drawn = load_icons(TRAINING_FAMILIES)
+drawn = load_icons(FIRST_EDITION)
 for word in ("seven", "number seven", "7"):
     of = [icon for icon in drawn if icon.name.lower() == word]
     print(f"{word:<14} is the name of {len(of)} training pictures")
@@ -555,7 +556,7 @@ for row in (animals.labels == mouse).nonzero().flatten().tolist():
 # Which mouse has this model read of? Count:
 
 # %% tags=["nbval-check-output"]
-icons = load_icons(TRAINING_FAMILIES)
+icons = load_icons(FIRST_EDITION)
 drawn = [icon for icon in icons if "mouse" in icon.name]
 living = [icon for icon in drawn if icon.name in ("mouse", "mouse face")]
 living = [icon for icon in living if icon.family == "openmoji"]
@@ -627,7 +628,7 @@ print(f"all animals: {result.value:.1%} with the bare name, "
 # %% [markdown]
 # Closer to the animal than to the device is not always right among 45 animals. And most animals here are not emoji: asked as if they were, they lose.
 #
-# The paper's pairs are sentences, and sentences carry context: someone who writes about a crane at a lake writes *lake*. To make a prompt with context work, make captions with context first: `clipedu.pairs.captions.FORMS` is the list that a training run would have to change.
+# The paper's pairs are sentences, and sentences carry context: someone who writes about a crane at a lake writes *lake*. To make a prompt with context work, make captions with context first: `captions="sentences"` in a recipe is such a mix (`clipedu.pairs.captions.CAPTION_MIXES`).
 #
 # ## 10. The answer
 #

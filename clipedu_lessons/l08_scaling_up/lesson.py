@@ -106,11 +106,11 @@ for gpus in (1, 256):
 
 # %%
 from clipedu.models import build
-from clipedu.pairs import to_model, training_pairs
+from clipedu.pairs import FIRST_EDITION, to_model, training_pairs
 from clipedu.training import load_pretrained
 
 tokenizer = load_pretrained()[1]
-pictures, captions = training_pairs(progress=False).batch(32, seed=0)
+pictures, captions = training_pairs(families=FIRST_EDITION, progress=False).batch(32, seed=0)
 tokens = tokenizer(captions, 32, truncate=True)
 pictures = to_model(pictures).double()  # float64, to see small errors
 SMALL = {"vocab_size": tokenizer.vocab_size, "vision_layers": 2}

@@ -177,9 +177,10 @@ for at in (10, 1e4, 1e6):
 # The **loss** answers sooner, so the live series is drawn with it. With a CUDA GPU the same cell uses it.
 
 # %%
+from clipedu.pairs import FIRST_EDITION
 from clipedu.training import train, validation_split
 
-pairs, validation = validation_split(progress=False)
+pairs, validation = validation_split(families=FIRST_EDITION, progress=False)
 live, tokenizer = {}, None
 for name in ("RN-8", "RN-16", "RN-32"):
     model = series_model(name)

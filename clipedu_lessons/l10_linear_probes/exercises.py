@@ -396,7 +396,7 @@ EXERCISE = dict(
 # %% [markdown]
 # The paper probes the vector before the projection. Does it matter for our CLIP? Take two or three tasks of `PROBE_TASKS`, probe both spaces by the protocol with several seeds of the split, and report what you find in at most ten lines. One task should be near to what the captions speak of, and one far from it.
 #
-# `probe_task_pictures` loads each of them, *names* too. The model comes from `load_pretrained`, as at the beginning of the lesson, and `linear_probe(features, task.labels, seed=seed)` splits, searches and tests.
+# `probe_task_pictures` loads each of them, *names* too. The model comes from `load_pretrained`, as at the beginning of the lesson, and `linear_probe(features, task.labels, split=split_pictures(task.labels, seed=seed))` searches and tests.
 
 # %%
 from clipedu_lessons.l10_linear_probes.probe_tasks import PROBE_TASKS, probe_task_pictures

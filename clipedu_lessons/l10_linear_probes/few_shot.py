@@ -19,8 +19,7 @@ from scipy.stats import t as student
 from tqdm.auto import tqdm
 
 from clipedu.evaluation.inputs import check_features
-from clipedu.evaluation.logistic import ProbeSolver
-from clipedu.evaluation.probe import Split
+from clipedu.evaluation.probe import Split, fit_probe
 from clipedu.numbers import is_whole
 from clipedu.plots import COLOURS
 from clipedu_lessons.common.figures import new_figure
@@ -108,8 +107,8 @@ def few_shot(
         runs = []
         for repeat in range(repeats):
             rows = pool[sample_shots(labels[pool], count, seed=seed + repeat)]
-            solver = ProbeSolver(features[rows], labels[rows], classes=classes)
-            runs.append(solver.fit(lam).accuracy(*test))
+            probe = fit_probe(features[rows], labels[rows], lam, classes=classes)
+            runs.append(probe.accuracy(*test))
         points.append(_point(count, runs))
     return points
 

@@ -113,7 +113,8 @@ def probe_in_the_open(x, y, lam, classes):
 
 
 # %% tags=["nbval-check-output"]
-from clipedu_lessons.l10_linear_probes.sklearn_probe import fit_probe
+from clipedu.evaluation.probe import fit_probe
+from clipedu_lessons.l10_linear_probes.sklearn_probe import fit_sklearn
 
 noise = torch.Generator().manual_seed(0)
 labels = torch.arange(60) % 3
@@ -121,7 +122,7 @@ centres = torch.tensor([[0.0, 1.2], [-1.0, -0.6], [1.0, -0.6]])
 points = centres[labels] + 0.7 * torch.randn(60, 2, generator=noise)
 exact = dict(tolerance=1e-9)
 ours = fit_probe(points, labels, 1.0, **exact)
-theirs = fit_probe(points, labels, 1.0, solver="sklearn", **exact)
+theirs = fit_sklearn(points, labels, 1.0, **exact)
 w, b, loss = probe_in_the_open(points.double(), labels, 1.0, 3)
 print(f"in the open {loss:.4f}, library {ours.loss:.4f}, ", end="")
 print(f"scikit-learn {theirs.loss:.4f}")
@@ -260,8 +261,7 @@ print("of equally good lambdas it takes the largest: the simplest probe")
 # Seven, and at most two for each of four halvings: 15. The curve has small bumps (one picture of validation is a third of a point), so halving may end on another bump than the whole grid. It costs little, and the
 # protocol says so in advance.
 #
-# The library needs a fraction of scikit-learn's time for the same 97. It turns the features into their principal axes once for all lambdas and goes from large to small lambda. A fit starts where the last two point to, and keeps what L-BFGS has
-# learned of the curvature: another lambda changes a known part of it. `benchmarks/probe.py` measures both solvers; section 4 prints its numbers.
+# The library minimizes with scipy's L-BFGS-B, which scikit-learn uses too, and goes from large to small lambda. The weights move smoothly along the logarithm of lambda, so each fit starts on the line through the last two, which is close to where it ends. `benchmarks/probe.py` times both; section 4 prints its numbers.
 #
 # ### Did it arrive?
 #
@@ -270,17 +270,16 @@ print("of equally good lambdas it takes the largest: the simplest probe")
 # %%
 tiny = 1e-6  # the smallest lambda of the grid
 print("lambda 1e-6    tolerance  iterations    loss  validation")
-for solver in ("sklearn", "clipedu"):
+for solver, fit in {"sklearn": fit_sklearn, "clipedu": fit_probe}.items():
     for tolerance in (1e-4, 1e-6, 1e-8):
-        how = dict(solver=solver, tolerance=tolerance)
-        found = fit_probe(*to_fit, tiny, **how)
+        found = fit(*to_fit, tiny, tolerance=tolerance)
         steps, share = found.iterations, found.accuracy(*to_choose)
         print(f"{solver:14} {tolerance:9.0e}{steps:12}", end="")
         print(f"{found.loss:8.4f}{share:12.1%}")
 
 # %% [markdown]
 # At the loose tolerance a fit from zeros ends early, far above the minimum, whichever solver it is. What it gives is no longer the probe of that lambda, but a place on the way to it; stopping early is a penalty of its own, which nobody chose. Its accuracy may even be the better one, but it belongs to the solver's path and not to lambda.
-# So the library's tolerance is 10⁻⁶, and a search goes down from lambda to lambda, which starts each fit close to its end. Where two solvers are compared, both must arrive.
+# So the library's tolerance is 10⁻⁷, and a search goes down from lambda to lambda, which starts each fit close to its end. Where two solvers are compared, both must arrive.
 #
 # Then the probe is fitted once more, on train **and** validation, and the test pictures are looked at:
 

@@ -6,7 +6,6 @@ A held-out family has one picture of most of its names; so its names are pooled 
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 
 import torch
@@ -48,7 +47,7 @@ def probe_task_pictures(
 
 def _part(task: Task, rows: torch.Tensor) -> Task:
     """The same task with fewer pictures: what it says of itself (seen, context) stays true."""
-    return dataclasses.replace(task, pictures=task.pictures[rows], labels=task.labels[rows])
+    return task.take(rows)
 
 
 def _names(size: int) -> Task:

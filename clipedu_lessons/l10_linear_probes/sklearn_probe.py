@@ -1,4 +1,4 @@
-"""The same logistic regression by scikit-learn: an oracle for the library's solver."""
+"""The same logistic regression by scikit-learn: an oracle for the library's `fit_probe`."""
 
 from __future__ import annotations
 
@@ -7,37 +7,7 @@ import warnings
 import torch
 import torch.nn.functional as F
 
-from clipedu.evaluation.logistic import (
-    MAX_ITERATIONS,
-    TOLERANCE,
-    LinearProbe,
-    ProbeSolver,
-    expand_to_all_classes,
-)
-
-
-def fit_probe(
-    features: torch.Tensor,
-    labels: torch.Tensor,
-    lam: float,
-    *,
-    classes: int | None = None,
-    solver: str = "clipedu",
-    max_iterations: int = MAX_ITERATIONS,
-    tolerance: float = TOLERANCE,
-) -> LinearProbe:
-    """One logistic regression: features (N, W), labels (N,), strength lambda of the penalty.
-
-    solver: "clipedu", or "sklearn", for whom lambda is 1 / C
-    Raises what `ProbeSolver` raises, and ValueError for another solver.
-    """
-    if solver not in ("clipedu", "sklearn"):
-        raise ValueError(f"solver is 'clipedu' or 'sklearn'; got {solver!r}.")
-    limits = {"max_iterations": max_iterations, "tolerance": tolerance}
-    ours = ProbeSolver(features, labels, classes=classes, **limits)  # type: ignore[arg-type]
-    if solver == "clipedu":
-        return ours.fit(lam)
-    return fit_sklearn(features, labels, lam, classes=ours.classes, **limits)  # type: ignore[arg-type]
+from clipedu.evaluation.probe import ABSENT_LOGIT, TOLERANCE, LinearProbe
 
 
 def fit_sklearn(
@@ -45,12 +15,12 @@ def fit_sklearn(
     labels: torch.Tensor,
     lam: float,
     *,
-    classes: int,
-    max_iterations: int = MAX_ITERATIONS,
+    classes: int | None = None,
+    max_iterations: int = 1000,
     tolerance: float = TOLERANCE,
     start: LinearProbe | None = None,
 ) -> LinearProbe:
-    """What `ProbeSolver(features, labels).fit(lam, start)` finds, found by `LogisticRegression`.
+    """What `fit_probe` finds with the same arguments, found by `LogisticRegression`.
 
     Of two classes scikit-learn keeps one row w = w1 - w0. At the best w1 = -w0 that row costs half
     of what its square says, so its C is 2 / lambda there and 1 / lambda otherwise.
@@ -76,5 +46,7 @@ def fit_sklearn(
     cross_entropy = F.cross_entropy(x @ w.T + b, numbers, reduction="sum")
     loss = float(cross_entropy + lam / 2 * (w**2).sum())
     iterations = int(model.n_iter_[0])
-    full = expand_to_all_classes(w, b, present, classes)
-    return LinearProbe(*full, lam, loss, iterations, iterations < max_iterations)
+    classes = int(y.max()) + 1 if classes is None else classes
+    weights, bias = w.new_zeros(classes, x.shape[1]), w.new_full((classes,), ABSENT_LOGIT)
+    weights[present], bias[present] = w, b - b.mean()  # the same constant for all changes nothing
+    return LinearProbe(weights, bias, lam, loss, iterations, iterations < max_iterations)

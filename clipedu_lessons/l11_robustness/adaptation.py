@@ -13,8 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from clipedu.evaluation.classifier import zero_shot_classifier
-from clipedu.evaluation.tasks.task import Task
+from clipedu.evaluation import Task, zero_shot_classifier
 from clipedu.models import CLIP
 from clipedu.tokenizer import Tokenizer
 from clipedu_lessons.l11_robustness.supervised import run_steps

@@ -270,9 +270,9 @@ print(f"overlap adds {added:+.1f} points to what one would report")
 # For each held-out picture, the most similar one of more than 23,000 training pictures: cosine of the ink, shrunk to 16 x 16.
 
 # %%
-from clipedu.pairs import held_out_task, to_pictures, training_pairs
+from clipedu.pairs import FIRST_EDITION, held_out_task, to_pictures, training_pairs
 
-training = training_pairs(progress=False)
+training = training_pairs(families=FIRST_EDITION, progress=False)
 rgba, labels, names = held_out_task("lucide")
 likeness, twin = nearest(rgba, training.rgba)
 order = likeness.argsort(descending=True)[[0, 5, 20, 60, 120, 200]]

@@ -1,8 +1,7 @@
 """Were the test pictures in the training set? A detector, and what difference it makes (§5).
 
 The paper reports the accuracy on all test pictures, on those with a near-duplicate in training, and
-on those without. Our detector compares pixels: ink, blurred a little so that a shift of one pixel
-does not count, cosine against every training picture.
+on those without. The detector is :mod:`clipedu.pairs.duplicates`.
 """
 
 from __future__ import annotations
@@ -11,34 +10,17 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 
 from clipedu.evaluation.statistics import clopper_pearson
-from clipedu.pairs import to_pictures
+from clipedu.pairs.duplicates import drawing_vectors, nearest_drawings
 
 
-def outlines(rgba: np.ndarray, side: int = 16) -> torch.Tensor:
-    """(N, S, S, 4) uint8 -> (N, side²) float32 unit vectors: ink, shrunk, its mean taken off.
-
-    An empty picture becomes the zero vector, which is like nothing.
-    """
-    ink = 1 - to_pictures(rgba).mean(1, keepdim=True)  # (N, 1, S, S)
-    flat = F.adaptive_avg_pool2d(ink, side).flatten(1)  # (N, side²)
-    return F.normalize(flat - flat.mean(1, keepdim=True), dim=1)
-
-
-def nearest(
-    test: np.ndarray, training: np.ndarray, *, block: int = 512
-) -> tuple[torch.Tensor, torch.Tensor]:
+def nearest(test: np.ndarray, training: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
     """For each test picture, the most similar training picture: cosine (N,), its position (N,).
 
     Both (., S, S, 4) uint8. Raises ValueError when there are none.
     """
-    if not len(test) or not len(training):
-        raise ValueError("Two sets of pictures are compared: neither may be empty.")
-    there = outlines(training)
-    best = [(part @ there.T).max(1) for part in outlines(test).split(block)]
-    return torch.cat([b.values for b in best]), torch.cat([b.indices for b in best])
+    return nearest_drawings(drawing_vectors(test), drawing_vectors(training))
 
 
 @dataclass(frozen=True)

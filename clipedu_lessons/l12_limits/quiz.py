@@ -78,7 +78,7 @@ def make_quiz(
 def model_answers(model: CLIP, tokenizer: Tokenizer, quiz: list[Question]) -> list[int]:
     """What zero-shot CLIP chooses among the same names: it sees no examples, also in the second
     half."""
-    from clipedu.evaluation.classifier import zero_shot_classifier
+    from clipedu.evaluation.zeroshot import zero_shot_classifier
 
     names = sorted({name for question in quiz for name in question.names})
     weights = zero_shot_classifier(model, tokenizer, names, TEMPLATE_SETS["icon"])  # (C, E)

@@ -33,15 +33,15 @@ def small_specs() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def notebooks(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """The small course built: {"exercises": path of the stubs, "solutions": path of the solved}."""
-    from clipedu_classroom.exercise_reader import parse_exercise_file
-    from clipedu_classroom.notebooks import exercise_notebook, text_of
+    from clipedu_classroom.exercise_reader import parse_text
+    from clipedu_classroom.notebooks import make_notebook, text_of
 
-    parsed = parse_exercise_file(COURSE / "clipedu_lessons" / "l90_small" / "exercises.py")
+    parsed = parse_text(COURSE / "clipedu_lessons" / "l90_small" / "exercises.py")
     folder = tmp_path_factory.mktemp("course")
     paths = {}
     for tree, solved in (("exercises", False), ("solutions", True)):
         paths[tree] = folder / tree / "90_small.ipynb"
         paths[tree].parent.mkdir()
-        text = text_of(exercise_notebook(parsed, solved=solved))
+        text = text_of(make_notebook(parsed, solved=solved))
         paths[tree].write_text(text, encoding="utf-8")
     return paths

@@ -251,7 +251,7 @@ def test_an_input_is_unused_only_where_it_counts() -> None:
     )
     for seed in range(3):
         wrong = judge(exercise, lambda x, most: (2 * x).clamp(max=most), seed)
-        assert wrong.diagnosis == "the value is wrong"
+        assert wrong.diagnosis == "`x` is replaced by twice `x`"
         assert judge(exercise, lambda x, most: x, seed).diagnosis == "`most` is not used"
 
 
@@ -467,6 +467,101 @@ def test_predicted_values() -> None:
     assert judge(both, (3, 4)).passed
     assert judge(both, (3, ...)).status == "not attempted"
     assert judge(both, (3, 5)).message == "Not right yet: columns."
+
+
+# What a wrong result has to do with the right one
+
+
+def distances(x: Tensor, y: Tensor, scale: Tensor) -> Tensor:
+    return (scale * (x - 2 * y) ** 2).softmax(dim=1)
+
+
+DISTANCES = FunctionExercise(
+    id="90.2",
+    name="distances",
+    reference=distances,
+    inputs=lambda g: {
+        "x": torch.randn(4, 3, generator=g),
+        "y": torch.randn(4, 3, generator=g),
+        "scale": 1 + torch.rand((), generator=g),
+    },
+)
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (lambda x, y, s: distances(x, y, s) * float("nan"), "holds nan or infinity"),
+        (lambda x, y, s: (distances(x, y, s) > 0.5).double(), "Every number is 0 or 1"),
+        (lambda x, y, s: distances(x, y, s).log(), "logarithm of the right one"),
+        (lambda x, y, s: s * (x - 2 * y) ** 2, "The softmax of each row is right"),
+        (lambda x, y, s: distances(x, y, s).flip(0), "in the reverse order along axis 0"),
+        (
+            lambda x, y, s: distances(x, y, s)[:, [1, 0, 2]],
+            "along axis 1 are right, but in another",
+        ),
+        (lambda x, y, s: distances(x, y, s) * s, "too large by a factor, `scale`"),
+        (
+            lambda x, y, s: distances(x, y, s) / 3,
+            "too small by a factor, the size of axis 1 of `x`",
+        ),
+        (lambda x, y, s: distances(x, y, s.exp()), "right with the exponential of `scale`"),
+        (lambda x, y, s: distances(x, y, s / 4), "right with `scale` / the size of axis 0 of `x`"),
+        (lambda x, y, s: distances(x, 2 * y, s), "right with twice `y` in place of `y`"),
+        (lambda x, y, s: distances(y, x, s), "if `x` and `y` were exchanged"),
+        (
+            lambda x, y, s: distances(x, y, torch.ones_like(s)),
+            "stays the same when `scale` changes",
+        ),
+    ],
+)
+def test_a_relation_to_the_right_result_is_told(answer: Any, words: str) -> None:
+    for seed in range(3):
+        report = judge(DISTANCES, answer, seed)
+        assert report.status == "failed" and words in report.message, report
+
+
+def test_of_two_results_it_is_told_what_is_wrong_with_one() -> None:
+    exercise = replace(DISTANCES, reference=lambda x, y, s: (x.sum(), y.sum() * s))
+    report = judge(exercise, lambda x, y, s: (x.sum(), -y.sum() * s))
+    assert "number 1 is right and number 2 is not. Of number 2: Every number" in report.message
+
+
+def test_entries_that_are_exchanged_or_in_percent_are_told() -> None:
+    exercise = ValueExercise(id="90.1", name=("first", "second", "share"), expected=(2, 5, 0.25))
+    assert "first and second are exchanged." in judge(exercise, (5, 2, 0.25)).message
+    assert "in percent, or as a share of 1?" in judge(exercise, (2, 5, 25)).message
+    assert judge(exercise, (2, 6, 0.25)).message == "Not right yet: second."
+
+
+def test_of_two_explanations_the_one_that_explains_more_is_given() -> None:
+    exercise = ValueExercise(
+        id="90.1",
+        name=("rows", "columns"),
+        expected=(3, 4),
+        misconceptions=(
+            Misconception("the rows are doubled", lambda value: value[0] == 6),
+            Misconception("everything is doubled", (6, 8)),
+        ),
+    )
+    assert judge(exercise, (6, 8)).diagnosis == "everything is doubled"
+    assert judge(exercise, (6, 4)).diagnosis == "the rows are doubled"
+    assert judge(exercise, (6, 5)).message.endswith("Not right yet either: columns.")
+
+
+def test_rows_of_length_1_may_be_normalized_once_more() -> None:
+    def unit(x: Tensor) -> Tensor:
+        return nn.functional.normalize(x, dim=1)
+
+    exercise = replace(
+        DISTANCES,
+        reference=lambda x, y: (x @ y.T).exp().sum(),
+        inputs=lambda g: {name: unit(torch.randn(4, 3, generator=g).double()) for name in "xy"},
+        gradient=("x", "y"),
+    )
+    assert judge(exercise, lambda x, y: (unit(x) @ unit(y).T).exp().sum()).passed
+    half = judge(exercise, lambda x, y: ((x + x.detach()) / 2 @ y.T).exp().sum())
+    assert half.diagnosis == "the gradient is wrong"
 
 
 # check() as a notebook sees it

@@ -12,7 +12,7 @@ import pytest
 
 from clipedu_classroom import specs
 from clipedu_classroom.checks import report_on
-from clipedu_classroom.exercise_reader import ExerciseSource, parse_exercises
+from clipedu_classroom.exercise_reader import ExerciseRecord, parse_exercises
 from clipedu_classroom.report import Report
 from clipedu_classroom.specs import spec_problems
 from clipedu_classroom.subject import MISSING, LocalSubject
@@ -29,13 +29,13 @@ each = pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.id)
 
 
 @cache
-def setup(source: ExerciseSource) -> dict[str, Any]:
+def setup(source: ExerciseRecord) -> dict[str, Any]:
     space: dict[str, Any] = {"__name__": "exercise"}
     exec(compile(source.setup, f"setup of {source.id}", "exec"), space)
     return space
 
 
-def judge(source: ExerciseSource, code: str, seed: int) -> Report:
+def judge(source: ExerciseRecord, code: str, seed: int) -> Report:
     """The report on what a notebook with this cell would hand to check()."""
     exercise = specs.find(source.id)
     space = dict(setup(source))
@@ -45,25 +45,25 @@ def judge(source: ExerciseSource, code: str, seed: int) -> Report:
     answer: Any = found if isinstance(exercise.name, tuple) else found[0]
     if any(part is MISSING for part in found):
         answer = MISSING
-    return report_on(exercise, LocalSubject(answer, code), seed=seed, points=1, title="")
+    return report_on(exercise, LocalSubject(answer), seed=seed, points=1, title="")
 
 
 @each
-def test_spec_is_sound_and_asks_for_what_the_cell_defines(source: ExerciseSource) -> None:
+def test_spec_is_sound_and_asks_for_what_the_cell_defines(source: ExerciseRecord) -> None:
     exercise = specs.find(source.id)
     assert set(exercise.names) <= set(source.names)
     assert spec_problems(exercise, range(2)) == []
 
 
 @each
-def test_solution_passes(source: ExerciseSource) -> None:
+def test_solution_passes(source: ExerciseRecord) -> None:
     for seed in range(3):
         report = judge(source, source.solution, seed)
         assert report.passed, report
 
 
 @each
-def test_stub_and_nothing_are_not_attempted(source: ExerciseSource) -> None:
+def test_stub_and_nothing_are_not_attempted(source: ExerciseRecord) -> None:
     for code in (source.stub, ""):
         report = judge(source, code, 0)
         assert (report.status, report.points) == ("not attempted", 0), report
@@ -72,7 +72,7 @@ def test_stub_and_nothing_are_not_attempted(source: ExerciseSource) -> None:
 @pytest.mark.parametrize(
     ("source", "wrong"), VARIANTS, ids=[f"{s.id}: {wrong.name}" for s, wrong in VARIANTS]
 )
-def test_wrong_variant_fails_under_its_own_name(source: ExerciseSource, wrong: Any) -> None:
+def test_wrong_variant_fails_under_its_own_name(source: ExerciseRecord, wrong: Any) -> None:
     for seed in range(3):
         report = judge(source, wrong.source, seed)
         assert (report.status, report.points) == ("failed", 0), report

@@ -10,7 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from clipedu_classroom import catalogue, check, give_up, hint, progress, reset, solution, state
+from clipedu_classroom import check, give_up, hint, progress, reset, solution, state
+from clipedu_classroom.exercise_reader import (
+    course_record,
+    course_records,
+    parse_exercises,
+    parse_text,
+)
 
 SOLVED = "labels = torch.arange"
 
@@ -152,7 +158,8 @@ def test_files_are_written_whole(state_file: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(os, "replace", fail)
     assert "No space left" in state.record_check("90.1", "failed", "")
     assert state_file.read_text() == before
-    assert [path.name for path in state_file.parent.iterdir()] == [state_file.name]
+    kept = [path.name for path in state_file.parent.iterdir()]
+    assert sorted(kept) == [f".{state_file.name}.lock", state_file.name]
 
 
 def test_check_survives_a_state_that_cannot_be_written(
@@ -180,19 +187,12 @@ def test_without_a_course_folder_checks_still_work(
     assert "course" in repr(progress())
 
 
-def test_catalogue_agrees_with_the_builders_reading() -> None:
-    from clipedu_classroom.exercise_reader import parse_exercises
-
-    path = catalogue.course_root() / "clipedu_lessons" / "l90_small" / "exercises.py"
-    parsed = {source.id: source for source in parse_exercises(path)}
-    read = catalogue.entries()
-    assert list(read) == list(parsed)
-    for key, source in parsed.items():
-        entry = read[key]
-        assert (entry.title, entry.points, entry.kind) == (source.title, source.points, source.kind)
-        assert entry.hints == tuple(source.hints)
-        assert entry.stub == source.stub
-        assert bool(entry.solution) == bool(source.solution)
+def test_a_check_reads_the_builders_record(small_course: Path) -> None:
+    path = small_course / "clipedu_lessons" / "l90_small" / "exercises.py"
+    parsed = parse_exercises(path)
+    assert list(course_records().values()) == parsed
+    assert [course_record(exercise.id) for exercise in parsed] == parsed
+    assert course_record("91.1").title == "" and course_record("what").points == 1
 
 
 def test_a_file_that_windows_saved_with_a_bom_is_read(state_file: Path) -> None:
@@ -201,18 +201,17 @@ def test_a_file_that_windows_saved_with_a_bom_is_read(state_file: Path) -> None:
     assert repr(progress()).startswith("1 of 8")
 
 
-def test_a_lesson_with_a_bom_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from clipedu_classroom.exercise_reader import parse_exercises
-    from clipedu_classroom.source import parse_lesson
-
-    source = catalogue.course_root() / "clipedu_lessons" / "l90_small" / "exercises.py"
+def test_a_lesson_with_a_bom_is_read(
+    small_course: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = small_course / "clipedu_lessons" / "l90_small" / "exercises.py"
     folder = tmp_path / "clipedu_lessons" / "l90_small"
     folder.mkdir(parents=True)
     (folder / "exercises.py").write_text(source.read_text(), encoding="utf-8-sig")
     (folder / "lesson.py").write_text("# %% [markdown]\n# # A lesson\n", encoding="utf-8-sig")
     monkeypatch.setenv("CLIPEDU_COURSE", str(tmp_path))
-    assert len(parse_lesson(folder / "lesson.py").cells) == 1
-    assert list(catalogue.entries()) == [e.id for e in parse_exercises(folder / "exercises.py")]
+    assert len(parse_text(folder / "lesson.py").items) == 1
+    assert list(course_records()) == [e.id for e in parse_exercises(folder / "exercises.py")]
 
 
 @pytest.fixture(params=["no home", "unwritable"])
@@ -264,7 +263,8 @@ def test_two_kernels_lose_no_pass(state_file: Path) -> None:
         "90.1": 60,
         "90.2": 60,
     }
-    assert [path.name for path in state_file.parent.iterdir()] == [state_file.name]
+    kept = [path.name for path in state_file.parent.iterdir()]
+    assert sorted(kept) == [f".{state_file.name}.lock", state_file.name]
 
 
 def test_a_kernel_that_died_with_the_lock_stops_nobody(

@@ -17,15 +17,15 @@ from typing import Any
 import pytest
 
 from clipedu_classroom import sandbox
-from clipedu_classroom.grade import Request, grade
 from clipedu_classroom.gradebook import Result
+from clipedu_classroom.grading import Request, grade
 from clipedu_classroom.sandbox import Limits
 
 pytestmark = [
     pytest.mark.skipif(os.name != "posix", reason="workers need POSIX"),
     pytest.mark.timeout(900),  # beside other tests and a lesson that trains, on two slow cores
 ]
-LIMITS = Limits(call_seconds=2, wall_seconds=25, cpu_seconds=20, memory_mb=2500, processes=40)
+LIMITS = Limits(call_seconds=2, wall_seconds=60, memory_mb=2500, processes=40)
 OUTSIDE = Path("/tmp") / "clipedu-was-here"
 RIGHT = """
 def contrastive_loss(logits):
@@ -318,10 +318,6 @@ def test_messages_are_for_people(graded: dict[str, Result]) -> None:
     assert graded["honest"].suspicions == []
 
 
-def test_output_is_capped(graded: dict[str, Result]) -> None:
-    assert all(len(result.output) <= 4000 for result in graded.values())
-
-
 def test_nothing_was_written_outside(graded: dict[str, Result]) -> None:
     assert not OUTSIDE.exists()
 
@@ -348,7 +344,7 @@ def _grading_processes() -> list[str]:
             chain.append(pid)
         return chain
 
-    marks = ("/worker.py {", "sleep 54321", "-m clipedu_classroom.grading ")
+    marks = ("/worker.py {", "sleep 54321", "-m clipedu_classroom.answers")
     left = []
     for pid, (_, words) in table.items():
         ancestors = above(pid)
@@ -362,9 +358,9 @@ def _grading_processes() -> list[str]:
 
 @pytest.mark.skipif(sys.platform != "linux" or not sandbox.works("bubblewrap"), reason="bubblewrap")
 def test_a_worker_under_bubblewrap_sees_almost_nothing() -> None:
-    from clipedu_classroom.remote import Budget, Client
+    from clipedu_classroom.remote import Client
 
-    client = Client("bubblewrap", LIMITS, Budget(60))
+    client = Client("bubblewrap", LIMITS, time.monotonic() + 60)
     try:
         code = (
             "import os\n"

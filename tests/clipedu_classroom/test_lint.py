@@ -25,7 +25,7 @@ def found(tmp_path: Path, text: str, name: str) -> list[tuple[str, int, str]]:
     path = tmp_path / "clipedu_lessons" / "l03_loss" / name
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8")
-    problems = lint([path])
+    problems = lint(path)
     assert all(
         problem.path == path and str(problem).count(f":{problem.line}:") for problem in problems
     )
@@ -44,8 +44,8 @@ def test_the_example_for_authors_has_nothing_wrong(tmp_path):
 
 # rule, what is replaced, by what, words on the line that must be named ("" for: any line)
 BAD_EXERCISES = [
-    ("no-title", 'title="The symmetric loss"', 'title=""', '# %% tags=["exercise"]'),
-    ("no-goal", 'goal="Know the number that a training run starts from."', 'goal=" "', ""),
+    ("title", 'title="The symmetric loss"', 'title=""', '# %% tags=["exercise"]'),
+    ("goal", 'goal="Know the number that a training run starts from."', 'goal=" "', ""),
     ("points", "points=1,\n", "", '# %% tags=["exercise"]'),
     ("points", "points=1,\n", "points=True,\n", ""),
     ("minutes", "minutes=5,\n", "", ""),
@@ -93,10 +93,8 @@ BAD_EXERCISES = [
         "# %% The logarithm has base 2. tags",
         "# %% The log",
     ),
-    ("variant-name", "the logarithm is forgotten", "the logarithm has base 2", ""),
     ("variant-code", "loss_at_start = 6.0", "loss = 6.0", "# %% the logarithm has base 2"),
     ("variant-code", "loss_at_start = 6.0", "loss_at_start = = 6.0", "loss_at_start = = 6.0"),
-    ("variant-code", "loss_at_start = 6.0", "loss_at_start = 4.16", ""),
     (
         "solution-marks",
         '### END SOLUTION\n\n# %%\ncheck("03.1"',
@@ -159,7 +157,6 @@ BAD_EXERCISES = [
         "# #### Setup\n# Choose three batch sizes",
         "# #### Setup",
     ),
-    ("plt-show", "# change these", "\nplt.show()", "plt.show()"),
     (
         "text-before-cells",
         "# %% [markdown]\n# # Exercises 03",
@@ -188,14 +185,13 @@ def test_a_rule_for_exercises_fires_and_names_the_line(tmp_path, rule, old, new,
 
 BAD_LESSONS = [
     ("alt-text", "# Two pictures", "# ![ ](https://x.example/a.png)\n# Two pictures", "# ![ ]("),
-    ("alt-text", "# Two pictures", '# <img src="a.png" alt="">\n# Two pictures', "# <img"),
+    ("alt-text", "# Two pictures", '# <img src="a.png" alt="A">\n# Two pictures', "# <img"),
     ("missing-picture", "# Two pictures", "# ![A loss](../a.png)\n# Two pictures", "# ![A loss]"),
     ("link-text", "# Two pictures", "# See [here](05.ipynb). Two pictures", "# See [here]"),
     ("link-text", "# Two pictures", "# [**Click here**](05.ipynb) Two pictures", "# [**Click"),
     ("heading", "# ## By hand", "# ### By hand", "# ### By hand"),
     ("heading", "# # 03", "# ## 03", "# ## 03"),
     ("long-cell", "x = 1\n", "x = 1\n" * 16, "# %%\nx = 1\nx = 1"),
-    ("plt-show", "x = 1\n", "x = 1\nplt.show()\n", "plt.show()"),
     ("empty-cell", "# %%\nx = 1\n", "# %%\n# %%\nx = 1\n", "# %%\n# %%"),
     ("unknown-tag", "nbval-check-output", "nbval-chek-output", "# %% tags"),
     ("cell-option", "# %%\nx = 1\n", "# %% colour=3\nx = 1\n", "# %% colour"),
@@ -214,7 +210,6 @@ def test_a_rule_for_lessons_fires_and_names_the_line(tmp_path, rule, old, new, a
 ALLOWED = [
     "# ```python\n# # a comment, no heading; ![](x.png) and [here](y)\n# ```",
     "# `![](x.png)` is how a picture is written, `[here](y)` a link",
-    '# <img src="https://x.example/a.png" alt="A falling curve">',
     "# [Lesson 05](05_zero_shot.ipynb) goes on",
     "# #hashtags are no headings",
 ]
@@ -242,25 +237,22 @@ def test_a_lesson_of_unusual_length_is_a_warning(tmp_path):
 def test_files_that_cannot_be_read_are_named(tmp_path):
     assert found(tmp_path, "", "lesson.py")[0] == ("lesson-length", 1, "warning")
     assert ("no-cells", 1, "error") in found(tmp_path, "x = 1\n", "lesson.py")
-    assert ("unreadable", 1, "error") in found(tmp_path, "# %% active=true\nx = 1\n", "lesson.py")
+    assert ("cell-option", 1, "error") in found(tmp_path, "# %% active=true\nx = 1\n", "lesson.py")
     path = tmp_path / "clipedu_lessons" / "l03_loss" / "lesson.py"
     path.write_bytes("# %%\n# é".encode("latin-1"))
-    assert [problem.rule for problem in lint([path])] == ["encoding"]
+    assert [problem.rule for problem in lint(path)] == ["encoding"]
     other = tmp_path / "clipedu_lessons" / "Third" / "lesson.py"
     other.parent.mkdir()
     other.write_text(LESSON)
-    assert [problem.rule for problem in lint([other])] == ["folder-name"]
+    assert [problem.rule for problem in lint(other)] == ["folder-name"]
     with pytest.raises(FileNotFoundError, match="there is no"):
-        lint([tmp_path / "nothing"])
-
-
-def test_a_folder_is_read_whole(tmp_path):
-    found(tmp_path, EXERCISES, "exercises.py")
-    found(tmp_path, "x = 1\n", "lesson.py")
-    assert {problem.path.name for problem in lint([tmp_path / "clipedu_lessons"])} == {"lesson.py"}
+        lint(path.with_name("exercises.py"))
 
 
 def test_this_course_is_sound():
     """The lessons of this repository, as far as they are written."""
-    errors = [problem for problem in lint([README.parent]) if problem.level == "error"]
+    texts = [path for name in ("lesson", "exercises") for path in README.parent.rglob(f"{name}.py")]
+    problems = [problem for text in texts for problem in lint(text)]
+    errors = [problem for problem in problems if problem.level == "error"]
+    assert len(texts) > 20
     assert not errors, "\n".join(map(str, errors))

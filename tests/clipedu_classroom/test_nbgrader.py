@@ -7,12 +7,16 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from clipedu_classroom.grading import Request, grade
+
 pytest.importorskip("nbgrader")
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 
 
 def nbgrader(folder: Path, *words: str) -> None:
@@ -30,7 +34,13 @@ def nbgrader(folder: Path, *words: str) -> None:
     assert done.returncode == 0, done.stderr[-3000:]
 
 
-def test_nbgrader_gives_points_for_what_passes_only(
+def own(source: str) -> dict[str, Any]:
+    """A cell that a student added."""
+    more: dict[str, Any] = {"metadata": {}, "outputs": [], "execution_count": None}
+    return {"cell_type": "code", "id": f"own-{len(source)}", "source": source, **more}
+
+
+def test_nbgrader_and_clipedu_grade_give_the_same_points(
     notebooks: dict[str, Path], tmp_path: Path
 ) -> None:
     (tmp_path / "nbgrader_config.py").write_text(
@@ -41,18 +51,43 @@ def test_nbgrader_gives_points_for_what_passes_only(
     solved = notebooks["solutions"].read_text(encoding="utf-8")
     (tmp_path / "source" / "ps1" / "90_small.ipynb").write_text(solved, encoding="utf-8")
     nbgrader(tmp_path, "generate_assignment", "ps1", "--create", "--force")
-    release = json.loads((tmp_path / "release" / "ps1" / "90_small.ipynb").read_text())
+    released = (tmp_path / "release" / "ps1" / "90_small.ipynb").read_text()
     sources = {cell["id"]: cell["source"] for cell in json.loads(solved)["cells"]}
-    for cell in release["cells"]:
-        if cell["id"] in ("90-1-solution", "90-3-solution"):
-            cell["source"] = sources[cell["id"]]
-        if cell["id"] == "90-2-solution":
-            cell["source"] = "def contrastive_loss(logits):\n    return logits.sum()"
-    submitted = tmp_path / "submitted" / "ann" / "ps1" / "90_small.ipynb"
-    submitted.parent.mkdir(parents=True)
-    submitted.write_text(json.dumps(release), encoding="utf-8")
+
+    def hand_in(student: str, change: Callable[[list[dict[str, Any]]], None]) -> None:
+        notebook = json.loads(released)
+        for cell in notebook["cells"]:
+            if cell["id"] in ("90-1-solution", "90-3-solution"):
+                cell["source"] = sources[cell["id"]]
+            if cell["id"] == "90-2-solution":
+                cell["source"] = "def contrastive_loss(logits):\n    return logits.sum()"
+        change(notebook["cells"])
+        path = tmp_path / "submitted" / student / "ps1" / "90_small.ipynb"
+        path.parent.mkdir(parents=True)
+        path.write_text(json.dumps(notebook), encoding="utf-8")
+
+    def helper(cells: list[dict[str, Any]]) -> None:
+        """A helper, an import and an experiment in cells of one's own, a name used again later."""
+        at = next(n for n, cell in enumerate(cells) if cell["id"] == "90-2-solution")
+        cells[at]["source"] = (
+            "def contrastive_loss(logits):\n    labels = torch.arange(len(logits))\n"
+            "    return (half(logits, labels) + half(logits.T, labels)) / 2"
+        )
+        half = "def half(logits, labels):\n    return ce(logits, labels)\nprint(half)"
+        cells.insert(at, own(half))
+        cells.insert(at, own("from torch.nn.functional import cross_entropy as ce"))
+        cells.append(own("def contrastive_loss(x):\n    return x\nloss_at_start = 0"))
+
+    hand_in("ann", lambda cells: None)
+    hand_in("bea", helper)
     nbgrader(tmp_path, "autograde", "ps1", "--create", "--force")
     nbgrader(tmp_path, "export", "--to=grades.csv")
     with open(tmp_path / "grades.csv", newline="") as file:
-        row = next(csv.DictReader(file))
-    assert (row["student_id"], float(row["score"]), float(row["max_score"])) == ("ann", 3.0, 12.0)
+        rows = list(csv.DictReader(file))
+    assert {float(row["max_score"]) for row in rows} == {12.0}
+    theirs = {row["student_id"]: float(row["score"]) for row in rows}
+    request = Request(
+        notebooks["exercises"], tmp_path / "submitted", tmp_path / "out", progress=False
+    )
+    ours = {result.student: result.points for result in grade(request)[1]}
+    assert ours == theirs == {"ann": 3.0, "bea": 6.0}

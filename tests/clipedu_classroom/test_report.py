@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from clipedu_classroom.report import STATUSES, CheckFailed, Report, Stage
+from clipedu_classroom.report import STATUSES, CheckFailed, Report
 
 FAILED = Report(
     "03.2",
@@ -15,7 +15,8 @@ FAILED = Report(
     "The <symmetric> loss",
     0,
     3,
-    (Stage("signature", "passed"), Stage("value", "failed")),
+    ("signature",),
+    "value",
     "only the rows are scored",
     "This is what you get when only the rows are scored.",
 )
@@ -30,7 +31,7 @@ def test_repr_says_it_all_in_words() -> None:
 
 
 def test_of_a_value_it_is_not_said_that_its_value_is_not_right() -> None:
-    report = Report("03.1", "failed", stages=(Stage("value", "failed"),), message="Not yet.")
+    report = Report("03.1", "failed", failed_at="value", message="Not yet.")
     assert repr(report).splitlines() == ["Exercise 03.1: failed, 0 of 1 point.", "Not yet."]
 
 

@@ -16,21 +16,22 @@ from typing import Any
 
 import pytest
 
-from clipedu_classroom import by_hand, submissions, writers
-from clipedu_classroom.answers import MAX_CODE, Answers, clean, take_answers
-from clipedu_classroom.assignment import Assignment, read_assignment
-from clipedu_classroom.grade import Request, grade
-from clipedu_classroom.gradebook import Result, Written, file_name
-from clipedu_classroom.sandbox import Limits
-from clipedu_classroom.submissions import (
-    Unreadable,
+from clipedu_classroom import answers, class_statistics, gradebook, pages, submissions, writers
+from clipedu_classroom.answers import (
+    MAX_CODE,
+    Answers,
     choose_answers,
-    find_submissions,
     read,
-    read_bytes,
     read_cells,
     script_cells,
+    take_answers,
 )
+from clipedu_classroom.assignment import Assignment, read_assignment
+from clipedu_classroom.gradebook import Result, Written, file_name
+from clipedu_classroom.grading import Request, grade
+from clipedu_classroom.sandbox import Limits
+from clipedu_classroom.student_code import clean
+from clipedu_classroom.submissions import Unreadable, find_submissions
 
 pytestmark = [pytest.mark.skipif(os.name != "posix", reason="workers need POSIX")]
 LIMITS = Limits(call_seconds=5, wall_seconds=40)
@@ -278,7 +279,7 @@ def test_what_is_shown_runs_nothing(assignment: Assignment, stubs: Handed) -> No
     assert not reader.tags & {"script", "b", "svg"}
     assert "href" not in reader.attributes and reader.attributes["sandbox"] == ""
     result = Result("ann", "a", "graded", 8, by_hand={"90.5": Written(4, "x", page)})
-    whole = writers.class_page(assignment, [result])
+    whole = pages.class_page(assignment, [result], class_statistics.summarize(assignment, [result]))
     assert "default-src 'none'" in whole and page in whole
 
 
@@ -293,8 +294,8 @@ def test_points_and_comments_are_read_back(
         answer = Written(4, "It rises.", "<p>It rises.</p>")
         return Result("=Müller", "m", "graded", 8, by_hand={"90.5": answer})
 
-    by_hand.apply_marks(tmp_path, by_hand.read_marks(tmp_path), assignment, [result()])
-    path = tmp_path / by_hand.FILE
+    gradebook.apply_marks(tmp_path, gradebook.read_marks(tmp_path), [result()])
+    path = tmp_path / gradebook.BY_HAND
     lines = path.read_text(encoding="utf-8").splitlines()
     assert lines[1].startswith("'=Müller,Exercise 90.5,4,,,")
     cells = lines[1].split(",")
@@ -304,14 +305,14 @@ def test_points_and_comments_are_read_back(
     path.write_text(text, encoding="utf-8-sig", newline="")
     for _ in range(2):  # what the first run wrote is read again
         marked = result()
-        by_hand.apply_marks(tmp_path, by_hand.read_marks(tmp_path), assignment, [marked])
+        gradebook.apply_marks(tmp_path, gradebook.read_marks(tmp_path), [marked])
         assert marked.by_hand["90.5"].given == given
         assert marked.by_hand["90.5"].comment == "Why?"
         assert marked.total == (given or 0) and bool(marked.message) == bool(told)
         assert marked.points_by_hand == (4 if given is None else 0)
     writers.write_csv(tmp_path / "g.csv", assignment, [marked])
     assert "Why?" in (tmp_path / "g.csv").read_text(encoding="utf-8")
-    by_hand.apply_marks(tmp_path, by_hand.read_marks(tmp_path), assignment, [])
+    gradebook.apply_marks(tmp_path, gradebook.read_marks(tmp_path), [])
     assert "Why?" in path.read_text(encoding="utf-8")  # though the student is gone
 
 
@@ -320,16 +321,16 @@ def test_points_given_to_an_answer_that_changed_are_told(
 ) -> None:
     for page, told in (("a", False), ("b", True)):
         result = Result("ann", "a", "graded", 8, by_hand={"90.5": Written(4, page, page)})
-        by_hand.apply_marks(tmp_path, by_hand.read_marks(tmp_path), assignment, [result])
+        gradebook.apply_marks(tmp_path, gradebook.read_marks(tmp_path), [result])
         assert ("has changed" in result.message) == told and not result.remarks
-        path = tmp_path / by_hand.FILE
+        path = tmp_path / gradebook.BY_HAND
         path.write_text(path.read_text().replace(",4,,", ",4,3,"))
 
 
 def test_a_file_of_marks_that_is_none_stops_the_grading(tmp_path: Path) -> None:
-    (tmp_path / by_hand.FILE).write_text("name,grade\nann,3\n")
+    (tmp_path / gradebook.BY_HAND).write_text("name,grade\nann,3\n")
     with pytest.raises(ValueError, match="columns"):
-        by_hand.read_marks(tmp_path)
+        gradebook.read_marks(tmp_path)
 
 
 # Files and folders
@@ -412,7 +413,7 @@ def test_a_zip_of_the_whole_class(assignment: Assignment, solved: Handed, tmp_pa
     )
     put(tmp_path, "download.zip", content=whole)
     for place in (tmp_path, tmp_path / "download.zip"):
-        found = find_submissions(place, "90_small")
+        found = find_submissions(place)
         assert [s.student for s in found] == ["submission_1", "submission_2", "submission_3"]
     answers = choose_answers(assignment, found[1])
     assert set(answers.code) == {"90.1", "90.2", "90.3", "90.4"}
@@ -425,7 +426,7 @@ def test_the_solved_notebook_is_taken_and_the_rest_told(
     put(tmp_path, "ann/90_small.ipynb", content=stubs.text().encode())
     put(tmp_path, "ann/90_small (1).ipynb", content=solved.text().encode())
     put(tmp_path, "ann/figure.png", content=b"\x89PNG\r\n\x1a\n\0\0")
-    answers = choose_answers(assignment, find_submissions(tmp_path, "90_small")[0])
+    answers = choose_answers(assignment, find_submissions(tmp_path)[0])
     assert "4.16" in answers.code["90.1"]
     assert answers.remarks[0] == ("Read: 90_small (1).ipynb. Not read: 90_small.ipynb, figure.png.")
 
@@ -457,7 +458,9 @@ def test_every_file_has_a_row(assignment: Assignment, tmp_path: Path, name: str)
 # Nothing ends a batch
 
 
-def test_links_that_leave_the_students_folder_are_refused(tmp_path: Path) -> None:
+def test_links_that_leave_the_students_folder_are_refused(
+    assignment: Assignment, tmp_path: Path
+) -> None:
     put(tmp_path, "secret.ipynb", "class/ann/hw.ipynb", "class/bob.ipynb")
     folder = tmp_path / "class"
     (folder / "ann" / "same.ipynb").symlink_to(folder / "ann" / "hw.ipynb")
@@ -474,7 +477,7 @@ def test_links_that_leave_the_students_folder_are_refused(tmp_path: Path) -> Non
     for name in ("eve", "fay", "gil", "loop"):
         assert "link that leaves" in found[name].problem
         with pytest.raises(Unreadable):
-            read_bytes(found[name])
+            read(assignment, found[name])
     assert "not a regular file" in found["pipe"].problem
 
 
@@ -553,6 +556,6 @@ def test_a_submission_that_hangs_its_reader_costs_itself(
     assignment: Assignment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put(tmp_path, "ann.ipynb", content=b'{"cells": [' + b"{}," * 9_000_000 + b"{}]}")
-    monkeypatch.setattr(submissions, "READ_SECONDS", 0.05)
+    monkeypatch.setattr(answers, "READ_SECONDS", 0.05)
     with pytest.raises(Unreadable, match="cells|takes more than"):
         read(assignment, find_submissions(tmp_path)[0])

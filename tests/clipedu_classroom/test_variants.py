@@ -80,7 +80,8 @@ LENGTH = FunctionExercise(
 
 
 def with_variants(exercise: Exercise, folder: Path) -> Any:
-    path = folder / "exercises.py"
+    path = folder / "l90_small" / "exercises.py"
+    path.parent.mkdir()
     path.write_text(EXERCISES, encoding="utf-8")
     return replace(exercise, variants=partial(misconceptions_of, path, exercise.id, exercise.name))
 
@@ -112,10 +113,10 @@ def test_a_listed_misconception_takes_the_place_of_the_variant(tmp_path: Path) -
 
 def test_of_several_values_those_that_are_right_do_not_count(tmp_path: Path) -> None:
     exercise = with_variants(VALUES, tmp_path)
-    for second in (1.4142, 3.0):
+    for second, more in ((1.4142, ""), (3.0, " Not right yet either: second.")):
         report = judge(exercise, (4, second))
         assert report.diagnosis == "the first is doubled"
-        assert report.message.endswith("Once is enough.")
+        assert report.message.endswith(f"Once is enough.{more}")
     assert judge(exercise, (3, 3.0)).diagnosis == "the value is wrong"
     assert judge(exercise, (2, 1.4142)).passed
 

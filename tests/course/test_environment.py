@@ -25,6 +25,7 @@ BY_PIP = {
     "justmyresource-material-icons",
     "justmyresource-phosphor",
     "py-phosphor-icons",
+    *(f"tkinter-icons-{name}" for name in "fluent remix bs ion rpga eva typicons".split()),
     "justmyresource-lucide",
     "justmyresource-font-awesome",
     "justmyresource-heroicons",

@@ -20,7 +20,7 @@ COURSE_TEXT = ("lesson.py", "exercises.py")  # text for notebooks, not modules
 #: Lines of code (wc -l) that a package may have: ceilings, not targets. They are where the packages
 #: are today; the plan is 7,000 for the library with the real CLIP's weights and 5,000 for the
 #: classroom.
-BUDGETS = {LIBRARY: 9300, CLASSROOM: 8300, LESSONS: 16000, "course.py": 300}
+BUDGETS = {LIBRARY: 9300, CLASSROOM: 8100, LESSONS: 16000, "course.py": 300}
 LONGEST_FILE = 400
 LONGEST_STEP = 40  # lines of the plain training step
 

@@ -6,6 +6,7 @@ Flags and emoji groups are OpenMoji's, a training family: they measure memory, a
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import json
 import re
@@ -16,12 +17,13 @@ from typing import Any
 import torch
 
 from clipedu.evaluation.prompts import TEMPLATE_SETS
-from clipedu.evaluation.tasks.task import Metric, Task, register_task
-from clipedu.pairs import FAMILIES, HELD_OUT_FAMILIES, TRAINING_FAMILIES, Icon, open_pictures
+from clipedu.evaluation.tasks.task import Metric, Task, near_duplicates, register_task
+from clipedu.pairs import FAMILIES, FIRST_EDITION, HELD_OUT_FAMILIES, Icon, open_pictures
 from clipedu.pairs.batches import shared_names, to_pictures
 
 LabelOf = Callable[[Icon], str | None]
-SHARED_BY = 5  # of seven families
+SHARED_BY = 5  # of the seven families of the first edition
+_SEVEN = (*FIRST_EDITION, *HELD_OUT_FAMILIES)
 #: Vocabularies, colors, where photographs come from.
 WORDS: dict[str, Any] = json.loads(Path(__file__).with_name("words.json").read_text("utf-8"))
 #: By task: its source, and what else is words: class names, templates, context.
@@ -63,7 +65,9 @@ def register_icon_task(
             classes = sorted({*chosen.values(), *extra_classes()})
             numbers = torch.tensor([classes.index(label) for label in chosen.values()])
             about = templates, source, metric, list(context), "train" in roles
-            return Task(name, to_pictures(pictures.rgba[list(chosen)]), numbers, classes, *about)
+            task = Task(name, to_pictures(pictures.rgba[list(chosen)]), numbers, classes, *about)
+            near = None if task.seen else near_duplicates([pictures.icons[i] for i in chosen])
+            return dataclasses.replace(task, near_duplicate=near)
 
         return label_of
 
@@ -74,7 +78,7 @@ def register_icon_task(
 @functools.cache
 def shared_by_families() -> frozenset[str]:
     """The names, in lower case, that at least five of the seven families draw: 127 of them."""
-    return frozenset(name.lower() for name in shared_names(tuple(FAMILIES), at_least=SHARED_BY))
+    return frozenset(name.lower() for name in shared_names(_SEVEN, at_least=SHARED_BY))
 
 
 def shared_name(icon: Icon) -> str | None:
@@ -82,7 +86,7 @@ def shared_name(icon: Icon) -> str | None:
     return name if (name := icon.name.lower()) in shared_by_families() else None
 
 
-for _family in FAMILIES:
+for _family in _SEVEN:
     _shared = f"names that {SHARED_BY} of 7 families share, drawn by {{families}}"
     register_icon_task(  # the same question for every family
         f"shared_{_family}", [_family], source=_shared, extra_classes=shared_by_families
@@ -143,7 +147,7 @@ _devices = {**FACTS["hardware"], "extra_classes": lambda: DEVICES}
 
 # Only OpenMoji, a training family, draws the animal mouse: held out, it is a tempting wrong answer.
 @register_icon_task("animals_held_out", HELD_OUT_FAMILIES, **_animals)
-@register_icon_task("animals", TRAINING_FAMILIES, **_animals)
+@register_icon_task("animals", FIRST_EDITION, **_animals)
 def _animal(icon: Icon) -> str | None:
     name = icon.name.lower().removesuffix(" face")
     if icon.family != "openmoji" and name in ("mouse", "seal"):
@@ -157,7 +161,7 @@ def _device(icon: Icon) -> str | None:
     return name if name in DEVICES else None
 
 
-@register_icon_task("senses", [*TRAINING_FAMILIES, *HELD_OUT_FAMILIES], **FACTS["senses"])
+@register_icon_task("senses", _SEVEN, **FACTS["senses"])
 def _sense(icon: Icon) -> str | None:
     name = icon.name.lower()
     return SENSES.get(f"{icon.family}:{name}") or SENSES.get(name)

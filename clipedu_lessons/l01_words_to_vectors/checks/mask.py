@@ -24,7 +24,7 @@ def causal_weights(scores: Tensor) -> Tensor:
 
 
 def draw_scores(generator: Generator) -> dict[str, Any]:
-    batch, heads = (int(torch.randint(1, 4, (), generator=generator)) for _ in range(2))
+    batch, heads = (int(torch.randint(2, 4, (), generator=generator)) for _ in range(2))
     length = int(torch.randint(3, 7, (), generator=generator))
     return {"scores": 2 * torch.randn(batch, heads, length, length, generator=generator)}
 
@@ -53,6 +53,7 @@ MASK = FunctionExercise(
         Property("the weights of a row do not sum to 1", _row_sums),
     ),
     extremes={
+        "one caption and one head": lambda g: {"scores": torch.randn(1, 1, 5, 5, generator=g)},
         "a caption of one token": lambda g: {"scores": torch.randn(1, 1, 1, 1, generator=g)},
         "scores of a thousand": lambda g: {
             "scores": 1000 * torch.randn(1, 2, 4, 4, generator=g).sign()

@@ -146,6 +146,7 @@ MERGE = FunctionExercise(
     extremes={
         "a run of one letter": _word("n|o|o|o|n", "o", "o"),
         "a long run of one letter": _word("o|o|o|o|o|s", "o", "o"),
+        "a pair after one other piece": _word("s|c|a|r", "c", "a"),
         "a pair that occurs twice": _word("c|a|n|c|a|n", "c", "a"),
         "the pair both ways round": _word("a|n|x|n|a", "a", "n"),
         "the pair at the end": _word("f|i|s|h", "s", "h"),

@@ -13,10 +13,10 @@ from clipedu_lessons.common.checking import reverse, roles_swapped, unchanged
 
 
 def unit_pairs(generator: torch.Generator, n: int | None = None) -> tuple[Tensor, Tensor]:
-    """Two (N, E) matrices of rows of length 1, N and E different."""
+    """Two (N, E) matrices, N and E different, of rows of length 1 to all digits of float64."""
     n = n or int(torch.randint(3, 9, (), generator=generator))
     width = n + int(torch.randint(1, 5, (), generator=generator))
-    text = F.normalize(torch.randn(n, width, generator=generator), dim=1)
+    text = F.normalize(torch.randn(n, width, generator=generator).double(), dim=1)
     noisy = text + 0.2 * torch.randn(n, width, generator=generator)
     return F.normalize(noisy, dim=1), text
 
@@ -73,7 +73,7 @@ LOSS = FunctionExercise(
     extremes={
         "a batch of one": lambda g: batch(g, 1),
         "a logit scale of 1,000": lambda g: _with_scale(g, 1000.0),
-        "the smallest scale, 0": lambda g: _with_scale(g, 0.0),
+        "a scale of 0.001": lambda g: _with_scale(g, 0.001),
         "a scale of 1,000 and captions that do not fit": _misfits,
     },
     misconceptions=(
@@ -81,6 +81,11 @@ LOSS = FunctionExercise(
             "only the columns are scored, not the rows",
             lambda i, t, s: rows_loss(s * t @ i.T),
             "Which question does a row ask?",
+        ),
+        Misconception(
+            "the logit scale is added to the cosines, not multiplied with them",
+            lambda i, t, s: both_ways(i @ t.T + s),
+            "What does a softmax do with a number that is added to all its scores?",
         ),
         Misconception(
             "the exponential of the logit scale is taken, which is done already",

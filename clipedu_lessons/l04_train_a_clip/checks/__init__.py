@@ -6,5 +6,4 @@ from clipedu_lessons.l04_train_a_clip.checks.optimizer import CLAMP, SPLIT
 from clipedu_lessons.l04_train_a_clip.checks.runs import CAUSES, WEIGHTS
 from clipedu_lessons.l04_train_a_clip.checks.schedule import RATE, SCHEDULE
 
-LIBRARY_NEEDED = ("clipedu.training",)  # the last exercise trains
 EXERCISES = [SCHEDULE, RATE, SPLIT, CLAMP, CAUSES, WEIGHTS]

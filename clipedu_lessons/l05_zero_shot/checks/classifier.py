@@ -26,6 +26,11 @@ ON_PAPER = ValueExercise(
             "classes and templates are added, not multiplied", lambda v: v[3] in (1080, 51_080)
         ),
         Misconception(
+            "the templates are counted without the classes",
+            lambda v: v[3] == 80,
+            "Every class is asked in every template.",
+        ),
+        Misconception(
             "the pictures are counted among the sentences",
             lambda v: v[3] == 130_000,
             "Pictures go through the other tower.",
@@ -46,14 +51,14 @@ ON_PAPER = ValueExercise(
             "A dot product adds up both products.",
         ),
         Misconception(
-            "the longest way round is taken for the nearest",
+            "the drum's negative number is taken as positive",
             lambda v: v[0] == "drum",
-            "-0.8 x 0.6 + 0.6 x 0.8 is 0: a right angle.",
+            "Mind the sign of -0.8.",
         ),
         Misconception(
-            "the drum's negative number is taken as positive",
-            lambda v: v[1] == "drum",
-            "Mind the sign of -0.8.",
+            "the drum is taken to be nearer than the bell",
+            lambda v: v[0] == "lamp" and v[1] == "drum",
+            "-0.8 x 0.6 + 0.6 x 0.8 is 0: a right angle.",
         ),
     ),
 )
@@ -144,6 +149,12 @@ WEIGHTS = FunctionExercise(
         "one template": lambda g: _question(g, templates=1),
         "a template with two places": lambda g: _question(g, templates=5, most=3),
         "one sentence at a time": lambda g: _question(g, most=1),
+        "batches that end within a class": lambda g: _question(g, 3, 4, 5),
+        "more templates than a batch takes": lambda g: _question(g, 4, 4, 3),
+        "names with capitals and spaces": lambda g: {
+            **_question(g, 2),
+            "class_names": ["Red Fox", "ice cream"],
+        },
         "all sentences at once": lambda g: _question(g, most=1000),
     },
     misconceptions=(

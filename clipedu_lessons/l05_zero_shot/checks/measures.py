@@ -9,10 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from clipedu_classroom.forbidden_patterns import never_reads
 from clipedu_classroom.spec import (
-    ForbiddenPattern,
     FunctionExercise,
+    Limit,
     Misconception,
     whole,
 )
@@ -190,11 +189,12 @@ RECALL = FunctionExercise(
         "k larger than N": lambda g: _pairs(g, n=5, k=50),
         "k = 1": lambda g: _pairs(g, k=1),
     },
-    forbidden_patterns=(
-        ForbiddenPattern(
-            "the whole matrix is computed at once, and `chunk` is never used",
-            never_reads(3),
-            "Which rows of the matrix does one turn of the loop need?",
+    limits=(
+        Limit(
+            "more than `chunk` rows of the N x N matrix are held at once",
+            lambda g: _pairs(g, n=161, chunk=4),  # the matrix has 207,368 bytes
+            most=90_000,
+            hint="Which rows of the matrix does one turn of the loop need?",
         ),
     ),
     misconceptions=(

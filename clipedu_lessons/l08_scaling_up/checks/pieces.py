@@ -7,10 +7,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from clipedu_classroom.forbidden_patterns import joins
 from clipedu_classroom.spec import (
-    ForbiddenPattern,
     FunctionExercise,
+    Limit,
     Misconception,
     ValueExercise,
 )
@@ -29,6 +28,11 @@ COUNT = ValueExercise(
         Misconception(
             "numbers are counted, not bytes",
             lambda v: v[1] == 4 or v[2] == 16,
+            "A float32 takes 4 bytes.",
+        ),
+        Misconception(
+            "a number is taken to have two bytes, not four",
+            lambda v: v[1] == 8 and v[2] == 32,
             "A float32 takes 4 bytes.",
         ),
         Misconception(
@@ -111,6 +115,11 @@ FACTORS = ValueExercise(
             "In each pass only one chunk's rows have a graph behind them.",
         ),
         Misconception(
+            "scale and towers are exchanged",
+            lambda v: v[3] == 1 and v[4] == 8,
+            "In each pass one chunk's rows have a graph; the scale has one in every pass.",
+        ),
+        Misconception(
             "the factor of the ranks is taken for that of the chunks",
             lambda v: v[3] == 4,
             "There is one process here, and 8 chunks.",
@@ -156,15 +165,30 @@ PIECES = FunctionExercise(
         },
         "one piece only": lambda g: _pieces(g, count=1),
         "one row": lambda g: _pieces(g, n=1),
+        "a wide piece between narrow ones": lambda g: {
+            "pieces": [torch.randn(3, width, generator=g) for width in (1, 5, 2)]
+        },
+        "a small piece before a large one": lambda g: {
+            "pieces": [torch.full((2, 2), -900.0), torch.full((2, 3), 900.0)]
+        },
+        "a large piece before a small one": lambda g: {
+            "pieces": [torch.full((2, 3), 900.0), torch.full((2, 2), -900.0)]
+        },
     },
-    forbidden_patterns=(
-        ForbiddenPattern(
-            "the pieces are put together into the whole matrix",
-            joins(0),
-            "Take one piece at a time: what do you keep of it when it is gone?",
+    limits=(
+        Limit(
+            "as much is held at once as the whole matrix takes",
+            lambda g: {"pieces": [torch.randn(32, 8, generator=g) for _ in range(64)]},  # 131,072
+            most=60_000,
+            hint="Take one piece at a time: what do you keep of it when it is gone?",
         ),
     ),
     misconceptions=(
+        Misconception(
+            "the largest logit is taken off and not added again",
+            lambda pieces: torch.cat(pieces, 1).logsumexp(1) - torch.cat(pieces, 1).amax(1),
+            "What was divided out of the sum comes back as a factor.",
+        ),
         Misconception(
             "only the first piece counts",
             lambda pieces: _each(pieces)[0],

@@ -9,8 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from clipedu_classroom.forbidden_patterns import never_reads
-from clipedu_classroom.spec import ForbiddenPattern, FunctionExercise, Misconception, Property
+from clipedu_classroom.spec import FunctionExercise, Limit, Misconception, Property
 from clipedu_lessons.common.checking import roles_swapped, unchanged
 
 
@@ -20,7 +19,7 @@ def _rank_inputs(
     ranks = ranks or int(torch.randint(2, 5, (), generator=generator))
     n = n or int(torch.randint(2, 5, (), generator=generator))
     width = n * ranks + int(torch.randint(1, 5, (), generator=generator))
-    text = F.normalize(torch.randn(n * ranks, width, generator=generator), dim=1)
+    text = F.normalize(torch.randn(n * ranks, width, generator=generator).double(), dim=1)
     image = F.normalize(text + 0.4 * torch.randn(text.shape, generator=generator), dim=1)
     rank = int(torch.randint(0, ranks, (), generator=generator))
     scale = 2 + 8 * torch.rand((), generator=generator)
@@ -110,11 +109,14 @@ RANK = FunctionExercise(
 
 
 def _chunk_inputs(
-    generator: torch.Generator, chunks: int | None = None, size: int | None = None
+    generator: torch.Generator,
+    chunks: int | None = None,
+    size: int | None = None,
+    depth: int | None = None,
 ) -> dict[str, Any]:
     chunks = chunks or int(torch.randint(2, 5, (), generator=generator))
     size = size or int(torch.randint(2, 5, (), generator=generator))
-    depth = int(torch.randint(4, 7, (), generator=generator))
+    depth = depth or int(torch.randint(4, 7, (), generator=generator))
     width = int(torch.randint(3, 6, (), generator=generator))
     n = chunks * size
     return {
@@ -160,11 +162,13 @@ CHUNKS = FunctionExercise(
         "one chunk": lambda g: _chunk_inputs(g, chunks=1),
         "chunks of one pair": lambda g: _chunk_inputs(g, size=1),
     },
-    forbidden_patterns=(
-        ForbiddenPattern(
-            "the graph holds the whole batch, and `chunks` is never used",
-            never_reads(4),
-            "What must a chunk know of the whole loss, once the embeddings are there?",
+    limits=(
+        Limit(
+            "the graphs of several chunks are held at once",
+            lambda g: _chunk_inputs(g, chunks=8, size=2, depth=1024),  # 16,384 bytes a chunk
+            most=48_000,
+            of="graph",
+            hint="What must a chunk know of the whole loss, once the embeddings are there?",
         ),
     ),
     misconceptions=(

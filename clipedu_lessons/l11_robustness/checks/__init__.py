@@ -6,5 +6,3 @@ from clipedu_lessons.l11_robustness.checks.adapted import MIX, OWN
 from clipedu_lessons.l11_robustness.checks.line import EFFECTIVE, EXPECT, FIT
 
 EXERCISES = [EXPECT, EFFECTIVE, FIT, OWN, MIX]
-
-LIBRARY_NEEDED = ("clipedu.evaluation",)  # the last exercise reads the testbed

@@ -154,6 +154,11 @@ MIX = FunctionExercise(
         "alpha 1": lambda g: _states(g, 1.0),
         "alpha 0.5": lambda g: _states(g, 0.5),
         "tensors of float32": lambda g: _states(g, 0.5),
+        "names that mislead": lambda g: {
+            "before": {"num_batches_mean": torch.zeros(2), "weight_ids": torch.tensor([10])},
+            "after": {"num_batches_mean": torch.ones(2), "weight_ids": torch.tensor([1000])},
+            "alpha": 0.25,
+        },
     },
     as_drawn=("tensors of float32",),
     misconceptions=(

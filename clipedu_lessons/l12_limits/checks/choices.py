@@ -30,8 +30,9 @@ BAG = ValueExercise(
             "The same vector is added to both texts. What happens to the difference of the scores?",
         ),
         Misconception(
-            "the vector of 'no' is subtracted, not added",
+            "'no' adds 1 to the score: its vector is subtracted, or its second number is taken",
             lambda v: (v[0], v[1]) == (4, 1),
+            "The picture of the bell is (1, 0), and texts are sums.",
         ),
         Misconception(
             "the vector of the thing is subtracted after 'no'",
@@ -44,7 +45,7 @@ BAG = ValueExercise(
         ),
         Misconception(
             "the scores of the camera's picture are given",
-            lambda v: (v[0], v[1]) in ((1, 4), (4, 1)),
+            lambda v: (v[0], v[1]) == (1, 4),
             "The picture of the bell is (1, 0).",
         ),
         Misconception(
@@ -116,6 +117,11 @@ CHOICE = FunctionExercise(
         "one picture": lambda g: _rows(g, 1, 0),
         "ties only": lambda g: _rows(g, 4, 4),
         "no tie": lambda g: _rows(g, 12, 0),
+        "long vectors, opposite ones and negative cosines": lambda g: {
+            "pictures": torch.tensor([[1.0, 0.0], [0.0, 2.0], [3.0, 0.0], [0.0, 1.0]]),
+            "right": torch.tensor([[1.0, 1.0], [0.0, 0.1], [-1.0, 0.2], [5.0, 1.0]]),
+            "wrong": torch.tensor([[9.0, 10.0], [5.0, 6.0], [-5.0, 0.5], [0.1, 0.1]]),
+        },
     },
     misconceptions=(
         Misconception("ties are left out of the mean", _ties_left_out),

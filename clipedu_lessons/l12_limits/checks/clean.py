@@ -140,6 +140,16 @@ def _answers(
     return {"right": right, "similarity": similarity, "threshold": threshold}
 
 
+def _twins(right: float) -> dict[str, Any]:
+    """Three of four twins are right (or wrong), two of four others; one is at the threshold."""
+    twins = torch.tensor([right, right, right, 1 - right])
+    return {
+        "right": torch.cat([torch.tensor([1.0, 0.0, 1.0, 0.0]), twins]),
+        "similarity": torch.tensor([0.6, 0.6, 0.7, 0.74, 0.75, 0.8, 0.9, 1.0]),
+        "threshold": 0.75,
+    }
+
+
 def clean_accuracy(right: Tensor, similarity: Tensor, threshold: float) -> Two:
     """(N,), (N,) -> (), ()."""
     clean = similarity < threshold
@@ -186,6 +196,8 @@ CLEAN = FunctionExercise(
         "no picture is clean": lambda g: _answers(g, low=0.8),
         "every picture is clean": lambda g: _answers(g, high=0.7),
         "one picture": lambda g: _answers(g, 1),
+        "twins that are right more often": lambda g: _twins(1.0),
+        "twins that are right less often": lambda g: _twins(0.0),
     },
     misconceptions=(
         Misconception(

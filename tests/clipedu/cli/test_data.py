@@ -23,7 +23,7 @@ def test_data_lists_every_family_and_writes_json(fake, tmp_path, capsys):
     out = tmp_path / "data.json"
     assert main(["data", "--size", "8", "--json", str(out)]) == 0
     facts = json.loads(out.read_text())
-    assert facts["pictures"] == 27616 and facts["names"] == 13256
+    assert facts["pictures"] == 43060 and facts["names"] == 19763
     classes = {key: row.get("task_classes") for key, row in facts["families"].items()}
     assert classes["lucide"] == 297 and classes["mdi"] is None
     assert "Font Awesome" in capsys.readouterr().out

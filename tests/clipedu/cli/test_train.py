@@ -14,7 +14,7 @@ from clipedu.cli.train import add_train
 from clipedu.pairs import Icon, all_captions
 from clipedu.training import Pairs as AnyPairs
 from clipedu.training import Recipe, load_checkpoint, load_model
-from clipedu.training.progress import last_checkpoint
+from clipedu.training.checkpoint import last_checkpoint
 
 SHORT = ["--recipe", "tiny", "--steps", "3", "--batch-size", "4", "--set", "vocab_size=280"]
 
@@ -98,7 +98,7 @@ def test_after_ctrl_c_the_data_is_named_too(words, tmp_path: Path, capsys, monke
 
     monkeypatch.setattr(Pairs, "batch_at", interrupting)
     monkeypatch.setattr("clipedu.pairs.open_shards", lambda *a, **k: Shards())
-    monkeypatch.setattr("clipedu.training.validation_split", lambda *a, **k: (Pairs(), None))
+    monkeypatch.setattr("clipedu.training.left_out_split", lambda *a, **k: (Pairs(), None))
     code, _ = run(*SHORT, *words, "--out", tmp_path, "--no-evaluation", "--quiet")
     said = capsys.readouterr().err
     assert code == 130 and f"clipedu train --resume {tmp_path}" in said
@@ -113,7 +113,7 @@ def test_validation_is_evaluation_too(asked: bool, tmp_path: Path, monkeypatch) 
         calls.append(1)
         return {"validation": 0.5}
 
-    monkeypatch.setattr("clipedu.training.validation_split", lambda *a, **k: (Pairs(), measure))
+    monkeypatch.setattr("clipedu.training.left_out_split", lambda *a, **k: (Pairs(), measure))
     words = [] if asked else ["--no-evaluation"]
     _, outcome = run(*SHORT, "--validate", *words, "--out", tmp_path, "--quiet")
     assert outcome["zero_shot"] == ({"validation": 0.5} if asked else {})

@@ -54,14 +54,26 @@ def test_tables(model: CLIP, tokenizer: Tokenizer, task: Task) -> None:
     poor = dataclasses.replace(result, interval=(0.2, 0.4))
     results = {"lucide": result, "digits": poor}
     text = as_text(results).splitlines()
-    assert len(text) == 4 and len({len(line) for line in text[:3]}) == 1
+    assert len(text) == 4 and len({len(line) for line in text[1:3]}) == 1
     assert text[1].split() == "lucide 4 12 66.0 % 60.3 to 71.4 82.8 % 25.0 %".split()
     assert text[2].startswith("digits *") and "chance" in text[3]
     markdown = as_markdown(results).splitlines()
-    assert [line.count("|") for line in markdown[:4]] == [8, 8, 8, 8]
-    assert markdown[2] == "| lucide | 4 | 12 | 66.0 % | 60.3 to 71.4 | 82.8 % | 25.0 % |"
+    assert [line.count("|") for line in markdown[:4]] == [9, 9, 9, 9]
+    assert markdown[2] == "| lucide | 4 | 12 | 66.0 % | 60.3 to 71.4 | 82.8 % | 25.0 % |  |"
     assert markdown[3].startswith("| digits \\* |") and markdown[5].startswith("\\*")
     assert "*" not in as_text({"lucide": result}) + as_markdown({"lucide": result})
+
+
+def test_pictures_without_a_near_duplicate_are_counted_apart(
+    model: CLIP, tokenizer: Tokenizer, task: Task
+) -> None:
+    right = zero_shot(model, tokenizer, task).predictions[:, 0] == task.labels
+    known = torch.arange(len(task)) < 5
+    result = zero_shot(model, tokenizer, dataclasses.replace(task, near_duplicate=known))
+    assert result.top1_without_duplicates == pytest.approx(right[5:].double().mean().item())
+    text = as_text({"icons": result})
+    assert f"{100 * result.top1_without_duplicates:.1f} %" in text and "near-duplicate" in text
+    assert as_dict({"icons": result})["tasks"]["icons"]["top1_without_duplicates"] is not None
 
 
 def test_unequal_classes_are_averaged_as_the_paper_does(

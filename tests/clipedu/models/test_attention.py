@@ -84,12 +84,12 @@ def test_the_choice_follows_device_dtype_length_and_gradients():
 def test_attention_takes_the_path_that_was_chosen(monkeypatch, length, path):
     taken = []
     monkeypatch.setattr(
-        transformer, "plain_attention", lambda q, k, v, *, causal: taken.append("plain") or v
+        transformer, "plain_attention", lambda q, k, v, **_: taken.append("plain") or v
     )
     monkeypatch.setattr(
         transformer.F,
         "scaled_dot_product_attention",
-        lambda q, k, v, is_causal: taken.append("fused"),
+        lambda q, k, v, **_: taken.append("fused"),
     )
     attention(*_qkv(1, 1, length, 4, dtype=torch.float32))
     assert taken == [path]

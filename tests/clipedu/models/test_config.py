@@ -16,7 +16,7 @@ def test_presets_survive_json(name):
 def test_presets_are_the_ones_promised():
     paper = {"RN50", "RN101", "RN50x4", "RN50x16", "RN50x64"}
     paper |= {"ViT-B/32", "ViT-B/16", "ViT-L/14", "ViT-L/14@336px"}
-    ours = {"tiny", "laptop_small", "laptop", "laptop_deep", "laptop_vit"}
+    ours = {"tiny", "laptop_small", "laptop", "laptop_deep", "laptop_vit", "laptop_vit_stem"}
     assert set(PRESETS) == ours | paper
     assert all(PRESETS[name].activation == "quick_gelu" for name in paper)
     for name in ours:
@@ -71,6 +71,7 @@ def test_replace_refuses_unknown_and_ambiguous_fields(field, hint):
     ("make", "message"),
     [
         (lambda: ViTConfig(30, 8, 64, 2, 2), "patches of 8 px"),
+        (lambda: ViTConfig(36, 12, 64, 2, 2, stem="conv"), "stride 2 cannot shrink .* by 12"),
         (lambda: ViTConfig(32, 8, 64, 2, 3), "3 heads cannot share a width of 64"),
         (lambda: ViTConfig(32, 8, 64, 0, 2), "ViTConfig.layers must be a whole number"),
         (lambda: ViTConfig(32, 8, 64.0, 2, 2), "ViTConfig.width must be a whole number"),

@@ -80,3 +80,18 @@ def test_a_causal_transformer_does_not_see_the_future():
         same = torch.isclose(model(x), model(changed)).all(dim=-1)[0]
         assert same[:4].all() == causal
         assert not same[4:].any()
+
+
+@pytest.mark.parametrize("recompute", [False, True])
+@pytest.mark.parametrize("causal", [False, True])
+def test_one_position_is_what_the_whole_has_there(causal, recompute):
+    """The last block computes the token that is read, and gives all weights the same gradients."""
+    torch.manual_seed(0)
+    model = Transformer(32, 2, 4, activation="gelu", causal=causal).double()
+    model.recompute = recompute
+    x = torch.randn(3, 7, 32, dtype=torch.float64, requires_grad=True)
+    position, results = torch.tensor([0, 6, 3]), []
+    for y in (model(x)[torch.arange(3), position], model(x, position)):
+        results.append([y, *torch.autograd.grad(y.pow(2).sum(), [x, *model.parameters()])])
+    for one, other in zip(*results, strict=True):
+        torch.testing.assert_close(one, other, atol=1e-12, rtol=1e-10)

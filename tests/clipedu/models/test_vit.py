@@ -27,6 +27,17 @@ def test_the_first_convolution_is_a_matrix_on_cut_out_patches():
     torch.testing.assert_close(got, expected, atol=1e-5, rtol=1e-4)
 
 
+def test_a_stem_of_convolutions_gives_as_many_tokens_as_patches_do():
+    tower, pictures = _tower(stem="conv"), torch.randn(3, 3, 16, 16)
+    shapes = [tuple(p.shape) for name, p in tower.stem.named_parameters() if p.ndim == 4]
+    assert shapes == [(16, 3, 3, 3), (32, 16, 3, 3)]
+    assert tower.conv1.weight.shape == (32, 32, 1, 1)
+    assert tower.conv1(tower.stem(pictures)).shape == _tower().conv1(pictures).shape
+    assert tower(pictures).shape == (3, 12)
+    assert tower.positional_embedding.shape == _tower().positional_embedding.shape
+    assert not any(name.startswith("stem") for name in _tower().state_dict())
+
+
 def test_without_positions_the_order_of_the_patches_is_lost():
     tower, pictures = _tower().eval(), torch.randn(1, 3, 16, 16)
     swapped = pictures.clone()

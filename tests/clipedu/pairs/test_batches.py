@@ -6,6 +6,7 @@ import torch
 
 from clipedu.pairs import (
     FAMILIES,
+    FIRST_EDITION,
     HELD_OUT_FAMILIES,
     NONE,
     TRAINING_FAMILIES,
@@ -15,12 +16,14 @@ from clipedu.pairs import (
     all_captions,
     held_out_pairs,
     held_out_task,
+    left_out,
     load_icons,
     set_aside,
     to_model,
     to_pictures,
     training_pairs,
 )
+from clipedu.pairs.batches import held_out_names
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +58,7 @@ def test_no_family_and_an_unknown_one_are_said(pictures, monkeypatch):
     monkeypatch.setattr("clipedu.pairs.batches.open_pictures", lambda *a, **k: pytest.fail("drawn"))
     with pytest.raises(ValueError, match="No family is named.*: openmoji.*heroicons"):
         PairSet(pictures, [])
-    with pytest.raises(ValueError, match="No family is named.*: openmoji, .*phosphor\\.$"):
+    with pytest.raises(ValueError, match="No family is named.*: openmoji, .*typicons\\.$"):
         training_pairs(8, families=[])
     with pytest.raises(ValueError, match="No family is named.*: lucide"):
         held_out_pairs([], 8)
@@ -67,7 +70,7 @@ def test_the_default_training_set_holds_no_held_out_picture(no_drawing):
     pairs = training_pairs(8)
     assert pairs.role == "train"
     assert {FAMILIES[icon.family].role for icon in pairs.icons} == {"train"}
-    assert len(pairs) == 23715
+    assert len(pairs) == 39159
     assert {icon.family for icon in held_out_pairs(size=8).icons} == set(HELD_OUT_FAMILIES)
 
 
@@ -97,8 +100,8 @@ def test_the_largest_batch_takes_every_name_once(pairs):
 def test_pictures_are_drawn_about_equally_often(pairs):
     seen = np.concatenate([pairs.rows_at(step, 512, 0) for step in range(60)])
     share = np.mean([pairs.icons[i].family == "material" for i in seen])
-    # Names with many pictures meet themselves in a batch and wait: a little less than their share.
-    assert 0.8 * 6862 / 23715 < share <= 6862 / 23715
+    # Names with many pictures meet themselves in a batch and wait, those of every set.
+    assert 0.8 < share / (6862 / len(pairs)) < 1.1
 
 
 def test_batch_at_is_stateless(pairs):
@@ -112,7 +115,7 @@ def test_batch_at_is_stateless(pairs):
 
 
 def test_parts_together_are_the_batch_to_the_last_bit(pairs):
-    # color pictures draw before black ones, and every kind of change draws for itself
+    # every kind of change draws for the whole batch, color pictures and black ones alike
     augmentation = Augmentation(lines=0.3, outline=0.2, stretch=0.2, warp=0.05, erase=0.5, flip=0.5)
     mixed = pairs.without([0])
     mixed.rgba[::2, ..., :3] = 0  # every other one is black
@@ -151,10 +154,51 @@ def test_to_pictures_against_alpha_over_white():
 def test_held_out_tasks_have_the_classes_that_the_plan_counts(no_drawing, family, classes):
     rgba, labels, names = held_out_task(family, 8)
     assert len(names) == classes == len(set(labels)) and len(rgba) == len(labels)
-    counts = [{icon.name for icon in load_icons([key])} for key in TRAINING_FAMILIES]
+    counts = [{icon.name for icon in load_icons([key])} for key in FIRST_EDITION]
     assert all(sum(name in known for known in counts) >= 2 for name in names)
     drawn = {icon.name for icon in load_icons([family])}
     assert set(names) <= drawn
+
+
+def test_a_wider_task_asks_all_names_that_two_of_the_twelve_sets_know(no_drawing):
+    narrow, wide = held_out_names("lucide"), held_out_names("lucide", TRAINING_FAMILIES)
+    assert narrow < wide and len(wide) == 587
+
+
+def test_left_out_sets_are_not_trained_on_and_ask_what_others_know(no_drawing):
+    pairs, tasks = left_out(["eva", "remix"], 8)
+    assert {icon.family for icon in pairs.icons} == set(TRAINING_FAMILIES) - {"eva", "remix"}
+    assert set(tasks) == {"eva", "remix"}
+    for rgba, labels, names in tasks.values():
+        assert len(rgba) == len(labels) and set(labels) == set(range(len(names)))
+        for name in names:
+            drawn = {icon.family for icon in pairs.icons if icon.name == name}
+            assert len(drawn) >= 2
+    with pytest.raises(ValueError, match="not for training"):
+        left_out(["lucide"], 8)
+
+
+def test_weights_say_how_often_a_set_is_drawn(pairs):
+    even, heavy = pairs, pairs.drawn("labels", {"openmoji": 4.0})
+
+    def share(some):
+        rows = np.concatenate([some.rows_at(step, 256, 0) for step in range(20)])
+        return np.mean([some.icons[i].family == "openmoji" for i in rows])
+
+    assert 3 < share(heavy) / share(even) < 4.5  # less than 4: no name twice in a batch
+    assert (heavy.rows_at(3, 64, 0) == heavy.rows_at(3, 64, 0)).all()
+    assert len(heavy.without([0]).weights) == len(pairs) - 1
+    assert pairs.weights is None  # the original is as it was
+
+
+def test_a_mix_decides_the_captions_and_the_tokenizers_texts(pairs):
+    names = pairs.drawn("names")
+    drawn = names.batch(64)[1]
+    known = {text.lower() for icon in pairs.icons for text in (icon.name, *icon.aliases)}
+    assert set(drawn) <= known
+    sentences = pairs.drawn("sentences")
+    assert any(text.endswith(".") for text in sentences.batch(64)[1])
+    assert len(sentences.texts()) > len(pairs.texts())
 
 
 def test_a_training_family_has_no_held_out_task(no_drawing):
@@ -170,7 +214,7 @@ def test_set_aside_takes_one_familys_pictures_of_a_shared_name(pairs):
     gone = {(icon.family, icon.name) for icon in pairs.icons} - left
     assert sorted(name for _, name in gone) == classes  # one family each
     assert {name for _, name in gone} <= {name for _, name in left}  # another family still has it
-    assert rest.rows_at(0, 64, 0).max() < len(rest) and len(pairs) == 23715
+    assert rest.rows_at(0, 64, 0).max() < len(rest) and len(pairs) == 39159
     again = set_aside(pairs, names=200, seed=1)[1]
     assert again[2] == classes and (again[1] == labels).all()
     with pytest.raises(ValueError, match="shared by two families"):

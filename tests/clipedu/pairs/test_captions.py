@@ -1,9 +1,12 @@
 """Captions: seeded, made of the icon's own words, with the context that prompts will need."""
 
+import re
+
 import numpy as np
+import pytest
 
 from clipedu.pairs import Icon, all_captions, caption, captions, load_icons
-from clipedu.pairs.captions import FORMS, style_word
+from clipedu.pairs.captions import CAPTION_MIXES, article, style_word
 
 RICH = Icon(
     "phosphor",
@@ -17,13 +20,31 @@ RICH = Icon(
 BARE = Icon("mdi", "plain", "acorn", "a.svg")
 
 
-def many(icon, n=4000):
+def many(icon, n=4000, mix="labels"):
     rng = np.random.default_rng(0)
-    return [caption(icon, rng) for _ in range(n)]
+    return [caption(icon, rng, CAPTION_MIXES[mix]) for _ in range(n)]
 
 
-def test_forms_sum_to_one():
-    assert abs(sum(rate for rate, _ in FORMS) - 1) < 1e-9
+def test_the_rates_of_a_mix_sum_to_one():
+    for mix in CAPTION_MIXES.values():
+        assert abs(sum(rate for rate, _ in mix.forms) - 1) < 1e-9
+
+
+def test_names_alone():
+    assert set(many(RICH, mix="names")) == {"acorn", "oak nut"}
+
+
+def test_sentences_have_articles_and_some_end_in_a_full_stop():
+    words = many(RICH, mix="sentences")
+    assert "this icon shows an acorn." in words and "a bold drawing of an oak nut" in words
+    assert abs(np.mean([text.endswith(".") for text in words]) - 0.3) < 0.03
+    emoji = set(many(Icon("openmoji", "colour", "grapes", "g.svg"), mix="sentences"))
+    assert "this emoji shows grapes." in emoji and not any("icon" in text for text in emoji)
+
+
+def test_article():
+    nouns = ["anchor", "house", "arrows", "glass", "bus"]
+    assert [article(noun) for noun in nouns] == ["an", "a", "", "a", "a"]
 
 
 def test_every_form_occurs_at_its_rate():
@@ -59,14 +80,11 @@ def test_captions_are_seeded_lower_case_and_never_empty():
     assert all(w and w == w.lower() and "{" not in w and "  " not in w for w in one)
 
 
-def test_the_tokenizer_can_be_trained_on_every_word_that_captions_use():
-    icons = load_icons(["phosphor"])[:200]
-    known = {word for text in all_captions(icons) for word in text.replace(",", " ").split()}
+@pytest.mark.parametrize("name", CAPTION_MIXES)
+def test_the_tokenizer_can_be_trained_on_every_word_that_captions_use(name):
+    icons, mix = load_icons(["phosphor"])[:200], CAPTION_MIXES[name]
+    known = {word for text in all_captions(icons, mix) for word in re.findall(r"[^\s,.]+", text)}
     rng = np.random.default_rng(0)
-    used = {
-        word
-        for _ in range(20)
-        for text in captions(icons, rng)
-        for word in text.replace(",", " ").split()
-    }
+    texts = [text for _ in range(20) for text in captions(icons, rng, mix)]
+    used = {word for text in texts for word in re.findall(r"[^\s,.]+", text)}
     assert used <= known

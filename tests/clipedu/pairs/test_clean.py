@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from clipedu.pairs import all_captions, clean_caption, clean_picture, is_blank, load_icons
+from clipedu.pairs import all_captions, clean_caption, clean_picture, load_icons
 
 
 def png(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:
@@ -297,10 +297,3 @@ def test_a_file_by_its_path(tmp_path: Path) -> None:
         clean_picture(tmp_path)
     with pytest.raises(ValueError, match="pixels"):
         clean_picture(file, size=0)
-
-
-def test_what_is_blank() -> None:
-    assert is_blank(torch.ones(3, 32, 32)) and is_blank(torch.full((3, 32, 32), 0.3))
-    dot = torch.ones(3, 32, 32)
-    dot[:, 5, 5] = 0
-    assert not is_blank(dot)

@@ -17,6 +17,14 @@ def test_every_family_has_the_pictures_that_the_plan_counts():
         "mdi": 7447,
         "material": 6862,
         "phosphor": 7488,
+        "tabler": 4856,
+        "fluent": 4529,
+        "remix": 2222,
+        "bootstrap": 2008,
+        "ionicons": 647,
+        "rpg_awesome": 494,
+        "eva": 387,
+        "typicons": 301,
         "lucide": 1688,
         "font_awesome": 1565,
         "heroicons": 648,
@@ -66,12 +74,37 @@ def test_svg_of_every_family():
         assert "<svg" in load_icons([key])[0].svg()
 
 
+def test_no_logo_of_a_firm_and_no_variant_number_in_the_fonts():
+    fonts = [key for key, family in FAMILIES.items() if family.package.startswith("tkinter")]
+    names = {icon.name for icon in load_icons(fonts)}
+    assert not names & {"github", "facebook", "facebook box", "wechat", "social twitter", "openai"}
+    assert {"home", "user", "bluetooth", "git branch", "dice 2", "line chart"} <= names
+    assert not names & {"home 2", "user 3", "ribbon a"}
+
+
+def test_tabler_comes_with_the_words_of_its_makers():
+    anchors = [icon for icon in load_icons(["tabler"]) if icon.name == "anchor"]
+    assert anchors[0].tags == ("hold", "ship", "harbor", "docks")
+    assert anchors[0].categories == ("map",) and anchors[0].style == "outlined"
+    heart = [icon for icon in load_icons(["tabler"]) if icon.name == "heart"]
+    assert {icon.style for icon in heart} == {"outlined", "filled"}
+    assert heart[0].tags == heart[1].tags != ()
+
+
+def test_two_sets_with_one_key_are_refused():
+    family = FAMILIES["eva"]
+    with pytest.raises(ValueError, match="Eva Icons and Eva Icons have the same key, 'eva'"):
+        module.by_key([*FAMILIES.values(), family])
+
+
 def test_unknown_family_lists_the_families():
     with pytest.raises(ValueError, match="openmoji, mdi"):
         load_icons(["fontawesome"])
 
 
-@pytest.mark.parametrize("package", ["justmyresource-lucide", "py-phosphor-icons", "emoji"])
+@pytest.mark.parametrize(
+    "package", ["justmyresource-lucide", "py-phosphor-icons", "tkinter-icons-eva", "emoji"]
+)
 def test_a_missing_package_names_the_install(monkeypatch, package):
     known = importlib.metadata.distribution
 

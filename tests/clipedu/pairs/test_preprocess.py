@@ -9,7 +9,9 @@ import pytest
 import torch
 from PIL import Image
 
-from clipedu.pairs.preprocess import MEAN, STD, openai_picture, openai_standardize
+from clipedu.pairs.clean import OPENAI_MEAN as MEAN
+from clipedu.pairs.clean import OPENAI_STD as STD
+from clipedu.pairs.clean import openai_picture, openai_standardize
 
 
 def picture(width: int, height: int, channels: int = 3, seed: int = 0) -> Image.Image:

@@ -62,7 +62,7 @@ def test_a_missing_package_is_said_before_anything_is_drawn(monkeypatch, tmp_pat
 
 @pytest.fixture
 def few(monkeypatch):
-    """Forty pictures drawn in this process instead of 27,616 in many."""
+    """Forty pictures drawn in this process instead of 43,060 in many."""
     worded = [icon for icon in load_icons(["openmoji", "phosphor"]) if icon.aliases][::300]
     icons = [*worded, *load_icons(["heroicons"])][:40]
 

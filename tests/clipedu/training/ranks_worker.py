@@ -27,10 +27,10 @@ from clipedu.training import (
     Batch,
     Execution,
     Recipe,
+    Run,
     TrainingInterrupted,
     World,
     join_world,
-    new_run,
     read_steps,
     train,
     train_step,
@@ -90,7 +90,7 @@ def gradients(recipe: Recipe, world: World) -> tuple[dict[str, Tensor], dict[str
     """All gradients of one step in float64, and the step's row."""
     torch.set_default_dtype(torch.float64)
     try:
-        run = new_run(recipe, 0, pick_device("cpu"), TOKENIZER, world=world)
+        run = Run(recipe, 0, pick_device("cpu"), TOKENIZER, world=world)
     finally:
         torch.set_default_dtype(torch.float32)
     run.model.train()
@@ -166,7 +166,7 @@ def sharded_gradients(world: World) -> list[dict[str, Any]]:
 
 def share_held(world: World) -> float:
     """Which share of all weights and of Adam's memory this rank holds after a step."""
-    run = new_run(split_recipe(), 0, pick_device("cpu"), TOKENIZER, world=world)
+    run = Run(split_recipe(), 0, pick_device("cpu"), TOKENIZER, world=world)
     run.model.train()
     batch = part_of(whole_batch(run.model.config.vision.resolution), world)
     train_step(run, batch._replace(pictures=batch.pictures.float()))
@@ -184,7 +184,7 @@ def message(action: Any) -> str:
 
 
 def nan_on_the_last_rank(world: World) -> None:
-    run = new_run(small_recipe(model=TOWERS), 0, pick_device("cpu"), TOKENIZER, world=world)
+    run = Run(small_recipe(model=TOWERS), 0, pick_device("cpu"), TOKENIZER, world=world)
     run.model.train()
     batch = part_of(whole_batch(), world)
     batch = batch._replace(pictures=batch.pictures.float())

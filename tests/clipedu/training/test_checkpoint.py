@@ -17,10 +17,10 @@ from clipedu.training import (
     Checkpoint,
     CheckpointError,
     Recipe,
+    Run,
     load_checkpoint,
     load_model,
     load_pretrained,
-    new_run,
     save_checkpoint,
     save_model,
 )
@@ -33,7 +33,7 @@ TOKENIZER = Tokenizer.train(["small red left"] * 3, 262)
 @pytest.fixture
 def saved() -> Checkpoint:
     recipe = dataclasses.replace(RECIPES["tiny"], vocab_size=300, ema_decay=0.9)
-    run = new_run(recipe, 5, pick_device("cpu"), TOKENIZER, {"pairs": 7})
+    run = Run(recipe, 5, pick_device("cpu"), TOKENIZER, {"pairs": 7})
     for p in run.parameters:
         p.grad = torch.ones_like(p)
     run.optimizer.step()

@@ -71,7 +71,7 @@ def test_what_is_refused_does_not_cost_the_old_run(
     def refuse(*args: object) -> None:  # as it does split weights in fp16
         raise ValueError("can't run in fp16")
 
-    monkeypatch.setattr("clipedu.training.trainer.new_run", refuse)
+    monkeypatch.setattr("clipedu.training.trainer.Run", refuse)
     with pytest.raises(ValueError, match="fp16"):
         train(**order)
     assert contents(b) == before
@@ -104,7 +104,7 @@ def test_overwriting_does_not_touch_the_run_that_goes_on(
     train(recipe, pairs=pairs, out=run, progress=False)
     before = contents(run)
     (tmp_path / "link").symlink_to(run)
-    monkeypatch.setattr("clipedu.training.trainer._keep_model", lambda *args: None)
+    monkeypatch.setattr("clipedu.training.trainer.save_model", lambda *args, **about: None)
     for resume in (run, run / CHECKPOINT_NAME, tmp_path / "link"):
         train(resume=resume, out=run, pairs=pairs, overwrite=True, progress=False)
         assert contents(run) == before

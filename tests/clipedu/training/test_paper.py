@@ -2,32 +2,19 @@ from __future__ import annotations
 
 import pytest
 
-from clipedu.training import RECIPES, paper_recipe, train, training_flops
-from clipedu.training.paper import PAPER_MODELS, refuse_unaffordable
+from clipedu.training import RECIPES, train, training_flops
+from clipedu.training.recipe import refuse_unaffordable
 
 
 def test_the_papers_values() -> None:  # Tables 18, 19, 20
-    vit, resnet = paper_recipe("ViT-B/32"), paper_recipe("RN50")
-    for recipe in (vit, resnet):
-        assert recipe.batch_size == 32_768
-        assert recipe.steps * recipe.batch_size == 32 * 400_000_000
-        assert recipe.warmup_steps == 2000
-        assert (recipe.vocab_size, recipe.weight_decay, recipe.max_logit_scale) == (49408, 0.2, 100)
-        assert recipe.learning_rate == 5e-4
-        assert recipe.grad_clip is None
-    assert (vit.betas, vit.eps) == ((0.9, 0.98), 1e-6)
-    assert (resnet.betas, resnet.eps) == ((0.9, 0.999), 1e-8)
-    assert paper_recipe("RN50x64").learning_rate == 3.6e-4
-    assert paper_recipe("ViT-L/14").learning_rate == 4e-4
-    assert paper_recipe("ViT-L/14@336px").steps == round(400_000_000 / 32_768)  # one more epoch
-
-
-def test_all_nine_models_and_no_other() -> None:
-    assert len(PAPER_MODELS) == 9
-    for name in PAPER_MODELS:
-        assert paper_recipe(name).preset == name
-    with pytest.raises(ValueError, match="ViT-B/32"):
-        paper_recipe("laptop")
+    recipe = RECIPES["paper"]
+    assert (recipe.preset, recipe.batch_size, recipe.context_length) == ("ViT-B/32", 32_768, 77)
+    assert recipe.steps * recipe.batch_size == 32 * 400_000_000
+    assert recipe.warmup_steps == 2000
+    assert (recipe.vocab_size, recipe.weight_decay, recipe.max_logit_scale) == (49408, 0.2, 100)
+    assert recipe.learning_rate == 5e-4
+    assert recipe.grad_clip is None
+    assert (recipe.betas, recipe.eps) == ((0.9, 0.98), 1e-6)
 
 
 def test_compute_of_vit_b32() -> None:
@@ -42,7 +29,7 @@ def test_compute_of_vit_b32() -> None:
 @pytest.mark.parametrize("device", ["cpu", "cuda"])
 def test_the_paper_is_for_reading(device: str) -> None:
     with pytest.raises(ValueError, match=r"5\.7e\+20 floating-point operations.*years|days"):
-        refuse_unaffordable(paper_recipe(), device)
+        refuse_unaffordable(RECIPES["paper"], device)
     for name in ("tiny", "lesson", "laptop", "shipped"):
         refuse_unaffordable(RECIPES[name], device)
 

@@ -20,10 +20,10 @@ from clipedu.training import (
     CheckpointError,
     Execution,
     RankLost,
+    Run,
     World,
     join_world,
     load_checkpoint,
-    new_run,
     train,
 )
 from clipedu.training.parallel import VARIABLES
@@ -171,7 +171,7 @@ def test_what_split_weights_can_not_go_with_is_refused(fake) -> None:
         Execution(sharded=True, compile=True)
     recipe = fake.small_recipe(execution=Execution(sharded=True), precision="fp16")
     with pytest.raises(ValueError, match="can't run in fp16.*Take precision"):
-        new_run(recipe, 0, pick_device("cpu"), fake.TOKENIZER, world=World(0, 2))
+        Run(recipe, 0, pick_device("cpu"), fake.TOKENIZER, world=World(0, 2))
 
 
 def test_a_run_goes_on_with_another_number_of_ranks(fake, alone, tmp_path: Path) -> None:

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import os
 import signal
 import threading
@@ -9,22 +8,24 @@ from pathlib import Path
 
 import pytest
 
-from clipedu.training import read_history
-from clipedu.training.progress import History, catch_interrupt, describe
+from clipedu.training import read_history, train
+from clipedu.training.checkpoint import history_lines
+from clipedu.training.trainer import catch_interrupt, describe
 
 
-def test_history_is_kept_and_cut_back_to_the_checkpoint(tmp_path: Path) -> None:
-    history = History(tmp_path)
-    for step in range(1, 6):
-        history.append({"step": step, "loss": 1 / step})
-    assert read_history(tmp_path) == history.rows == read_history(tmp_path / "history.jsonl")
-    again = History(tmp_path, upto=3, before=tmp_path)
-    assert [row["step"] for row in again.rows] == [1, 2, 3]
-    again.append({"step": 4, "loss": 9.0})
-    assert [json.loads(x)["step"] for x in (tmp_path / "history.jsonl").open()] == [1, 2, 3, 4]
-    History(tmp_path)  # a new run
-    assert read_history(tmp_path) == []
+def test_history_is_read_from_a_folder_or_a_file(tmp_path: Path) -> None:
+    rows = [{"step": step, "loss": 1 / step} for step in range(1, 6)]
+    (tmp_path / "history.jsonl").write_text(history_lines(rows) + '{"step": 6, "lo')
+    assert read_history(tmp_path) == rows == read_history(tmp_path / "history.jsonl")
     assert read_history(tmp_path / "nowhere") == []
+
+
+def test_a_new_run_starts_a_new_history(recipe, pairs, tmp_path: Path) -> None:
+    recipe = dataclasses.replace(recipe, steps=2)
+    (tmp_path / "history.jsonl").write_text(history_lines([{"step": 9}]))
+    result = train(recipe, pairs=pairs, out=tmp_path, progress=False)
+    assert read_history(tmp_path) == result.history
+    assert [row["step"] for row in result.history] == [1, 2]
 
 
 def test_ctrl_c_is_a_flag_inside_and_an_exception_outside() -> None:

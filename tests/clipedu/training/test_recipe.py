@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from clipedu.models import build
 from clipedu.pairs import Augmentation
 from clipedu.training import RECIPES, Recipe, get_recipe
-from clipedu.training.recipe import differences
 from clipedu_lessons.l09_scaling_laws.series import SERIES, SeriesModel
 
 
@@ -74,6 +73,10 @@ def test_any_valid_recipe_survives_json(thin: float, **values: object) -> None:
         ("grad_clip", 0, "None"),
         ("ema_decay", 1.0, "below 1"),
         ("checkpoint_every", -1, "steps"),
+        ("captions", "poems", "sentences"),
+        ("set_weights", {"lucide": 2.0}, "icon sets with numbers above 0"),
+        ("set_weights", {"openmoji": 0}, "icon sets with numbers above 0"),
+        ("set_weights", 3, "icon sets with numbers above 0"),
     ],
 )
 def test_what_cannot_work_is_refused_in_a_sentence(field: str, value: object, says: str) -> None:
@@ -152,12 +155,6 @@ def test_a_file_is_read_back_and_a_bad_one_explained(tmp_path) -> None:
 def test_an_unknown_name_lists_the_names() -> None:
     with pytest.raises(ValueError, match="tiny, lesson, laptop"):
         get_recipe("desktop")
-
-
-def test_differences_name_both_values() -> None:
-    one, other = RECIPES["tiny"], dataclasses.replace(RECIPES["tiny"], steps=7)
-    assert differences(one, one) == []
-    assert differences(one, other) == ["steps (20 / 7)"]
 
 
 @pytest.mark.parametrize("model", SERIES, ids=lambda model: model.name)

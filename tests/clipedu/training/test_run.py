@@ -16,8 +16,8 @@ from clipedu.training import (
     RECIPES,
     CheckpointError,
     Pairs,
+    Run,
     load_checkpoint,
-    new_run,
     save_checkpoint,
     train,
 )
@@ -100,20 +100,20 @@ def test_a_run_that_needed_no_loss_scaler_goes_on_where_it_needs_one() -> None:
     recipe = dataclasses.replace(RECIPES["tiny"], vocab_size=300, precision="auto")
     cpu = dataclasses.replace(pick_device("cpu"), dtype=torch.float32)
     card = DeviceChoice(torch.device("cpu"), torch.float16, "as on an old card")
-    run = new_run(recipe, 5, cpu, TOKENIZER)
+    run = Run(recipe, 5, cpu, TOKENIZER)
     for p in run.parameters:
         p.grad = torch.ones_like(p)
     run.optimizer.step()
     run.step = 3
     saved = to_checkpoint(run)
     assert saved.facts["scaler"] == {}
-    onward = new_run(recipe, 5, card, TOKENIZER)
+    onward = Run(recipe, 5, card, TOKENIZER)
     fresh = onward.scaler.state_dict()
     restore_(onward, saved, "here")
     assert onward.step == 3 and fresh and onward.scaler.state_dict() == fresh
     onward.scaler.scale(torch.ones(()))  # before this it has nothing to update
     onward.scaler.update(128.0)  # what a scaler has found out is kept
-    third = new_run(recipe, 5, card, TOKENIZER)
+    third = Run(recipe, 5, card, TOKENIZER)
     restore_(third, to_checkpoint(onward), "here")
     assert third.scaler.get_scale() == onward.scaler.get_scale()
 

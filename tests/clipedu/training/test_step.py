@@ -15,9 +15,9 @@ from clipedu.tokenizer import Tokenizer
 from clipedu.training import (
     Execution,
     Feeder,
+    Run,
     TrainingDiverged,
     learning_rate,
-    new_run,
     read_steps,
     train_step,
 )
@@ -28,7 +28,7 @@ TOKENIZER = Tokenizer.train(["small red left", "large blue right"] * 3, 270)
 
 def make(recipe, pairs, **changes):
     recipe = dataclasses.replace(recipe, **changes)
-    run = new_run(recipe, 0, pick_device("cpu"), TOKENIZER)
+    run = Run(recipe, 0, pick_device("cpu"), TOKENIZER)
     run.model.train()
     return run, Feeder(pairs, TOKENIZER, recipe, 0, torch.device("cpu"))
 

@@ -219,6 +219,26 @@ def test_a_batch_of_more_pairs_than_names(pairs, recipe) -> None:
         train(dataclasses.replace(recipe, batch_size=names + 1), pairs=few, progress=False)
 
 
+def test_a_recipe_decides_the_captions_and_how_often_a_set_is_drawn(recipe) -> None:
+    icons = load_icons(["eva"])[:60] + load_icons(["typicons"])[:60]
+    rgba = np.full((len(icons), 32, 32, 4), 255, np.uint8)
+    seen: list[str] = []
+
+    class Spy(PairSet):
+        def part_at(self, *args):
+            seen.append(f"{self.weights.max():g}")
+            pictures, captions = super().part_at(*args)
+            seen.extend(captions)
+            return pictures, captions
+
+        batch_at = PairSet.batch_at
+
+    pairs = Spy(Pictures(icons, rgba, 32), ["eva", "typicons"])
+    changed = dataclasses.replace(recipe, captions="sentences", set_weights={"eva": 5.0}, steps=2)
+    train(changed, pairs=pairs, progress=False)
+    assert seen[0] == "5" and any(text.endswith(".") for text in seen)
+
+
 def test_a_full_disk_costs_the_checkpoint_and_not_the_run(
     pairs, recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,7 +9,7 @@ from clipedu.evaluation import Task, zero_shot
 from clipedu.models import build
 from clipedu.pairs import PairSet, Pictures, load_icons
 from clipedu.tokenizer import Tokenizer
-from clipedu.training import World, validation_split
+from clipedu.training import World, left_out_split, validation_split
 from clipedu.training.validation import shared_accuracy
 
 
@@ -55,3 +55,12 @@ def test_the_ranks_shares_add_up(count: int, pairs) -> None:
     task = Task("squares", pictures, torch.arange(count), names, ["{}"], "made here")
     shares = [shared_accuracy(model, tokenizer, task, Alone(rank, 4)) for rank in range(4)]
     assert sum(shares) == pytest.approx(zero_shot(model, tokenizer, task).top1)
+
+
+def test_left_out_sets_are_asked_and_not_learned_from() -> None:
+    pairs, tasks = left_out_split(("eva", "typicons"))
+    assert not {icon.family for icon in pairs.icons} & {"eva", "typicons"}
+    assert [task.name for task in tasks] == ["eva", "typicons"]
+    assert all(task.size == 32 and len(task) >= len(task.class_names) > 100 for task in tasks)
+    with pytest.raises(ValueError, match="not for training"):
+        left_out_split(("lucide",))

@@ -7,8 +7,13 @@ import math
 import pytest
 import torch
 
-from clipedu.pairs import is_blank
-from clipedu_lessons.l05_zero_shot.strokes import MOST_POINTS, SAMPLES, draw_strokes, strokes_to_svg
+from clipedu_lessons.l05_zero_shot.strokes import (
+    MOST_POINTS,
+    SAMPLES,
+    draw_strokes,
+    is_blank,
+    strokes_to_svg,
+)
 
 
 def test_a_line_stands_where_it_was_drawn() -> None:
@@ -61,3 +66,10 @@ def test_what_is_refused(strokes: list, pen: float, words: str) -> None:
 
 def test_points_outside_the_sheet_are_cut_off() -> None:
     assert (draw_strokes([[[-50, -50], [-40, -40]]]) == 1).all()
+
+
+def test_what_is_blank() -> None:
+    assert is_blank(torch.ones(3, 32, 32)) and is_blank(torch.full((3, 32, 32), 0.3))
+    dot = torch.ones(3, 32, 32)
+    dot[:, 5, 5] = 0
+    assert not is_blank(dot)

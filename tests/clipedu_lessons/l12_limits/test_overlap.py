@@ -20,7 +20,7 @@ def icons():
 
 def test_a_copy_is_found_also_when_it_is_shifted_by_a_pixel(icons):
     order = np.random.default_rng(1).permutation(20)
-    similarity, where = nearest(np.roll(icons[:5], 1, axis=2), icons[order], block=2)
+    similarity, where = nearest(np.roll(icons[:5], 1, axis=2), icons[order])
     assert order[where.numpy()].tolist() == [0, 1, 2, 3, 4]
     assert float(similarity.min()) > 0.85
     exact, _ = nearest(icons[:5], icons)

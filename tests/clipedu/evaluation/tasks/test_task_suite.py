@@ -18,9 +18,10 @@ from clipedu.evaluation.prompts import TEMPLATE_SETS
 from clipedu.evaluation.tasks import photos
 from clipedu.evaluation.tasks.drawn import COLORS, count_picture, word_picture
 from clipedu.evaluation.tasks.icon_sets import register_icon_task, shared_by_families
-from clipedu.pairs import FAMILIES, HELD_OUT_FAMILIES, load_icons, open_pictures
+from clipedu.pairs import FAMILIES, FIRST_EDITION, HELD_OUT_FAMILIES, load_icons, open_pictures
 from clipedu.plots import font_folder
 
+SEVEN = (*FIRST_EDITION, *HELD_OUT_FAMILIES)  # the families of the first edition
 OFFLINE = [name for name in TASKS if name not in photos.FILES]
 
 
@@ -53,15 +54,17 @@ def test_seen_is_said_honestly(suite: dict[str, Task], training_pixels: set[byte
         rgb = (task.pictures.permute(0, 2, 3, 1) * 255).round().to(torch.uint8).numpy()
         share = np.mean([picture.tobytes() in training_pixels for picture in rgb])
         # Two families may draw the same plain square; more would be an overlap (paper section 5).
-        assert share < 0.02 if not task.seen else share > 0.3, (name, share)
+        # Of a held-out family's pictures near-duplicates are known, and counted apart.
+        most = 0.02 if task.near_duplicate is None else 0.06
+        assert share < most if not task.seen else share > 0.3, (name, share)
 
 
 def test_shared_names_are_the_same_for_each_family(suite: dict[str, Task]) -> None:
-    names = {family: {i.name.lower() for i in load_icons([family])} for family in FAMILIES}
+    names = {family: {i.name.lower() for i in load_icons([family])} for family in SEVEN}
     everywhere = set().union(*names.values())
     expected = {n for n in everywhere if sum(n in of for of in names.values()) >= 5}
     assert shared_by_families() == expected and len(expected) == 127
-    for family in FAMILIES:
+    for family in SEVEN:
         task = suite[f"shared_{family}"]
         assert set(task.class_names) == expected
         assert task.seen == (family not in HELD_OUT_FAMILIES)

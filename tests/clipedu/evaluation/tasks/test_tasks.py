@@ -7,7 +7,14 @@ import pytest
 import torch
 
 from clipedu.evaluation import TASKS, Task, load_task, register_task
-from clipedu.pairs import HELD_OUT_FAMILIES, TRAINING_FAMILIES, load_icons, open_pictures
+from clipedu.pairs import (
+    FIRST_EDITION,
+    HELD_OUT_FAMILIES,
+    TRAINING_FAMILIES,
+    load_icons,
+    open_pictures,
+)
+from clipedu.pairs.duplicates import NEAR, drawing_vectors, nearest_drawings
 
 
 @pytest.mark.parametrize(
@@ -19,7 +26,7 @@ def test_held_out_tasks(name: str, classes: int) -> None:
     assert task.chance == 1 / classes
     assert task.pictures.shape[1:] == (3, 32, 32) and task.pictures.dtype == torch.float32
     # the rule, the slow way: every picture of the family whose name two training families use
-    names = {family: {icon.name for icon in load_icons([family])} for family in TRAINING_FAMILIES}
+    names = {family: {icon.name for icon in load_icons([family])} for family in FIRST_EDITION}
     shared = [
         icon.name
         for icon in load_icons([name])
@@ -27,6 +34,25 @@ def test_held_out_tasks(name: str, classes: int) -> None:
     ]
     assert sorted(task.class_names[i] for i in task.labels) == sorted(shared)
     assert set(task.labels.tolist()) == set(range(classes))  # no class without a picture
+
+
+def test_the_stored_near_duplicates_are_what_the_detector_finds() -> None:
+    pictures = open_pictures(32, progress=False)
+    training = drawing_vectors(pictures.rgba[pictures.where(TRAINING_FAMILIES)])
+    for family in HELD_OUT_FAMILIES:
+        task = load_task(f"{family}_wide")
+        rows = pictures.where([family])
+        names = set(task.class_names)
+        rows = [i for i in rows if pictures.icons[i].name in names]
+        cosine, _ = nearest_drawings(drawing_vectors(pictures.rgba[rows]), training)
+        assert torch.equal(task.near_duplicate, cosine >= NEAR)
+        assert 0.02 < task.near_duplicate.float().mean() < 0.4
+
+
+def test_the_wide_tasks_hold_the_narrow_ones() -> None:
+    for family, classes in (("lucide", 587), ("font_awesome", 415), ("heroicons", 146)):
+        narrow, wide = load_task(family), load_task(f"{family}_wide")
+        assert set(narrow.class_names) < set(wide.class_names) and len(wide.class_names) == classes
 
 
 def test_labels_belong_to_their_pictures() -> None:
@@ -66,7 +92,9 @@ def test_digits() -> None:
 
 @pytest.mark.parametrize(("name", "size"), [("lucid", 32), ("digits", 0), ("digits", 32.0)])
 def test_load_task_errors(name: str, size: int) -> None:
-    with pytest.raises(ValueError, match="lucide, font_awesome, heroicons, digits|size in pixels"):
+    with pytest.raises(
+        ValueError, match="lucide, lucide_wide, font_awesome, .*digits|size in pixels"
+    ):
         load_task(name, size)
 
 

@@ -1,0 +1,136 @@
+"""The verb `clipedu bundle`: a zip for students, without the model answers, or one in which
+Gradescope grades what they hand in."""
+
+from __future__ import annotations
+
+import argparse
+import secrets
+import sys
+import zipfile
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from clipedu.files import draft_of
+from clipedu_classroom.exercise_reader import parse_text
+from clipedu_classroom.source import LESSONS, course_root
+from clipedu_classroom.stubs import regions
+
+TOP = (
+    *("course.py", "Makefile", "pyproject.toml", "environment.yml", "constraints-ci.txt"),
+    *("README.md", "LICENSE", "NOTICE.md", "CITATION.cff"),
+)
+NOT_THERE = "# It is with your instructor."
+
+SETUP = """#!/usr/bin/env bash
+# Gradescope runs this once. Choose a base image with Python 3.11 or newer, such as Ubuntu 24.04.
+set -euo pipefail
+apt-get update
+apt-get install -y --no-install-recommends python3 python3-venv bubblewrap
+python3 -m venv /autograder/venv
+/autograder/venv/bin/pip install -e "/autograder/source/course[course]"
+"""
+RUN = """#!/usr/bin/env bash
+# Gradescope runs this for each submission.
+set -euo pipefail
+root="${{AUTOGRADER_ROOT:-/autograder}}"
+work="$(mktemp -d)"
+mkdir -p "$work/class" "$root/results"
+cp -r "$root/submission" "$work/class/student"
+cd "$root/source/course"
+"${{AUTOGRADER_PYTHON:-$root/venv/bin/python}}" -m clipedu_classroom.grade_cli \\
+  "exercises/{name}" "$work/class" --csv "$work/grades.csv" --gradescope "$work/scores" \\
+  --seed {seed} --jobs 1
+cp "$work/scores/student.json" "$root/results/results.json"
+"""
+
+
+def add_bundle_parser(subparsers: Any) -> argparse.ArgumentParser:
+    """The verb `bundle`."""
+    words = "a zip of some lessons for students, without the model answers"
+    parser: argparse.ArgumentParser = subparsers.add_parser(
+        "bundle", help=words, description=words, epilog="example: clipedu bundle 03 04 --out w2.zip"
+    )
+    add = parser.add_argument
+    add("lessons", nargs="+", metavar="NN", help="numbers of lessons, such as 03")
+    add("--out", type=Path, default=Path("course.zip"), help="default: %(default)s")
+    scope = "instead, a zip in which Gradescope grades the first of these lessons"
+    add("--gradescope", action="store_true", help=scope)
+    parser.set_defaults(run=run_bundle)
+    return parser
+
+
+def run_bundle(arguments: argparse.Namespace) -> int:
+    """Write the zip; 0 when it is there, 2 for an unknown lesson."""
+    try:
+        files = dict(course_files(course_root(), arguments.lessons))
+        if arguments.gradescope:
+            files = autograder_files(files)
+        with draft_of(arguments.out) as draft, zipfile.ZipFile(draft, "w") as archive:
+            for name, content in files.items():
+                info = zipfile.ZipInfo(name)
+                info.external_attr = (0o755 if content.startswith(b"#!") else 0o644) << 16
+                archive.writestr(info, content, zipfile.ZIP_DEFLATED)
+    except (OSError, ValueError) as error:
+        print(f"clipedu bundle: {error}", file=sys.stderr)
+        return 2
+    print(f"{arguments.out}: {len(files)} files.")
+    return 0
+
+
+def course_files(root: Path, lessons: list[str]) -> Iterator[tuple[str, bytes]]:
+    """(name, content) of what a student needs for these lessons ("03"). Raises ValueError for a
+    lesson that the course does not have, or whose exercises are not built."""
+    chosen = []
+    for lesson in lessons:
+        notebooks = list(root.glob(f"exercises/{lesson}_*.ipynb"))
+        if not lesson.isdigit() or not notebooks:
+            raise ValueError(
+                f"there is no exercises/{lesson}_*.ipynb in {root}; expected the number of a "
+                "lesson, such as 03. `clipedu build` makes the notebooks."
+            )
+        chosen += [*notebooks, *root.glob(f"notebooks/{lesson}_*.ipynb")]
+        chosen += root.glob(f"{LESSONS}/l{lesson}_*/**/*")
+    for package in ("clipedu", "clipedu_classroom", f"{LESSONS}/common"):
+        chosen += root.glob(f"{package}/**/*")
+    chosen += [*root.glob(f"{LESSONS}/*.py"), *(root / name for name in TOP)]
+    for path in sorted(set(chosen)):
+        if path.is_file() and "__pycache__" not in path.parts:
+            is_key = path.name == "exercises.py" and path.parent.parent.name == LESSONS
+            content = without_solutions(path).encode() if is_key else path.read_bytes()
+            yield path.relative_to(root).as_posix(), content
+
+
+def without_solutions(path: Path) -> str:
+    """An exercises.py with its marks, but stubs between them, and no model answer or rubric."""
+    file = parse_text(path)
+    lines = path.read_text(encoding="utf-8-sig").split("\n")
+    starts = [item.cell.line for item in file.items] + [len(lines) + 1]
+    for item, (start, end) in reversed(list(zip(file.items, pairwise(starts), strict=True))):
+        body = slice(start, end - 1)  # below the marker, whose line counts from 1
+        if item.role in ("answer", "rubric"):
+            lines[body] = [NOT_THERE, ""]
+        elif item.role == "solution" and item.exercise is not None:
+            exercise = file.exercises[item.exercise]
+            lines[body] = _stubbed(lines[body], exercise.id, exercise.names)
+    return "\n".join(lines)
+
+
+def _stubbed(lines: list[str], exercise_id: str, names: tuple[str, ...]) -> list[str]:
+    for region in reversed(regions("\n".join(lines))):
+        mark = lines[region.begin - 1]
+        indent = mark[: len(mark) - len(mark.lstrip())]
+        stub = [f'raise NotImplementedError("Exercise {exercise_id}")']
+        if not indent:
+            stub = [f"{name} = ...  # Exercise {exercise_id}: your answer here" for name in names]
+        lines[region.begin : region.end - 1] = [indent + line for line in stub]
+    return lines
+
+
+def autograder_files(course: dict[str, bytes]) -> dict[str, bytes]:
+    """What Gradescope unpacks into /autograder/source. All submissions get the same inputs."""
+    notebook = next(Path(name).name for name in course if name.startswith("exercises/"))
+    script = RUN.format(name=notebook, seed=secrets.randbits(31))
+    files = {"setup.sh": SETUP.encode(), "run_autograder": script.encode()}
+    return files | {f"course/{name}": content for name, content in course.items()}
