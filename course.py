@@ -31,7 +31,8 @@ OLDEST, NEWEST = (3, 11), (3, 14)
 CI = os.environ.get("CI", "").lower() in ("1", "true", "yes")
 TORCH_VERSION = (PYTHON, "-c", "import importlib.metadata as m; print(m.version('torch'))")
 PEERS = ("clip-anytorch>=2.6,<3", "open_clip_torch>=3.2,<4")  # tests compare with them alone
-MAIN_LESSONS = ("00", "01", "02", "03", "04")  # what `course` runs when no lesson is named
+# What `course` runs when no lesson is named, as far as it is here: a bundle has some lessons only
+MAIN_LESSONS = [f"0{n}" for n in range(5) if any(ROOT.glob(f"clipedu_lessons/l0{n}_*"))]
 
 
 class SetupError(Exception):
@@ -167,9 +168,7 @@ def install_torch() -> str:
         source = "auto" if gpu else "pip" if pip_is_right else "cpu"
     if source == "pip" or not uv(f"--torch-backend={source}", f"torch=={release}"):
         if source == "cpu":
-            say(
-                "      no CPU build was found: pip takes the one for CUDA, about 3 GB; it works too"
-            )
+            say("      no CPU build was found: pip takes CUDA's, about 3 GB; it works too")
         if not pip(f"torch=={release}"):
             raise SetupError("PyTorch was not installed. It needs a network and 4 GB of free disk")
     return f"{ask(*TORCH_VERSION)}, {'an' if gpu else 'no'} NVIDIA GPU was found"
@@ -251,7 +250,8 @@ def do_clean(*words: str) -> int:
 
 
 FOR_TESTS = ["test", "grading"]
-FIRST_PAGE = "--LabApp.default_url=/lab/tree/notebooks/00_pictures_and_words.ipynb"
+FIRST = min(ROOT.glob("notebooks/*.ipynb"), default=ROOT).name
+FIRST_PAGE = f"--LabApp.default_url=/lab/tree/notebooks/{FIRST}"
 BUILD = partial(python, "-m", "clipedu", "build")
 TESTS = partial(python, "tests/run.py", extras=FOR_TESTS)
 BROWSER = partial(python, "-m", "pytest", "tests/browser", "-qp", "no:nbval", "--durations=5")

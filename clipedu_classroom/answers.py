@@ -202,15 +202,25 @@ def read_cells(content: bytes) -> list[dict[str, Any]]:
 
 
 def script_cells(content: bytes) -> list[dict[str, Any]]:
-    """The cells of a .py file that an editor or `nbconvert --to script` wrote."""
+    """The cells of a .py file that an editor or `nbconvert --to script` wrote. nbconvert marks code
+    only: each paragraph of comments that follows the code was a text cell."""
+
+    def is_comment(paragraph: str) -> bool:
+        return all(line.startswith("#") for line in paragraph.split("\n") if line.strip())
+
     text = content.decode("utf-8-sig", "replace").replace("\r\n", "\n")
+    text = re.sub(r"\A(#!.*\n)?(# coding: .*\n)?", "", text)
     cells = []
     for part in re.split(r"^(?=# ?%%|# In ?\[)", text, flags=re.MULTILINE)[:MAX_CELLS]:
         marker, _, body = part.partition("\n") if re.match(r"# ?%%|# In", part) else ("", "", part)
         kind = "markdown" if "[markdown]" in marker or "[md]" in marker else "code"
         body = re.sub(r"^# ?", "", body, flags=re.MULTILINE) if kind == "markdown" else body
-        cells.append({"cell_type": kind, "source": body.strip("\n")})
-    return cells
+        paragraphs, texts = body.split("\n\n"), []
+        while paragraphs and kind == "code" and "%%" not in marker and is_comment(paragraphs[-1]):
+            texts.append(re.sub(r"^# ?", "", paragraphs.pop().strip("\n"), flags=re.MULTILINE))
+        cells.append({"cell_type": kind, "source": "\n\n".join(paragraphs).strip("\n")})
+        cells += [{"cell_type": "markdown", "source": text} for text in texts[::-1] if text]
+    return cells[:MAX_CELLS]
 
 
 # One notebook
@@ -251,7 +261,7 @@ def take_answers(assignment: Assignment, raw: list[dict[str, Any]]) -> Answers:
         remark(f"It has no cell of {assignment.name}: is it another notebook?")
     if answers.dropped:
         unit = "cell was" if answers.dropped == 1 else "cells were"
-        remark(f"{answers.dropped} added {unit} not run: no answer needs what they define.")
+        remark(f"{answers.dropped} added {unit} not run: no answer needs what is defined there.")
     return answers
 
 

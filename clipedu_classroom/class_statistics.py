@@ -93,7 +93,8 @@ def summary_in_words(summary: dict[str, Any]) -> str:
             f"      {entry['students']} x {entry['diagnosis']}" for entry in item["diagnoses"][:5]
         ]
     if pairs := len(summary["similar"]):
-        lines.append(f"  {pairs} pairs of answers are nearly equal: see the summary page.")
+        words = "1 pair of answers is" if pairs == 1 else f"{pairs} pairs of answers are"
+        lines.append(f"  {words} nearly equal: see the summary page.")
     return "\n".join(lines)
 
 

@@ -125,9 +125,12 @@ def _run(arguments: argparse.Namespace) -> int:
         strangers = writers.write_upload(upload, arguments.roster, assignment, results)
         words = f" Not in {arguments.roster}: {', '.join(strangers)}." if strangers else ""
         print(f"To upload: {upload}.{words}")
+    for result in results:
+        if result.problem:
+            print(f"Not as expected: {result.student}, {result.problem}.")
     if waiting := sum(1 for result in results if result.points_by_hand):
-        file = folder / gradebook.BY_HAND
-        print(f"{waiting} students have answers to read: fill in {file}, run again.")
+        file, whose = folder / gradebook.BY_HAND, "student has" if waiting == 1 else "students have"
+        print(f"{waiting} {whose} answers to read: fill in {file}, run again.")
     feedback = f" Feedback: {arguments.html}." if arguments.html else ""
     print(f"Grades: {arguments.csv}. Results: {folder}.{feedback}")
     return 0

@@ -61,6 +61,7 @@ class Result:
     code: dict[str, str] = field(default_factory=dict)
     seconds: float = 0.0
     protection: str = ""
+    problem: str = ""  # with the points given by hand; no student sees it
     seed: int = 0
     key: str = ""
     lms_id: str = ""
@@ -217,8 +218,8 @@ def apply_marks(folder: Path, marks: Marks, results: list[Result]) -> None:
         for exercise_id, answer in result.by_hand.items():
             digest = hashlib.sha256(answer.page.encode(errors="replace")).hexdigest()[:8]
             mark = marks.pop((_plain(result.student), exercise_id), dict.fromkeys(COLUMNS, ""))
-            if problem := _apply(mark, answer, digest):  # in a column that students do not see
-                result.message = f"{result.message}; {exercise_id}: {problem}".lstrip("; ")
+            if problem := _apply(mark, answer, digest):
+                result.problem += f"{'; ' * bool(result.problem)}{exercise_id}: {problem}"
             if not (mark["answer"] and (mark["points"] or mark["comment"])):
                 mark["answer"] = digest
             about = {"student": result.student, "exercise": f"Exercise {exercise_id}"}

@@ -12,6 +12,7 @@ from clipedu_classroom.gradebook import Result
 
 TIME = re.compile(r"(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d(?::\d\d)?)(?:\.\d+)?[ ]*([\w/+:-]*)")
 CREATED = re.compile(r"^(\S+):\n(?:[ ].*\n|-.*\n)*?[ ]+:?created_at: (.+)", re.MULTILINE)
+SUBMITTERS = re.compile(r"^(\S+):\n +:?submitters:\n((?:  -.*\n|    .*\n)+)", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,15 @@ def local_time(text: str) -> datetime:
 def gradescope_times(metadata: str) -> dict[str, str]:
     """When each folder of a Gradescope export was handed in, from its submission_metadata.yml."""
     return {match[1]: parse_time(match[2]) for match in CREATED.finditer(metadata)}
+
+
+def gradescope_names(metadata: str) -> dict[str, str]:
+    """Who handed in each folder of a Gradescope export; a group's names are joined with "and"."""
+    found = {}
+    for folder, people in SUBMITTERS.findall(metadata):
+        if names := re.findall(r"^[ -]+:?name: (.+)$", people, re.MULTILINE):
+            found[folder] = " and ".join(name.strip(" '\"") for name in names)
+    return found
 
 
 def apply_policy(policy: Policy, results: list[Result]) -> None:

@@ -80,7 +80,7 @@ def class_page(assignment: Assignment, results: list[Result], summary: dict[str,
             str(r.late_days),
             f"{r.total:g}",
             r.status,
-            prose_html(" ".join([r.message, *r.remarks])),
+            prose_html(" ".join([r.message, r.problem, *r.remarks])),
             _text("; ".join(r.suspicions)),
         )
         for r in results

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path, PurePosixPath
 
-from clipedu_classroom.lateness import gradescope_times, parse_time
+from clipedu_classroom.lateness import gradescope_names, gradescope_times, parse_time
 
 MAX_BYTES = 30 * 2**20
 MAX_FILES = 50  # of one student
@@ -89,15 +89,17 @@ def find_submissions(folder: str | Path) -> list[Submission]:
         raise FileNotFoundError(f"There is no folder {folder}. {words} {folder}/alice.ipynb.")
     groups: dict[tuple[str, str], list[tuple[tuple[str, ...], File]]] = {}
     late = set()
+    about = _text(metadata)
+    times, people = gradescope_times(about), gradescope_names(about)
     for parts, file in found.items():
         student, lms_id, is_late = _student(parts)
+        student = readable(people.get(parts[0].rstrip("/"), student))
         groups.setdefault((student, lms_id), []).append((parts, file))
         late |= {(student, lms_id)} if is_late else set()
     if not groups:
         expected = f"{folder}/alice.ipynb or {folder}/alice/….ipynb"
         raise ValueError(f"There is no notebook (*.ipynb) in {folder}. Expected {expected}.")
     names = Counter(student for student, _ in groups)
-    times = gradescope_times(_text(metadata))
     submissions = []
     for (student, lms_id), group in sorted(groups.items(), key=lambda item: item[0]):
         submission = _submission(group, lms_id, (student, lms_id) in late, times)

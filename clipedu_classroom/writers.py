@@ -50,7 +50,7 @@ def write_csv(path: Path, assignment: Assignment, results: list[Result]) -> None
                 "by_hand": f"{result.points_by_hand:g}",
                 "total": f"{result.total:g}",
                 **{key: f"{marks[key]:g}" if key in marks else "" for key in ids},
-                "message": result.message,
+                "message": "; ".join(filter(None, [result.message, result.problem])),
                 "remarks": " ".join(result.remarks)[:2000],
                 "comments": comments(result),
                 "suspicions": "; ".join(result.suspicions),
@@ -102,7 +102,8 @@ def write_upload(
     grade = "Grade" if is_moodle else known
     wanted = [name for name in (MOODLE if is_moodle else CANVAS) if name in names]
     by_key = {key: result for result in results for key in _names(result.student)}
-    by_key |= {f"#{result.lms_id}": result for result in results if result.lms_id}
+    own = [result for result in results if result.handed_in_by != "Gradescope"]  # ids of its own
+    by_key |= {f"#{result.lms_id}": result for result in own if result.lms_id}
     found, upload = set(), []
     for row in rows:
         line = {name: row.get(name, "") for name in dict.fromkeys([*wanted, grade])}

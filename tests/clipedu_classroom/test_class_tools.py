@@ -110,7 +110,8 @@ def test_each_platform_tells_the_time_in_its_own_way(tmp_path: Path) -> None:
         "submission_31/hw.ipynb": "{}",
         "submission_32/hw.ipynb": "{}",
         "submission_metadata.yml": "submission_31:\n  :submitters:\n  - :name: Ann\n"
-        "  :created_at: 2026-12-01 10:00:00.5 Z\n  :score: 1\nsubmission_32:\n"
+        "    :sid: '1'\n  - :name: 'Zoë Li'\n  :created_at: 2026-12-01 10:00:00.5 Z\n  :score: 1\n"
+        "  :results:\n    :tests:\n    - :name: Exercise 90.1\nsubmission_32:\n"
         "  :submitters: []\n  :created_at: 2026-12-02 10:00:00 Z\n",
         "eva/90_small/hw.ipynb": "{}",
         "eva/90_small/timestamp.txt": "2026-12-03 10:00:00 UTC",
@@ -127,7 +128,7 @@ def test_each_platform_tells_the_time_in_its_own_way(tmp_path: Path) -> None:
     written = datetime.fromtimestamp(1.8e9).isoformat(timespec="seconds")
     shutil.make_archive(str(tmp_path / "class"), "zip", tmp_path / "class")
     expected = {
-        "submission_31": (parse_time("2026-12-01 10:00:00 Z"), "Gradescope"),
+        "Ann and Zoë Li": (parse_time("2026-12-01 10:00:00 Z"), "Gradescope"),
         "submission_32": (parse_time("2026-12-02 10:00:00 Z"), "Gradescope"),
         "eva": (parse_time("2026-12-03 10:00:00 Z"), "timestamp.txt"),
         "leecarl": ("", "Canvas's file name"),
@@ -158,7 +159,8 @@ MOODLE = (
 
 def test_canvas_gets_its_own_ids_back(assignment: Assignment, tmp_path: Path) -> None:
     (tmp_path / "export.csv").write_text(CANVAS, encoding="utf-8-sig")
-    class_ = [result("leeemil", "12", lms_id="456"), result("Dana Doe", "1"), result("Zoe", "1")]
+    class_ = [result("leeemil", "12", lms_id="456"), result("Dana Doe", "1")]
+    class_.append(result("Zoe", "1", lms_id="78", handed_in_by="Gradescope"))  # not Pia's id
     out = tmp_path / "upload.csv"
     assert writers.write_upload(out, tmp_path / "export.csv", assignment, class_) == ["Zoe"]
     rows = table(out)
@@ -178,7 +180,7 @@ def test_moodle_gets_its_own_ids_and_comments_back(assignment: Assignment, tmp_p
     (tmp_path / "export.csv").write_text(MOODLE)
     ann = result("Ann Lee (123)", "1234", lms_id="123")
     ann.by_hand["90.5"] = Written(4, "x", given=1.5, comment="Why?")
-    class_ = [ann, result("bo", message="90.1: =wrong")]
+    class_ = [ann, result("bo", message="90.1: =wrong", problem="for the grader only")]
     out = tmp_path / "upload.csv"
     assert writers.write_upload(out, tmp_path / "export.csv", assignment, class_) == []
     found = [(r["Identifier"], r["Grade"], r["Feedback comments"]) for r in table(out)]

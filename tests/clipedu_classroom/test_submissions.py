@@ -14,7 +14,9 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+import nbformat
 import pytest
+from nbconvert import PythonExporter
 
 from clipedu_classroom import answers, class_statistics, gradebook, pages, submissions, writers
 from clipedu_classroom.answers import (
@@ -308,10 +310,11 @@ def test_points_and_comments_are_read_back(
         gradebook.apply_marks(tmp_path, gradebook.read_marks(tmp_path), [marked])
         assert marked.by_hand["90.5"].given == given
         assert marked.by_hand["90.5"].comment == "Why?"
-        assert marked.total == (given or 0) and bool(marked.message) == bool(told)
+        assert marked.total == (given or 0) and bool(marked.problem) == bool(told)
         assert marked.points_by_hand == (4 if given is None else 0)
     writers.write_csv(tmp_path / "g.csv", assignment, [marked])
-    assert "Why?" in (tmp_path / "g.csv").read_text(encoding="utf-8")
+    written = (tmp_path / "g.csv").read_text(encoding="utf-8")
+    assert "Why?" in written and ("is not 0 to 4 points" in written) == bool(told)
     gradebook.apply_marks(tmp_path, gradebook.read_marks(tmp_path), [])
     assert "Why?" in path.read_text(encoding="utf-8")  # though the student is gone
 
@@ -322,7 +325,7 @@ def test_points_given_to_an_answer_that_changed_are_told(
     for page, told in (("a", False), ("b", True)):
         result = Result("ann", "a", "graded", 8, by_hand={"90.5": Written(4, page, page)})
         gradebook.apply_marks(tmp_path, gradebook.read_marks(tmp_path), [result])
-        assert ("has changed" in result.message) == told and not result.remarks
+        assert ("has changed" in result.problem) == told and not result.remarks
         path = tmp_path / gradebook.BY_HAND
         path.write_text(path.read_text().replace(",4,,", ",4,3,"))
 
@@ -445,6 +448,18 @@ def test_a_script_is_read(
     answers = choose_answers(assignment, find_submissions(tmp_path)[0])
     assert len(answers.code) == 4 and "floor" in answers.text["90.5"]
     assert len(script_cells(b"x = 1")) == 1
+
+
+def test_written_answers_in_nbconverts_script_are_read(
+    assignment: Assignment, solved: Handed, stubs: Handed
+) -> None:
+    for handed, expected in ((solved, True), (stubs, False)):
+        notebook = nbformat.reads(handed.text(), as_version=4)
+        script, _ = PythonExporter().from_notebook_node(notebook)
+        answers = take_answers(assignment, script_cells(script.encode()))
+        assert len(answers.code) == 4
+        assert ("floor" in answers.text.get("90.5", "")) is expected
+        assert ("90.5" in answers.text) is expected
 
 
 @pytest.mark.parametrize("name", ["a.html", "a.pdf", "a.docx", "a"])
