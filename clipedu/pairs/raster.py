@@ -18,7 +18,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import joblib
 import numpy as np
@@ -124,13 +124,12 @@ def _read_index(pixels: Path, index: Path) -> list[Icon] | None:
         facts = json.loads(index.read_text("utf-8"))
         if _checksum(pixels) != facts["crc32"]:
             return None
-        return [Icon(**{k: _to_tuple(v) for k, v in row.items()}) for row in facts["icons"]]
+        for row in facts["icons"]:
+            for words in row.keys() & {"aliases", "tags", "categories"}:  # JSON has no tuples
+                row[words] = tuple(row[words])
+        return [Icon(**row) for row in facts["icons"]]
     except (OSError, ValueError, KeyError, TypeError):
         return None
-
-
-def _to_tuple(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value  # JSON has no tuples
 
 
 def _checksum(path: Path) -> int:
