@@ -228,7 +228,7 @@ _RULES: dict[str, tuple[Any, ...]] = {
     "ema_decay": (_number, 0, 0.999999, "0 (off) or a number below 1, such as 0.999"),
     "augmentation": (isinstance, Augmentation, 'a set of named values, as {"thin": 0.2}'),
     "captions": (_among, CAPTION_MIXES, f"one of {', '.join(CAPTION_MIXES)}"),
-    "set_weights": (_weights, 'icon sets with numbers above 0, as {"openmoji": 3.0}'),
+    "set_weights": (_weights, 'training icon sets with numbers above 0, as {"openmoji": 3.0}'),
     "evaluate_every": _EVERY,
     "checkpoint_every": _EVERY,
     "patch_dropout": (_number, 0, 0.95, "0 (off) or a share below 1, such as 0.5"),
