@@ -16,9 +16,7 @@ from typing import Any, NamedTuple
 
 MARGIN = 0.08  # of a picture, left free on each side of a glyph
 _PREFIX = re.compile(r"^((ic-fluent|ion|ios|android|eva|ra|typcn)-)+")  # names the font, no thing
-_SIZED = re.compile(
-    r"^(.+)-(\d\d)-([a-z]+)$"
-)  # Fluent draws a thing anew for 16, 20, 24 ... pixels
+_SIZED = re.compile(r"^(.+)-(\d\d)-([a-z]+)$")  # Fluent draws one thing for 16, 20, 24 ... px
 _BEST_SIZE = 24
 _VARIANT = re.compile(r"^(?!dice|number)(.*[a-z]{3})-([2-9]|[a-c])$")  # user-3, ribbon-b: one more
 _ANYWHERE = ("fill", "outline")  # styles that may be in the middle of a name: person-fill-add

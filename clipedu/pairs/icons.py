@@ -227,10 +227,8 @@ _HEROICONS = {"24/outline": "outlined", "24/solid": "solid"}
 _PHOSPHOR_WORDS = {"icons": phosphor_icons, "needs": ("py-phosphor-icons",)}
 _EMOJI = {"": "colour"}, openmoji_icons, read_openmoji, ("emoji",)
 _TABLER = {"outline": "outlined", "filled": "filled"}, tabler_icons, read_tabler
-_TWO = {
-    "outline": "outlined",
-    "": "filled",
-}  # fonts: the style in a glyph's name -> how it is drawn
+# Of fonts: the style in a glyph's name -> how it is drawn.
+_TWO = {"outline": "outlined", "": "filled"}
 _FLUENT = {"regular": "regular", "filled": "filled", "light": "light"}
 _BOOTSTRAP = {"fill": "filled", "": "outlined"}
 _REMIX = {"line": "outlined", "fill": "filled", "": "plain"}

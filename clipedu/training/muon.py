@@ -81,6 +81,8 @@ class MuonAdamW(torch.optim.AdamW):
             for name, parameter in zip(group["names"], group["params"], strict=True)
             if parameter.grad is not None
         ]
+        if not named:  # a broken step, where the optimizer is not fused: no gradient is left
+            return
         parameters = [parameter for _, parameter in named]
         fine = 1 - getattr(self, "found_inf", torch.zeros((), device=parameters[0].device))
         gradients = [torch.where(fine > 0, parameter.grad, 0) for parameter in parameters]

@@ -99,6 +99,16 @@ def test_other_parameters_take_adamws_step_and_a_broken_step_changes_no_weight()
     assert torch.equal(none["weight"], fresh.weight) and torch.equal(none["bias"], fresh.bias)
 
 
+def test_a_broken_step_changes_nothing_also_where_the_optimizer_is_not_fused() -> None:
+    layer = nn.Linear(20, 20, bias=False)
+    before = layer.weight.detach().clone()
+    optimizer = MuonAdamW(parameter_groups(layer.named_parameters(), 0.1, muon=True), fused=False)
+    layer(torch.randn(8, 20)).square().sum().backward()
+    skip_update_where_(optimizer, torch.tensor(True))
+    optimizer.step()
+    assert torch.equal(layer.weight, before)
+
+
 def test_it_learns(pairs, recipe) -> None:
     history = train(
         dataclasses.replace(recipe, steps=40, optimizer="muon"), pairs=pairs, progress=False
