@@ -201,7 +201,8 @@ def as_markdown(card: dict[str, Any]) -> str:
         f"* Trained on: {', '.join(card['data']['training families'])}.",
         f"* Never seen in training: {', '.join(card['data']['held-out families'])}. Recipes were "
         "chosen on pictures set aside inside the training families "
-        "(`clipedu.training.validation_split`); the held-out families are only reported. Earlier runs' held-out figures had been seen "
+        "(`clipedu.training.validation_split`); the held-out families are only reported. "
+        "Earlier runs' held-out figures had been seen "
         "when stronger augmentation, and later warped pictures and the length of the shipped run, "
         "were chosen from training losses and pictures set aside, and its image tower on pictures "
         "set aside (benchmarks/LEADERBOARD.md).",
