@@ -110,7 +110,7 @@ for name, *both, _ in rows:
 #
 # Vocabulary and context length are those of lesson 01, the objective and the logit scale those of lesson 03; learning rate, warm-up, weight decay and augmentation come below. The rest in short:
 #
-# * **Optimizer.** The paper used Adam. Ours uses **Muon** for matrices and AdamW for the rest, because it learns in about half of the steps. Muon takes a gradient as a matrix and makes all of its directions equally long, so that a few strong ones do not rule the step (`clipedu.training.muon`, 90 lines). On two icon sets that were left out of training, 400 steps of Muon named 33.7 and 42.7 % of the pictures, and 400 steps of AdamW 20.6 and 24.2 %.
+# * **Optimizer.** The paper used Adam. Ours uses **Muon** for matrices and AdamW for the rest, because it learns in about half of the steps. Muon takes a gradient as a matrix and makes all of its directions equally long, so that a few strong ones do not rule the step (the code is in `clipedu/training/muon.py`). We compared the two once, on a ResNet and with one seed: on two icon sets that were left out of training, 400 steps of Muon named 33.7 and 42.7 % of the pictures, and 400 steps of AdamW 20.6 and 24.2 % (`benchmarks/LEADERBOARD.md`).
 # * **Adam betas.** Adam divides a running average of each weight's gradient by the root of a running average of its square; the betas say how slowly the two forget. **Epsilon** is added below the line, so that nothing is divided by 0.
 # * **Gradient clipping.** A gradient longer than this is shortened to it.
 # * **Precision.** How many bits a number gets while it is computed.
