@@ -148,7 +148,7 @@ def main() -> None:
     args = parser.parse_args()
     start = time.process_time()
     checkpoint = hashlib.sha256(WEIGHTS.read_bytes()).hexdigest()[:16]
-    clip, tokenizer, _ = load_pretrained()
+    clip, tokenizer, _ = load_pretrained("laptop_1")
     recipe = recipe_like(clip, args.epochs)
     baseline = trained(recipe, args.run)
     with torch.random.fork_rng(devices=[]):

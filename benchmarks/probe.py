@@ -198,7 +198,7 @@ def main() -> None:
         kept = json.loads(JSON.read_text())
         if kept["about"]["checkpoint"] == checkpoint:
             rows = kept["rows"]
-    model, tokenizer, _ = load_pretrained()
+    model, tokenizer, _ = load_pretrained("laptop_1")
     model = model.float()
     for name in args.tasks:
         if any(row["task"] == name for row in rows):

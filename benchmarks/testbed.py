@@ -244,7 +244,7 @@ def main() -> None:
         clip_without_reference(args.clip_steps)
     if args.only is not None:
         return
-    for name, weights in {"shipped": "laptop", "without the reference": CLIP_RUN}.items():
+    for name, weights in {"shipped": "laptop_1", "without the reference": CLIP_RUN}.items():
         known = {row["clip"] for row in read(CLIP_TABLE) if row["how"] == "probe"}
         if name == "shipped" or name not in known or not args.clip:
             clip_points(CLIP_TABLE, name, weights, tune=name == "shipped")

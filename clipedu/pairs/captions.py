@@ -26,13 +26,14 @@ SENTENCES = (
     "a drawing of {a} {subject}",
     "a picture of {a} {subject}",
 )
-STYLE_SENTENCE = "a {style} drawing of {a} {subject}"
+STYLE_SENTENCES = ("{an} {style} icon of {subject}", "{an} {style} drawing of {a} {subject}")
 
 
 class CaptionMix(NamedTuple):
     """How often a caption takes each form; without the words for it, it is the first.
 
-    `{subject}` is the name or an alias, `{a}` its article. full_stop: share that ends in one.
+    `{subject}` is the name or an alias, `{a}` its article, `{an}` that of the style; full_stop is
+    the share that ends in one. STYLE_ICON's "a outlined icon" is kept for the first models.
     """
 
     forms: tuple[tuple[float, str], ...]
@@ -51,9 +52,8 @@ CAPTION_MIXES: dict[str, CaptionMix] = {
             (0.42, NAME),
             (0.08, ICON),
             (0.08, NAME_STYLE),
-            (0.04, STYLE_ICON),
             *((0.05, form) for form in SENTENCES),
-            (0.04, STYLE_SENTENCE),
+            *((0.04, form) for form in STYLE_SENTENCES),
             *_CONTEXT,
         ),
         full_stop=0.3,
@@ -67,7 +67,8 @@ def fill_form(form: str, family: str = "", **words: str) -> str:
     """A form with its words, in lower case; what OpenMoji draws is called an emoji."""
     if family == "openmoji":
         form = form.replace("icon of", "emoji of").replace("icon shows", "emoji shows")
-    form = form.replace("{a} ", f"{a} " if (a := article(words["subject"])) else "")
+    for slot, noun in (("{a} ", words["subject"]), ("{an} ", words.get("style", ""))):
+        form = form.replace(slot, f"{a} " if (a := article(noun)) else "")
     return form.format(**words).lower()
 
 

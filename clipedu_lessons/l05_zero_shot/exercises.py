@@ -470,7 +470,7 @@ def measure(task, **options):
     from clipedu.evaluation import zero_shot
     from clipedu.training import load_pretrained
 
-    model, tokenizer, _ = load_pretrained()
+    model, tokenizer, _ = load_pretrained("laptop_1")
     return zero_shot(model, tokenizer, task, **options)
 
 

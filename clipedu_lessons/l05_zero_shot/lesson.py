@@ -14,7 +14,7 @@ from clipedu.evaluation import load_task
 from clipedu.plots import picture_grid, show
 from clipedu.training import load_pretrained
 
-model, tokenizer, card = load_pretrained()  # the shipped checkpoint
+model, tokenizer, card = load_pretrained("laptop_1")  # the shipped checkpoint
 lucide = load_task("lucide")
 some = torch.arange(3, 297, 19)[:16]
 figure = picture_grid(lucide.pictures[some], range(1, 17))
@@ -617,6 +617,6 @@ print(f"search, all of Lucide: {r1:.1%} found at once, "
 # %% [markdown]
 # Yes: pictures by hands that it never saw, for classes given as a list of words. It is strong where captions talk, it fails where they are silent, and it never says "I don't know". Everything above used the same weights; only the words changed.
 #
-# **On a GPU** nothing changes but the speed: `load_pretrained(device="cuda")`.
+# **On a GPU** nothing changes but the speed: `load_pretrained("laptop_1", device="cuda")`.
 #
 # **Next**: [the exercises of lesson 05](../exercises/05_zero_shot.ipynb), where you write the classifier, the recall, the mean per class and the interval, and make a task of your own; then [lesson 06, Prompts](06_prompts.ipynb): what should you ask?

@@ -254,7 +254,7 @@ if TRY:
     from clipedu.evaluation import load_task, zero_shot
     from clipedu.training import load_pretrained
 
-    model, tokenizer, _ = load_pretrained("laptop")
+    model, tokenizer, _ = load_pretrained("laptop_1")
     for name in ("shared_mdi", "shared_openmoji"):
         task = load_task(name)
         for template in candidates:

@@ -48,7 +48,7 @@ from clipedu.evaluation import embed_pictures
 from clipedu.evaluation import zero_shot
 from clipedu.training import load_pretrained
 
-model, tokenizer, _ = load_pretrained("laptop")
+model, tokenizer, _ = load_pretrained("laptop_1")
 lucide = load_task("lucide")  # a family that training never saw
 seen_by_model = embed_pictures(model, lucide.pictures)  # (297, E)
 asked = {"{}": "name", "icon": "an icon of {}", "photo": "photo"}

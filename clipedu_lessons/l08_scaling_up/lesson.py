@@ -109,7 +109,7 @@ from clipedu.models import build
 from clipedu.pairs import FIRST_EDITION, to_model, training_pairs
 from clipedu.training import load_pretrained
 
-tokenizer = load_pretrained()[1]
+tokenizer = load_pretrained("laptop_1")[1]
 pictures, captions = training_pairs(families=FIRST_EDITION, progress=False).batch(32, seed=0)
 tokens = tokenizer(captions, 32, truncate=True)
 pictures = to_model(pictures).double()  # float64, to see small errors

@@ -15,7 +15,7 @@ from clipedu.evaluation.probe import picture_features
 from clipedu.plots import picture_grid, show
 from clipedu.training import load_pretrained
 
-model, tokenizer, card = load_pretrained()
+model, tokenizer, card = load_pretrained("laptop_1")
 model = model.float().eval()
 digits = load_task("digits")  # 1,797 of them, 8 x 8 pixels, made larger
 about = digits.class_names, digits.templates

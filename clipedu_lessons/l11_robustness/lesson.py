@@ -266,7 +266,7 @@ from clipedu_lessons.l11_robustness.testbed import load_clip_points
 from clipedu.training import load_pretrained
 
 clip_points = load_clip_points()
-model, tokenizer, card = load_pretrained()
+model, tokenizer, card = load_pretrained("laptop_1")
 live = zero_shot(model, tokenizer, shifts["lucide"])
 print("shipped checkpoint, measured now:", live)
 

@@ -298,7 +298,7 @@ def arrows_test(swap: str) -> str:
     from clipedu.pairs import held_out_pairs, to_pictures
     from clipedu.training import load_pretrained
 
-    model, tokenizer, _ = load_pretrained()
+    model, tokenizer, _ = load_pretrained("laptop_1")
     pairs = held_out_pairs("lucide", progress=False)
     opposite = {"up": "down", "down": "up", "left": "right", "right": "left"}
     rows = [i for i, icon in enumerate(pairs.icons) if "arrow" in icon.name and icon.name.split()[-1] in opposite]

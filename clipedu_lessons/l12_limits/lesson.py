@@ -38,7 +38,7 @@ show(
 # %%
 from clipedu.training import load_pretrained
 
-model, tokenizer, card = load_pretrained()
+model, tokenizer, card = load_pretrained("laptop_1")
 
 # %% [markdown]
 # ## 1. Digits: against raw pixels
