@@ -41,7 +41,7 @@ from clipedu_lessons.common.things import REFERENCE, things_task
 from clipedu_lessons.l11_robustness.supervised import SupervisedRecipe, classifier, train_supervised
 
 TABLE = stored("baseline.csv")
-WEIGHTS = ASSETS / "laptop.safetensors"
+WEIGHTS = ASSETS / "laptop_1.safetensors"
 RUN = ROOT / "runs" / "baseline"
 EPOCHS = 14
 LEAST, MOST = 3, 900  # pictures a class at least (one for each part), a task at most
@@ -155,7 +155,7 @@ def main() -> None:
         torch.manual_seed(recipe.seed)
         untrained = classifier(recipe, 2).eval()
     about = args.table.with_suffix(".json")
-    same = {"checkpoint": checkpoint, "baseline": recipe.to_dict()}
+    same = {"model": "laptop_1", "checkpoint": checkpoint, "baseline": recipe.to_dict()}
     known = json.loads(about.read_text()) if about.is_file() else {}
     if any(known.get(key) != value for key, value in same.items()):
         args.table.unlink(missing_ok=True)

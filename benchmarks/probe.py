@@ -47,7 +47,7 @@ from clipedu_lessons.l10_linear_probes.few_shot import SHOTS, effective_shots, f
 from clipedu_lessons.l10_linear_probes.probe_tasks import PROBE_TASKS, probe_task_pictures
 from clipedu_lessons.l10_linear_probes.sklearn_probe import fit_sklearn
 
-WEIGHTS = Path(clipedu.__file__).parent / "assets" / "laptop.safetensors"
+WEIGHTS = Path(clipedu.__file__).parent / "assets" / "laptop_1.safetensors"
 JSON = Path(__file__).with_suffix(".json")
 EXACT = 1e-8  # tolerance of both solvers
 COMPARED = (
@@ -186,6 +186,7 @@ def main() -> None:
     about = {
         "what": "linear probes, few shots and calibration of the shipped model",
         "command": "python benchmarks/probe.py",
+        "model": "laptop_1",
         "checkpoint": checkpoint,
         "date": datetime.date.today().isoformat(),
         "machine": f"{platform.machine()}, one thread, torch {torch.__version__}",

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import csv
+import hashlib
+import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,7 +14,8 @@ import pytest
 from clipedu.evaluation import TASKS
 from clipedu_lessons.common.records import TableError, about_record, read_record, read_table
 
-README = Path(__file__).parents[3] / "README.md"
+ROOT = Path(__file__).parents[3]
+README, BENCHMARKS, ASSETS = ROOT / "README.md", ROOT / "benchmarks", ROOT / "clipedu" / "assets"
 
 
 def test_the_table_of_tasks_is_whole() -> None:
@@ -31,10 +36,13 @@ def test_the_readme_shows_the_same_numbers() -> None:
     text = README.read_text("utf-8")
     part = text.partition("<!-- tasks: written by make tasks -->")[2]
     shown = part.partition("<!-- end of tasks -->")[0]
-    for row in read_record("tasks"):
+    with (BENCHMARKS / "tasks.csv").open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) >= 24
+    for row in rows:
         (line,) = [x for x in shown.splitlines() if x.split("|")[1:2] and
                    x.split("|")[1].split()[:1] == [row["task"]]]  # fmt: skip
-        assert f"**{100 * row['value']:.1f}%**" in line
+        assert f"**{100 * float(row['value']):.1f}%**" in line
 
 
 def test_records_say_where_they_come_from() -> None:
@@ -44,6 +52,22 @@ def test_records_say_where_they_come_from() -> None:
         read_record("taks")
     with pytest.raises(FileNotFoundError, match="taks.csv"):
         about_record("taks")
+
+
+def stale(about: dict[str, Any]) -> str | None:
+    """The model whose file is not the one that was measured, or None."""
+    data = (ASSETS / f"{about['model']}.safetensors").read_bytes()
+    return None if hashlib.sha256(data).hexdigest()[:16] == about["checkpoint"] else about["model"]
+
+
+def test_stored_results_are_of_the_checkpoints_in_the_package() -> None:
+    files = [*ROOT.glob("clipedu_lessons/*/results/*.json"), *BENCHMARKS.glob("*.json")]
+    found = [json.loads(file.read_text("utf-8")) for file in files]
+    abouts = [about for data in found if "model" in (about := data.get("about", data))]
+    measured = [about for about in abouts if "checkpoint" in about]
+    assert len(measured) >= 5
+    assert [stale(about) for about in measured] == [None] * len(measured)
+    assert stale({**measured[0], "checkpoint": "0123456789abcdef"}) == measured[0]["model"]
 
 
 @pytest.fixture
