@@ -1,14 +1,14 @@
 """Figures that everybody can read: in print, without color, and in words.
 
-Lines differ in dash and marker as well as in color. `show` prints a sentence that describes the
-figure and stores it as `alt` in the output's metadata. nbconvert's classic template and MyST read
-that; JupyterLab 4.6 does not yet, so there a screen reader finds the printed sentence.
+Lines differ in dash and marker as well as in color. `show` stores a sentence that describes the
+figure as `alt` in the output's metadata, for web pages, and folded up beneath it, for JupyterLab.
 """
 
 from __future__ import annotations
 
 import base64
 import builtins
+import html
 import io
 import textwrap
 from collections.abc import Sequence
@@ -33,7 +33,8 @@ DASHES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 1)))
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 EVERY = (0.1,) * len(COLOURS)  # ten markers a line, however many points it has ...
 FEW = 30  # ... but a line of so few points is drawn with a marker at each of them
-PRINTED = 76  # characters that a line of a printed notebook holds
+PRINTED = 76  # characters in a line of printed words
+FOLDED = '<details style="font-size:85%"><summary>Description</summary>{}</details>'
 DPI = 100  # a figure of 8 x 5 inches is 20 to 60 kB, so ten of them fit in a notebook of 1 MB
 
 
@@ -116,19 +117,21 @@ def _as_rgb(pictures: Pictures) -> np.ndarray:
 
 
 def show(fig: Figure, words: str) -> None:
-    """Display a figure with the words that describe it, print the words beneath, close the figure.
+    """Display a figure with the words that describe it, folded up beneath, and close the figure.
 
-    words: one or two sentences: what is drawn, and what to see in it. Outside a notebook only the
-    words are printed. Raises ValueError for words too short to describe anything.
+    words: a sentence or two: what is drawn, and what to see in it; outside a notebook they are
+    printed. Raises ValueError for words too short to describe anything.
     """
     words = " ".join(words.split())
     if len(words) < 15:
         raise ValueError(f"{words!r} does not describe a figure: say what it shows, in a sentence")
     shell = getattr(builtins, "get_ipython", lambda: None)()  # IPython makes these two built-in
     if hasattr(shell, "kernel"):
-        bundle, metadata = figure_bundle(fig, words)
-        getattr(builtins, "display")(bundle, metadata=metadata, raw=True)  # noqa: B009
-    print(textwrap.fill(words, PRINTED))
+        folded = {"text/html": FOLDED.format(html.escape(words))}
+        for data, notes in (figure_bundle(fig, words), (folded, {})):
+            getattr(builtins, "display")(data, metadata=notes, raw=True)  # noqa: B009
+    else:
+        print(textwrap.fill(words, PRINTED))
     from matplotlib import pyplot as plt
 
     plt.close(fig)

@@ -24,7 +24,13 @@ from typing import Any
 
 from clipedu_classroom.assignment import Assignment, Part, Question, id_of, text_of
 from clipedu_classroom.sandbox import own_environment
-from clipedu_classroom.student_code import clean, defined_names, needed_code, suspicions
+from clipedu_classroom.student_code import (
+    clean,
+    defined_names,
+    needed_code,
+    squeeze,
+    suspicions,
+)
 from clipedu_classroom.submissions import (
     MAX_ENTRIES,
     Submission,
@@ -263,10 +269,6 @@ def take_answers(assignment: Assignment, raw: list[dict[str, Any]]) -> Answers:
         unit = "cell was" if answers.dropped == 1 else "cells were"
         remark(f"{answers.dropped} added {unit} not run: no answer needs what is defined there.")
     return answers
-
-
-def squeeze(source: str) -> str:
-    return "".join(source.split())
 
 
 def is_untouched(question: Question, source: str) -> bool:

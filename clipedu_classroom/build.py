@@ -20,6 +20,7 @@ from typing import Any
 from nbformat import NotebookNode
 
 from clipedu.files import write_whole
+from clipedu_classroom import my_clip
 from clipedu_classroom.execute import TIMEOUT, NotebookError, execute_notebook
 from clipedu_classroom.exercise_reader import parse_text
 from clipedu_classroom.freshness import (
@@ -31,6 +32,7 @@ from clipedu_classroom.freshness import (
 )
 from clipedu_classroom.lint import lint
 from clipedu_classroom.notebooks import make_notebook, text_of
+from clipedu_classroom.prose_numbers import fill
 from clipedu_classroom.source import (
     FOLDER_NAME,
     LESSONS,
@@ -45,6 +47,7 @@ EXAMPLES = """examples:
   clipedu build 03                 refresh lesson 03's notebooks; outputs of unchanged cells stay
   clipedu build 03 --execute       also run them and store the outputs
   clipedu build --check            change nothing; say what is stale or unrun (exit code 1)
+  clipedu build 03 --html runs/03  also write web pages, to read elsewhere or to print
   clipedu build 04 --out runs/04   executed copies in runs/04; the course's own stay as they are
 """
 
@@ -63,6 +66,7 @@ def add_build_parser(subparsers: Any) -> argparse.ArgumentParser:
     add("--check", action="store_true", help="report only, exit 1 if not fresh")
     add("--execute", action="store_true", help="run the notebooks, store outputs")
     add("--out", metavar="DIR", help="write executed copies there instead")
+    add("--html", metavar="DIR", help="also write them there as web pages, to read or print")
     add("--only", choices=("lessons", "exercises"), help="one kind of notebook")
     add("--timeout", type=float, default=TIMEOUT, metavar="SECONDS", help="per cell, default 600")
     parser.set_defaults(run=run_build)
@@ -85,6 +89,11 @@ def run_build(args: argparse.Namespace) -> tuple[int, dict[str, Any]]:
     print(report)
     for text in summaries(report) if args.out else []:
         print(f"\n{text}")
+    if args.html:
+        from clipedu_classroom.web_pages import write_pages  # loads nbconvert
+
+        made = write_pages(Path(args.html), [notebook.path for notebook in report.notebooks])
+        print(f"{len(made)} web pages in {args.html}")
     if not report.notebooks and report.ok:
         print("there are no lessons to build")
     elif args.check:
@@ -139,7 +148,7 @@ def summaries(report: BuildReport) -> list[str]:
         for cell in made.cells if made else ():
             if "summary" in cell.metadata.get("tags", []):
                 texts += [output_text(output) for output in cell.outputs]
-    return [text.rstrip() for text in texts]
+    return [text.rstrip() for text in texts if text.strip()]
 
 
 def build(
@@ -190,6 +199,8 @@ def build(
         size = target.stat().st_size if target.exists() else 0
         seconds = round(time.perf_counter() - start, 3)
         report.notebooks.append(NotebookReport(target, status, seconds, size))
+    if only != "lessons" and out is None and (check is False or numbers is None):
+        _my_clip(folder, report, check=check)
     if check and numbers is None and only is None:
         report.problems += _orphans(folder, set(made), report)
     if check and only != "lessons" and os.environ.get("CLIPEDU_SPECS"):
@@ -246,9 +257,25 @@ def _notebooks(
     return made
 
 
+def _my_clip(root: Path, report: BuildReport, *, check: bool) -> None:
+    """The file that the solutions of all lessons make."""
+    path = root / TREES[2] / my_clip.NAME
+    try:
+        text = my_clip.complete(root)
+    except (LessonError, SyntaxError):
+        return  # lint has reported it, with more words
+    fresh = not text or (path.is_file() and path.read_text("utf-8") == text)
+    if check and not fresh:
+        message = "it is not what the solutions make"
+        report.problems.append(Problem(path, 0, "stale", message, mend="clipedu build"))
+    elif not fresh:
+        write_whole(path, text)
+
+
 def _refresh(path: Path, notebook: NotebookNode) -> str:
     """Write the text; the outputs of cells that are as they were stay. Returns the status."""
-    text = text_of(carry_outputs(notebook, read_notebook(path)))
+    fill(carry_outputs(notebook, read_notebook(path)))
+    text = text_of(notebook)
     if path.exists() and path.read_bytes() == text.encode():
         return "unchanged"
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -267,6 +294,7 @@ def _execute(
     except NotebookError as error:
         report.failures.append(str(error))
         return "failed"
+    fill(made)
     write_whole(path, text_of(made))
     return "executed"
 

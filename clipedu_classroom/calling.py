@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from fractions import Fraction
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -30,12 +31,13 @@ from torch.overrides import TorchFunctionMode
 @dataclass(frozen=True)
 class Description:
     """What kind of object the answer is. `most` is None when any number of positional arguments is
-    accepted."""
+    accepted; `named` are those that must be given by name."""
 
     kind: str  # "missing", "empty", "function", "class", "module class" or "value"
     type_name: str = ""
     least: int = 0
     most: int | None = None
+    named: tuple[str, ...] = ()
 
 
 def describe(answer: Any) -> Description:
@@ -45,25 +47,24 @@ def describe(answer: Any) -> Description:
         return Description("empty", name)
     if inspect.isclass(answer):
         kind = "module class" if issubclass(answer, nn.Module) else "class"
-        return Description(kind, answer.__name__, *_positional(answer))
+        return Description(kind, answer.__name__, *_arguments(answer))
     if callable(answer) and not isinstance(answer, Tensor):
         kind = "empty" if _has_empty_body(answer) else "function"
-        return Description(kind, getattr(answer, "__name__", name), *_positional(answer))
+        return Description(kind, getattr(answer, "__name__", name), *_arguments(answer))
     return Description("value", name)
 
 
-def _positional(answer: Callable[..., Any]) -> tuple[int, int | None]:
-    """How many positional arguments are accepted at least and at most."""
+def _arguments(answer: Callable[..., Any]) -> tuple[int, int | None, tuple[str, ...]]:
+    """How many positional arguments are accepted at least and at most, and what must be named."""
     try:
         parameters = list(inspect.signature(answer).parameters.values())
     except (TypeError, ValueError):
-        return 0, None
+        return 0, None, ()
     by_place = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
     least = sum(p.default is p.empty for p in by_place)
-    if any(p.kind is p.KEYWORD_ONLY and p.default is p.empty for p in parameters):
-        least += 100  # it cannot be called by place
+    named = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY and p.default is p.empty]
     has_rest = any(p.kind is p.VAR_POSITIONAL for p in parameters)
-    return least, None if has_rest else len(by_place)
+    return least, None if has_rest else len(by_place), tuple(named)
 
 
 def _has_empty_body(answer: Any) -> bool:
@@ -93,14 +94,17 @@ class FrozenParameter(Exception):
 @dataclass(frozen=True)
 class Trial:
     """One call to make. For an nn.Module: `init` goes to the constructor, `state` into the
-    parameters, `inputs` to forward. Without `autograd` the call cannot ask for a gradient. With
-    `measured` it is watched how much the call holds at once."""
+    parameters, `inputs` to forward. `keywords` of them go by name. `driver` is the source of a
+    function that is called in the answer's place, with it and the inputs. Without `autograd` the
+    call cannot ask for a gradient. With `measured` it is watched how much it holds at once."""
 
     inputs: dict[str, Any]
     grad: tuple[str, ...] = ()
     init: dict[str, Any] | None = None
     state: dict[str, Tensor] | None = None
     method: str = ""
+    keywords: tuple[str, ...] = ()
+    driver: str = ""
     autograd: bool = True
     measured: bool = False
 
@@ -162,7 +166,7 @@ def run(answer: Callable[..., Any], trial: Trial) -> Outcome:
             inputs = {name: fresh(value) for name, value in trial.inputs.items()}
             held = Held(inputs) if trial.measured else contextlib.nullcontext()
             with torch.inference_mode(not trial.autograd), held:
-                value = snapshot(target(*inputs.values()))
+                value = snapshot(_call(target, inputs, trial))
             _still_learn(inputs, trial.inputs)
             after = {name: snapshot(value) for name, value in inputs.items()}
             outcome = Outcome(value, after, held=getattr(held, "most", {}))
@@ -311,14 +315,30 @@ def _still_learn(after: dict[str, Any], before: dict[str, Any]) -> None:
 
 
 def _target(answer: Callable[..., Any], trial: Trial) -> Callable[..., Any]:
+    if trial.driver:
+        space: dict[str, Any] = {}
+        exec(trial.driver, space)
+        return partial(space[trial.driver.partition("(")[0].removeprefix("def ")], answer)
     if trial.init is None:
         return answer
-    module = answer(*(fresh(value) for value in trial.init.values()))
+    module = build(answer, trial.init, trial.keywords)
     if trial.state is not None:
         for value in trial.state.values():
             module.to(value.dtype)
         _load(module, trial.state)
     return getattr(module, trial.method) if trial.method else module
+
+
+def build(answer: Callable[..., Any], init: dict[str, Any], keywords: tuple[str, ...]) -> Any:
+    """The module that a class, or a function, makes of copies of its arguments."""
+    given = {name: fresh(value) for name, value in init.items()}
+    named = {name: given.pop(name) for name in keywords if name in given}
+    return answer(*given.values(), **named)
+
+
+def _call(target: Callable[..., Any], inputs: dict[str, Any], trial: Trial) -> Any:
+    named = {name: inputs[name] for name in trial.keywords if name in inputs}
+    return target(*(value for name, value in inputs.items() if name not in named), **named)
 
 
 def _load(module: nn.Module, state: dict[str, Tensor]) -> None:
@@ -350,7 +370,7 @@ def _gradients(answer: Callable[..., Any], trial: Trial) -> dict[str, Tensor | N
             inputs[name].requires_grad_(True)
             sources[name] = inputs[name]
     with torch.enable_grad():
-        total = scalar(target(*inputs.values()))
+        total = scalar(_call(target, inputs, trial))
         if total is None:
             return dict.fromkeys(sources)
         grads = torch.autograd.grad(total, list(sources.values()), allow_unused=True)

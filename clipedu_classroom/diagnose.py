@@ -26,7 +26,8 @@ from clipedu_classroom.subject import Subject
 # Diagnoses that any exercise can get; a wrong variant in a lesson may be titled with one of these.
 GENERAL_DIAGNOSES = (
     *"""the answer is missing / the answer is still the stub / the answer is not a function
-    / the answer is not a subclass of nn.Module / the arguments are not those of the stub
+    / the answer is not a class / the answer is not a subclass of nn.Module
+    / the arguments are not those of the stub
     / the parameters have other names or shapes / a parameter is frozen / nothing is returned
     / nothing is raised / the result has the wrong type / the result has the wrong shape
     / the result has the wrong dtype / the result is on another device / the value is wrong

@@ -13,7 +13,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from clipedu_classroom.calling import Outcome, Trial, fresh, on_the_cpu, run, tensors
+from clipedu_classroom.calling import (
+    Outcome,
+    Trial,
+    build,
+    describe,
+    fresh,
+    on_the_cpu,
+    run,
+    tensors,
+)
 from clipedu_classroom.compare import (
     describe_apart,
     describe_result,
@@ -27,10 +36,10 @@ from clipedu_classroom.diagnose import Asked, Record, diagnose, known
 from clipedu_classroom.report import Fault, Report
 from clipedu_classroom.spec import (
     Exercise,
+    FunctionExercise,
     Inputs,
     ModuleExercise,
     ValueExercise,
-    positional_count,
     signature_in_words,
 )
 from clipedu_classroom.subject import Subject
@@ -39,6 +48,11 @@ from clipedu_classroom.values import examine_value
 FLOAT32_TOLERANCE = 1e-4
 STUB = "the answer is still the stub"
 LONGEST_CALL, LONGEST_RESULT = 320, 160  # characters of an example
+ARTICLES = {
+    "module class": "a subclass of nn.Module",
+    "class": "a class",
+    "function": "a function",
+}
 #: Stages at which a relation to the right result says more than the stage itself.
 OF_VALUES = ("shape", "inputs left alone", "invariances", "value", "gradient", "gradient flows")
 
@@ -57,13 +71,16 @@ def draw_trial(
     generator = torch.Generator().manual_seed((seed * 1000 + number) % 2**63)
     drawn = fresh((inputs or exercise.inputs)(generator), None if as_drawn else dtype)
     if not isinstance(exercise, ModuleExercise):
-        return Trial(drawn, exercise.gradient, autograd=exercise.autograd)
+        how = None, None, "", exercise.keywords, exercise.driver, exercise.autograd
+        return Trial(drawn, exercise.gradient, *how)
     state = {}
-    for name, parameter in exercise.reference(*exercise.init.values()).named_parameters():
+    module = build(exercise.reference, exercise.init, exercise.keywords)
+    for name, parameter in module.named_parameters():
         noise = torch.randn(parameter.shape, generator=generator, dtype=torch.float32).to(dtype)
         is_norm = parameter.ndim == 1 and name.endswith("weight")
         state[name] = 1 + 0.1 * noise if is_norm else 0.3 * noise
-    return Trial(drawn, exercise.gradient, exercise.init, state, exercise.method)
+    built = exercise.init, state, exercise.method, exercise.keywords
+    return Trial(drawn, exercise.gradient, *built)
 
 
 def examine(exercise: Exercise, subject: Subject, seed: int) -> Report:
@@ -164,7 +181,8 @@ class Examination:
         examples = []
         for record in wrong:
             inputs, value = list(record.trial.inputs.values()), record.got.value
-            if not record.got.error and is_plain(value) and is_plain(inputs):
+            usable = not record.got.error and not record.trial.driver
+            if usable and is_plain(value) and is_plain(inputs):
                 call = f"{self.exercise.names[0]}({', '.join(map(in_code, inputs))})"
                 if len(call) <= LONGEST_CALL and len(in_code(value)) <= LONGEST_RESULT:
                     examples.append(f"For example, `{call}` returns `{in_code(value)}`.")
@@ -177,15 +195,21 @@ class Examination:
 
 def signature(e: Examination) -> None:
     found, words = e.subject.describe(), signature_in_words(e.exercise)
-    wanted = "module class" if isinstance(e.exercise, ModuleExercise) else "function"
-    if found.kind != wanted and not (wanted == "function" and found.kind == "class"):
-        article = "a subclass of nn.Module" if wanted == "module class" else "a function"
+    driven = isinstance(e.exercise, FunctionExercise) and bool(e.exercise.drive)
+    any_kind = driven or isinstance(e.exercise, ModuleExercise)
+    wanted = describe(e.exercise.reference).kind if any_kind else "function"
+    if found.kind != wanted and (found.kind, wanted) != ("class", "function"):
+        article = ARTICLES[wanted]
         raise Fault(
             f"the answer is not {article}",
             f"Expected {article}, {words}; got a {found.kind}: {found.type_name}.",
         )
-    count = positional_count(e.exercise)
-    if found.least > count or (found.most is not None and found.most < count):
+    if driven:
+        return
+    asked = e.exercise.argument_names()
+    count = sum(name not in e.exercise.keywords for name in asked)
+    too_few = found.most is not None and found.most < count
+    if found.least > len(asked) or too_few or set(found.named) - set(e.exercise.keywords):
         words = f"It must be callable as {words}: {count} by position."
         raise Fault("the arguments are not those of the stub", words)
 

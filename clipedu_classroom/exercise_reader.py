@@ -28,12 +28,12 @@ from clipedu_classroom.stubs import StubError, defined_names, has_marks, make_st
 
 #: What a description may say, and what is taken where it says nothing that makes sense.
 DEFAULTS: dict[str, Any] = {
-    **dict.fromkeys(("id", "title", "goal", "difficulty"), ""),
+    **dict.fromkeys(("id", "title", "goal", "difficulty", "my_clip"), ""),
     **{"kind": "code", "points": 1, "minutes": 1, "hints": ()},
 }
 DIFFICULTIES = ["easy", "medium", "hard"]
 FEWEST_HINTS = 2
-MOST_MINUTES = 15
+MOST_MINUTES = 60
 CELL_ROLES = ("statement", "solution", "check", "answer", "rubric")
 #: Those of them that an exercise of each kind needs.
 CELLS = {
@@ -43,6 +43,7 @@ CELLS = {
 }
 #: "this is what you get when <...>": no capital, no full stop.
 ENDS_A_SENTENCE = re.compile(r"(?![A-Z][a-z]).*[^.]")
+MODULE_NAME = re.compile(r"[a-z_]\w*(\.[a-z_]\w*)*")
 Report = Callable[[int, str, str], None]  # line, rule, message
 
 
@@ -82,6 +83,7 @@ class ExerciseRecord:
     wrong: tuple[WrongVariant, ...] = ()
     answer: str = ""
     rubric: str = ""
+    my_clip: str = ""  # the module whose object takes this part's place in my_clip.py
     line: int = 0
 
 
@@ -107,11 +109,11 @@ class LessonText:
     exercises: tuple[ExerciseRecord, ...]
 
 
-def course_records(lesson: str = "") -> dict[str, ExerciseRecord]:
+def course_records(lesson: str = "", root: Path | None = None) -> dict[str, ExerciseRecord]:
     """The exercises of the course, or of one lesson ("03"), by id and in order, as far as they can
     be read. Raises FileNotFoundError without a course folder."""
     found: dict[str, ExerciseRecord] = {}
-    for path in sorted((course_root() / LESSONS).glob("l[0-9][0-9]_*/exercises.py")):
+    for path in sorted(((root or course_root()) / LESSONS).glob("l[0-9][0-9]_*/exercises.py")):
         if path.parent.name.startswith(f"l{lesson}"):
             found.update(read_once(path, path.stat().st_mtime_ns))
     return found
@@ -247,7 +249,7 @@ def _description(cell: Cell, number: str, report: Report) -> dict[str, Any]:
             about[word.arg] = ast.literal_eval(word.value)
         except ValueError:
             report(line, "description", f"{word.arg} is not a plain text, number or list")
-    values: dict[str, Any] = dict.fromkeys(DEFAULTS) | {"kind": "code"} | about
+    values: dict[str, Any] = dict.fromkeys(DEFAULTS) | {"kind": "code", "my_clip": ""} | about
     for key, right, expected in _judged(values, number):
         if not right:
             said = repr(values[key]) if key in about else "missing"
@@ -263,6 +265,10 @@ def _judged(values: dict[str, Any], number: str) -> Iterator[tuple[str, Any, str
     for key, known in (("kind", [*CELLS]), ("difficulty", DIFFICULTIES)):
         yield key, values[key] in known, f"one of {', '.join(known)}"
     identity = _is_text(values["id"]) and re.fullmatch(rf"{number}\.\d+", values["id"])
+    module = values["my_clip"]
+    is_module = module == "" or isinstance(module, str) and MODULE_NAME.fullmatch(module)
+    good = is_module and (not module or values["kind"] == "code")
+    yield "my_clip", good, 'a module, as "clipedu.models.vit", of an exercise that asks for code'
     yield "id", identity, f'"{number}.1", "{number}.2", ...'
     yield "points", _is_amount(values["points"]), "a number above 0"
     short = _is_amount(values["minutes"]) and values["minutes"] <= MOST_MINUTES

@@ -17,6 +17,7 @@ from nbformat import NotebookNode
 
 from clipedu_classroom.execute import cell_label, machine_paths
 from clipedu_classroom.notebooks import CHECKED, text_of
+from clipedu_classroom.prose_numbers import NUMBERS, fill, matches
 from clipedu_classroom.source import Problem
 
 SIZE_LIMIT = 1_000_000  # bytes; larger notebooks are slow to open and unreadable in a review
@@ -44,13 +45,15 @@ def carry_outputs(fresh: NotebookNode, stored: NotebookNode | None) -> NotebookN
 
 def stale(expected: NotebookNode, path: Path) -> list[Problem]:
     """How the notebook at `path` first differs from `expected`, which is made from the text (and
-    gets the stored outputs)."""
+    gets the stored outputs, and their numbers in its text cells); else the numbers it lacks."""
     mend = f"clipedu build {path.name[:2]}"
     stored = read_notebook(path)
     if stored is None:
         message = "the file is not a notebook" if path.exists() else "the notebook does not exist"
         return [Problem(path, 0, "stale", message, mend=f"{mend} --execute")]
     origin = expected.metadata["clipedu"]["made_from"]
+    written = [cell.source for cell in expected.cells]
+    missing = fill(carry_outputs(expected, stored))
     number, message = 0, ""
     for position, (want, have) in enumerate(zip(expected.cells, stored.cells, strict=False)):
         for part in ("cell_type", "id", "source", "metadata"):
@@ -58,12 +61,17 @@ def stale(expected: NotebookNode, path: Path) -> list[Problem]:
                 what = {"cell_type": "type", "source": "text"}.get(part, part)
                 number = position + 1
                 message = f"{cell_label(stored, position)}: its {what} is not what {origin} says"
+                if part == "source" and matches(written[position], have.source):
+                    message = f"{cell_label(stored, position)}: its numbers are not the outputs'"
     if not message and len(expected.cells) != len(stored.cells):
         count = f"{len(stored.cells)} cells, {origin} makes {len(expected.cells)}"
         message = f"the notebook has {count}"
     if not message:
-        if text_of(carry_outputs(expected, stored)) == path.read_text(encoding="utf-8"):
-            return []
+        if text_of(expected) == path.read_text(encoding="utf-8"):
+            words = "{{={}}} in {} is not filled: no stored output gives it".format
+            left = [(at + 1, words(name, cell_label(expected, at))) for at, name in missing]
+            mend = f"{mend} --execute"
+            return [Problem(path, at, "number", message, mend=mend) for at, message in left]
         message = "the kernel, other metadata or the file's layout is not the builder's"
     return [Problem(path, number, "stale", message, mend=mend)]
 
@@ -116,7 +124,7 @@ def _cell_problems(cell: NotebookNode, status: str | None) -> Iterator[tuple[str
     tags = cell.metadata.get("tags", [])
     if cell.execution_count is None:
         return
-    if CHECKED in tags and not cell.outputs:
+    if CHECKED in tags and all(set(output.get("data", ())) == {NUMBERS} for output in cell.outputs):
         yield f"it is tagged {CHECKED} and has no output to compare", ""
     for output in cell.outputs:
         if output.output_type == "error" and "raises-exception" not in tags:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import html
 from dataclasses import dataclass, replace
 
-from clipedu_classroom import specs, state
+from clipedu_classroom import my_clip, specs, state
 from clipedu_classroom.exercise_reader import ExerciseRecord, course_records
 from clipedu_classroom.report import prose_html
 from clipedu_classroom.source import LessonError
@@ -148,7 +148,8 @@ def progress(lesson: str | int | None = None) -> Note:
         words = _in_words(entry, by_hand)
         rows.append((item.id, item.title, words, score, str(entry.hints), str(entry.attempts)))
     text = f"{points:g} of {total:g} points{where}, counting exercises that a check can judge."
-    return Note(f"{text} {message}".strip(), rows=tuple(rows))
+    lines = [f"{text} {message}".strip(), my_clip.bar()]
+    return Note("\n".join(line for line in lines if line), rows=tuple(rows))
 
 
 def _in_words(entry: state.Progress, by_hand: bool) -> str:

@@ -21,7 +21,8 @@ from clipedu_classroom.exercise_reader import (
     LessonText,
     read_text,
 )
-from clipedu_classroom.notebooks import make_notebook
+from clipedu_classroom.notebooks import CHECKED, make_notebook
+from clipedu_classroom.prose_numbers import PLACEHOLDER, names_given
 from clipedu_classroom.source import Cell, LessonError, Problem
 from clipedu_classroom.stubs import bound_names, solution_lines
 
@@ -30,10 +31,11 @@ FEWEST_VARIANTS = 3
 MOST_CODE_LINES = 15
 LESSON_CELLS = range(35, 71)
 TAGS = {
-    *("nbval-check-output", "nbval-ignore-output", "raises-exception"),
+    *(CHECKED, "nbval-ignore-output", "raises-exception"),
     "summary",  # what `make course` prints at its end
     *("exercise", "wrong", "answer", "rubric"),
 }
+TOLERANCE_TAG = re.compile(r"tolerance-\d+(\.\d+)?(e-?\d+)?")  # the root's conftest.py reads it
 Note = tuple[int, str, str]  # line (in a cell, 0 is its marker), rule, message
 
 
@@ -57,11 +59,9 @@ def lint(path: Path) -> list[Problem]:
         if item.role == "statement" and re.match(r"#{1,2}\s", cell.source):
             message = "the builder makes the exercise's heading"
             notes.append((cell.line + 1, "repeated-heading", message))
+    notes += _numbers(text)
     for exercise in text.exercises:
         notes += _variants(exercise)
-    numbers = [int(exercise.id[3:]) for exercise in text.exercises if exercise.id]
-    if numbers != sorted(numbers):
-        notes.append((1, "order", f"the exercises come in the order {numbers}"))
     problems += [Problem(path, *note) for note in notes]
     if is_lesson and len(text.items) not in LESSON_CELLS:
         few, many = LESSON_CELLS[0], LESSON_CELLS[-1]
@@ -83,8 +83,11 @@ def _length_notes(cell: Cell) -> Iterator[Note]:
 def _cell_notes(cell: Cell, prose: Prose) -> list[Note]:
     notes = [] if cell.source.strip() else [(0, "empty-cell", "the cell is empty")]
     for tag in set(cell.tags) - TAGS:
-        known = ", ".join(sorted(TAGS))
-        notes.append((0, "unknown-tag", f"the tag {tag!r} is not one of {known}"))
+        if not TOLERANCE_TAG.fullmatch(tag):
+            known = ", ".join([*sorted(TAGS), "tolerance-0.05"])
+            notes.append((0, "unknown-tag", f"the tag {tag!r} is not one of {known}"))
+        elif CHECKED not in cell.tags:
+            notes.append((0, "unknown-tag", f"the tag {tag!r} needs {CHECKED!r} beside it"))
     return notes + (prose.notes(cell.source) if cell.kind == "markdown" else [])
 
 
@@ -136,6 +139,25 @@ class Prose:
                 if not re.match(r"[a-z]+:|#", target) and not (self.folder / target).is_file():
                     why = f"there is no picture {target}, seen from {self.folder.name}/"
                     yield line, "missing-picture", why
+
+
+def _numbers(text: LessonText) -> Iterator[Note]:
+    """`{=name}` in a text cell that no cell gives, and a name that is given twice."""
+    cells = [item.cell for item in text.items if item.role != "wrong"]
+    known = [names_given([cell.source]) if cell.kind == "code" else [] for cell in cells]
+    names: list[str] = []
+    for cell, found in zip(cells, known, strict=True):
+        for name in found or ():
+            if name in names:
+                yield cell.line, "number", f"numbers({name}=...) is given twice"
+            names.append(name)
+    if None in known:  # only a run can tell what they are
+        return
+    for cell in cells:
+        for line, words in enumerate(cell.source.splitlines(), 1):
+            for name in PLACEHOLDER.findall(words) if cell.kind == "markdown" else ():
+                if name not in names:
+                    yield cell.line + line, "number", f"no cell says numbers({name}=...)"
 
 
 def _variants(exercise: ExerciseRecord) -> Iterator[Note]:

@@ -95,10 +95,11 @@ def _statement(exercise: ExerciseRecord) -> str:
     to the hints."""
     unit = "point" if exercise.points == 1 else "points"
     by_hand = ", graded by hand" if exercise.kind == "investigate" else ""
+    part = " It becomes a part of your `my_clip.py`." if exercise.my_clip else ""
     return (
         f"## Exercise {exercise.id}: {exercise.title}\n\n"
         f"**{exercise.points:g} {unit}{by_hand}, about {exercise.minutes:g} minutes, "
-        f"{exercise.difficulty}.** Goal: {exercise.goal}\n\n"
+        f"{exercise.difficulty}.** Goal: {exercise.goal}{part}\n\n"
         f"{exercise.statement}\n\n"
         f'Stuck? Run `hint("{exercise.id}")` in a new cell: {len(exercise.hints)} hints, '
         "one at a time."
@@ -124,8 +125,16 @@ def _graded(
         cell.metadata["deletable"] = False
         if locked:
             cell.metadata["editable"] = False
-        marks |= {"cell_type": cell.cell_type, "checksum": _checksum(cell, marks)}
+        marks |= {"cell_type": cell.cell_type, "checksum": ""}
     cell.metadata["nbgrader"] = marks
+    return sign(cell)
+
+
+def sign(cell: NotebookNode) -> NotebookNode:
+    """Renew the checksum of a released cell, in place."""
+    marks = cell.metadata.get("nbgrader", {})
+    if "checksum" in marks:
+        marks["checksum"] = _checksum(cell, marks)
     return cell
 
 

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -72,6 +73,11 @@ def encode(tree: Any, on_function: Callable[[Callable[..., Any]], int] | None = 
         for kind in (tuple, list, (set, frozenset)):
             if isinstance(value, kind):
                 return [kind.__name__ if isinstance(kind, type) else "set", items(value, depth)]
+        if is_dataclass(value) and not isinstance(value, type):  # a model's config
+            return [
+                "record",
+                items(((f.name, getattr(value, f.name)) for f in fields(value)), depth),
+            ]
         if on_function is not None and callable(value):
             return ["function", on_function(value)]
         return ["opaque", type(value).__name__]
@@ -106,6 +112,9 @@ def _build(
     kind, content = node[:2]
     if kind in CONTAINERS:
         return CONTAINERS[kind]([_build(item, tensors, on_function) for item in content])
+    if kind == "record":
+        named = (_build(item, tensors, on_function) for item in content)
+        return SimpleNamespace(**dict(named))
     if kind == "parameter":
         return nn.Parameter(tensors[content], requires_grad=bool(node[2]))
     if kind == "tensor":

@@ -212,6 +212,7 @@ class RemoteSubject:
             str(answer.get("type_name", ""))[:100],
             _count(answer.get("least")),
             None if most is None else _count(most),
+            tuple(str(name)[:40] for name in list(answer.get("named") or ())[:100]),
         )
 
     def run(self, trial: Trial) -> Outcome:

@@ -22,7 +22,7 @@ LESSONS = "clipedu_lessons"
 FOLDER_NAME = re.compile(r"l?((\d\d)_[a-z0-9_]+)")
 MARKER = re.compile(r"# ?%%(?!\w)")
 #: A marker's title, kind and tags: `# %% a title [markdown] tags=["answer"]`, each optional.
-OPTIONS = re.compile(r' *([^=[\]]*?) *(\[markdown\])? *(?:tags=\[((?:"[\w-]+",? *)+)\])? *')
+OPTIONS = re.compile(r' *([^=[\]]*?) *(\[markdown\])? *(?:tags=\[((?:"[\w.-]+",? *)+)\])? *')
 HEADER = re.compile(r"# ---\n(?:#.*\n)*?# ---\n")  # an editor of notebooks may put it first
 
 

@@ -7,6 +7,7 @@ mistake in a spec is found when the module is imported, or by `spec_problems`.
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -135,6 +136,7 @@ class CodeExercise(_Exercise):
     dtype: "same" demands a result of the inputs' floating type; "any" does not care.
     unordered: the order of the outermost list does not matter. trials: how many drawn inputs are
     compared.
+    keywords: names of arguments that are given by name, not by position.
     """
 
     reference: Callable[..., Any]
@@ -150,6 +152,7 @@ class CodeExercise(_Exercise):
     dtype: str = "any"
     unordered: bool = False
     trials: int = 3
+    keywords: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -158,6 +161,7 @@ class CodeExercise(_Exercise):
             "gradient": inputs | ({"parameters"} if isinstance(self, ModuleExercise) else set()),
             "changes": inputs,
             "as_drawn": set(self.extremes or ()),
+            "keywords": inputs | set(getattr(self, "init", ())),
         }
         for what, names in known.items():
             if unknown := set(getattr(self, what)) - names:
@@ -177,15 +181,26 @@ class CodeExercise(_Exercise):
 
 @dataclass(frozen=True, kw_only=True)
 class FunctionExercise(CodeExercise):
-    """The student writes a function. autograd=False: the answer shall not use autograd, which does
-    not work while it runs."""
+    """The student writes a function, or a class that is no nn.Module or needs more than one call.
+
+    autograd=False: the answer shall not use autograd, which does not work while it runs.
+    drive: `drive(answer, *inputs)` is called in place of the answer, and its results are compared:
+    for what needs a model, an optimizer or several calls. It is a plain function of the checks
+    that imports all it needs inside, since its source text goes to where the answer runs.
+    """
 
     autograd: bool = True
+    drive: Callable[..., Any] | None = None
+
+    @property
+    def driver(self) -> str:
+        """The source of `drive`."""
+        return inspect.getsource(self.drive) if self.drive else ""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ModuleExercise(CodeExercise):
-    """The student writes an nn.Module class, and `reference` is one.
+    """The student writes an nn.Module class, or a function that makes a module, as `reference` is.
 
     init: its constructor's arguments, in order (a dict). The student's class is built with them by
     position, must have parameters of the reference's names and shapes, gets the same random
@@ -221,11 +236,8 @@ class ValueExercise(_Exercise):
 Exercise = FunctionExercise | ModuleExercise | ValueExercise
 
 
-def positional_count(exercise: CodeExercise) -> int:
-    """How many positional arguments the student's object must accept."""
-    return len(exercise.argument_names())
-
-
 def signature_in_words(exercise: CodeExercise) -> str:
-    """`contrastive_loss(logits, scale)`: what the answer is called with, in the spec's names."""
-    return f"{exercise.names[0]}({', '.join(exercise.argument_names())})"
+    """`contrastive_loss(logits, scale=...)`: what the answer is called with, in the spec's names;
+    after `=`, what is given by name."""
+    named = {name: f"{name}=..." for name in exercise.keywords}
+    return f"{exercise.names[0]}({', '.join(named.get(n, n) for n in exercise.argument_names())})"

@@ -7,11 +7,12 @@ from __future__ import annotations
 import ast
 import re
 import symtable
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 LITERAL = r"'(?:[^'\\\n]|\\.)*'|\"(?:[^\"\\\n]|\\.)*\""
 MAGIC = re.compile(rf"get_ipython\(\)\.(\w+)\(((?:\s*(?:{LITERAL}),?)+)\)")
 PARSE_ERRORS = (SyntaxError, ValueError, RecursionError, MemoryError)
+Key = tuple[int, int]  # a cell and a statement of it
 
 
 def clean(source: str) -> str:
@@ -85,7 +86,7 @@ def _changed(node: ast.stmt) -> set[str]:
     return names
 
 
-def _wanted(source: str) -> set[str]:
+def wanted_names(source: str) -> set[str]:
     """Global names that the code reads, at the top level or in its functions."""
     names: set[str] = set()
     try:
@@ -105,28 +106,99 @@ def _wanted(source: str) -> set[str]:
 
 def needed_code(answers: list[str], added: dict[int, str]) -> dict[int, str]:
     """Of each added cell the statements that define, directly or not, what the answers use."""
-    by_name: dict[str, list[tuple[int, int]]] = {}
-    statements: dict[tuple[int, int], ast.stmt] = {}
-    for cell, source in added.items():
+    by_name, texts = _definitions(added, only_last=False)
+    names = ["*", *(name for code in answers for name in wanted_names(code) - defined_names(code))]
+    needed: dict[int, list[str]] = {}
+    for key in sorted(_behind(names, by_name, texts, set())):
+        needed.setdefault(key[0], []).append(texts[key])
+    return {cell: "\n".join(lines) for cell, lines in needed.items()}
+
+
+def defining_code(cells: list[str], names: Iterable[str], given: set[str]) -> str:
+    """The statements of executed cells, as written, that define the names and, directly or not,
+    what these use and is not `given`: of each name the last definition, and what changed it since.
+
+    Imports come first, of each what is used, then what is in other cells than the names.
+    """
+    by_name, texts = _definitions(dict(enumerate(cells)), only_last=True)
+    homes = {by_name[name][0][0] for name in names if by_name.get(name)}
+    is_import = re.compile("(import|from) ").match
+    chosen = sorted(
+        _behind(names, by_name, texts, given),
+        key=lambda key: (not is_import(texts[key]), key[0] in homes, key),
+    )
+    text, before = "", ""
+    for key in chosen:
+        gap = "\n\n\n" if ":\n" in before + texts[key] else "\n"
+        text, before = text + gap + texts[key], texts[key]
+    return text.strip("\n")
+
+
+def _definitions(
+    cells: dict[int, str], only_last: bool
+) -> tuple[dict[str, list[Key]], dict[Key, str]]:
+    """Which statements bind or change each name, and the text of each statement."""
+    by_name: dict[str, list[Key]] = {}
+    texts: dict[Key, str] = {}
+    for cell, source in cells.items():
         try:
-            body = ast.parse(source).body
+            body = [part for node in ast.parse(source).body for part in _single_imports(node)]
         except PARSE_ERRORS:
             continue
         for number, node in enumerate(body):
-            statements[cell, number] = node
+            texts[cell, number] = _as_written(source, node)
             for name in _changed(node):
+                if only_last and name in _bound(node) and not isinstance(node, ast.AugAssign):
+                    by_name[name] = []
                 by_name.setdefault(name, []).append((cell, number))
-    chosen: dict[tuple[int, int], str] = {}
-    queue = ["*", *(name for code in answers for name in _wanted(code) - defined_names(code))]
+    return by_name, texts
+
+
+def _behind(
+    names: Iterable[str], by_name: dict[str, list[Key]], texts: dict[Key, str], given: set[str]
+) -> set[Key]:
+    """The statements that define the names, and what these use and is not given."""
+    chosen, asked, queue = set[Key](), set(given), list(names)
     for name in queue:
-        for key in by_name.pop(name, []):
-            if key not in chosen:
-                chosen[key] = ast.unparse(statements[key])
-                queue += _wanted(chosen[key])
-    needed: dict[int, list[str]] = {}
-    for key in sorted(chosen):
-        needed.setdefault(key[0], []).append(chosen[key])
-    return {cell: "\n".join(lines) for cell, lines in needed.items()}
+        if name not in asked:
+            asked.add(name)
+            found = by_name.get(name, by_name.get("*", []))
+            queue += [more for key in found for more in sorted(wanted_names(texts[key]))]
+            chosen.update(found)
+    return chosen
+
+
+def _single_imports(node: ast.stmt) -> list[ast.stmt]:
+    """An import of several names as one import for each."""
+    if isinstance(node, ast.Import):
+        return [ast.copy_location(ast.Import([alias]), node) for alias in node.names]
+    if isinstance(node, ast.ImportFrom):
+        made = [ast.ImportFrom(node.module, [alias], node.level) for alias in node.names]
+        return [ast.copy_location(one, node) for one in made]
+    return [node]
+
+
+def _as_written(source: str, node: ast.stmt) -> str:
+    """The statement's lines, with decorators and the comment right above; an import, and one of
+    several statements of a line, made anew."""
+    lines = source.splitlines()
+    first = min([node.lineno, *(x.lineno for x in getattr(node, "decorator_list", ()))]) - 1
+    end = node.end_lineno or node.lineno
+    own = "\n".join(lines[first:end])
+    try:
+        whole = len(ast.parse(own).body) == 1
+    except PARSE_ERRORS:
+        whole = False
+    if isinstance(node, ast.Import | ast.ImportFrom) or not whole:
+        return ast.unparse(node)
+    while first and lines[first - 1].startswith("#"):
+        first -= 1
+    return "\n".join(lines[first:end])
+
+
+def squeeze(source: str) -> str:
+    """Without white space."""
+    return "".join(source.split())
 
 
 # What no exercise needs. A hit never costs points: it asks a person to look.

@@ -115,6 +115,8 @@ def _output(output: dict[str, Any], name: str) -> str:
             return f'<p><img alt="figure of {name}" src="{_address(kind, data[kind])}"></p>'
     if "text/html" in data:  # a sandboxed frame runs no script
         page = html.escape(_joined(data["text/html"]), quote=True)
+        if "&lt;summary&gt;Description&lt;/summary&gt;" in page[:200]:  # of the figure above it
+            return f"<p>{html.escape(re.sub('<[^>]*>', ' ', _joined(data['text/html'])))}</p>"
         return f'<iframe sandbox="" title="output of {name}" srcdoc="{page}"></iframe>'
     if "text/markdown" in data:
         return _markdown(_joined(data["text/markdown"]))

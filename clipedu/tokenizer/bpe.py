@@ -10,19 +10,17 @@ from __future__ import annotations
 import heapq
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from itertools import pairwise
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 Symbol = TypeVar("Symbol", str, bytes)
 
 
-@dataclass(frozen=True)
-class Merge(Generic[Symbol]):
+class Merge(NamedTuple, Generic[Symbol]):
     """One learned rule: `pair` becomes one symbol; `count` is how often it occurred."""
 
     pair: tuple[Symbol, Symbol]
-    count: int
+    count: int  # type: ignore[assignment]  # it hides tuple's method of this name
 
     @property
     def symbol(self) -> Symbol:

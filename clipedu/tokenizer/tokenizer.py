@@ -88,7 +88,7 @@ class Tokenizer:
         words = {_single_bytes(word): times for word, times in counts.items()}
         steps = islice(train_steps(words), vocab_size - 258)
         bar = tqdm(steps, "merging pairs", total=vocab_size - 258, disable=not progress)
-        tokenizer = cls(merge.pair for merge in bar)
+        tokenizer = cls(pair for pair, _ in bar)
         if tokenizer.vocab_size < vocab_size:
             found = f"no pair occurs twice any more: there are {tokenizer.vocab_size} ids, not "
             warnings.warn(f"{found}{vocab_size}. Build the model with these.", stacklevel=2)

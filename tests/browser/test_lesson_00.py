@@ -1,4 +1,4 @@
-"""Lesson 00 in a real JupyterLab: the search over captions. `make test-browser` runs this."""
+"""Lesson 00 in a real JupyterLab: drawing board and search. `make test-browser` runs this."""
 
 from __future__ import annotations
 
@@ -24,3 +24,16 @@ def test_the_caption_search_answers_typed_words(lesson: Any) -> None:
     lesson.changes(picture, type_words)
     assert "umbrella" in str(picture.get_attribute("alt"))
     lesson.says(output.locator("[role=status]").last, "“umbrella” finds")
+
+
+def test_the_board_names_the_drawing_among_typed_words(lesson: Any) -> None:
+    output = lesson.output("DrawingBoard(")
+    words, box = output.locator("[role=status]").last, output.get_by_label("names")
+    lesson.says(words, "Of 8 classes the model ranks")
+    box.fill("umbrella, a sad robot")
+    box.press("Enter")
+    lesson.says(words, "Of 2 classes the model ranks")
+    lesson.changes(
+        output.locator("img").last,
+        lambda: output.get_by_label("sample").select_option("clock"),
+    )

@@ -155,21 +155,24 @@ def test_a_displayed_figure_is_a_small_png_that_carries_the_words() -> None:
 
 
 def test_the_words_reach_a_web_page() -> None:
-    """nbconvert's classic template reads the metadata; lab's does not yet (see plots.py)."""
+    """nbconvert's classic template reads the metadata, as the course's own does."""
     figure = plots.picture_grid(torch.rand(4, 3, 8, 8))
     page, _ = HTMLExporter(template_name="classic").from_notebook_node(notebook_of(figure))
     assert f'alt="{WORDS}"' in page
 
 
-def test_show_in_a_kernel_displays_and_prints(
+def test_show_in_a_kernel_displays_the_words_folded_up_and_prints_nothing(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    calls: list[dict[str, object]] = []
+    calls: list[tuple[dict[str, str], object]] = []
     # what a kernel's IPython puts among the built-in names
     shell = SimpleNamespace(kernel=object())
     monkeypatch.setattr(builtins, "get_ipython", lambda: shell, raising=False)
-    show = lambda data, **options: calls.append(options)  # noqa: E731
+    show = lambda data, metadata, raw: calls.append((data, metadata))  # noqa: E731
     monkeypatch.setattr(builtins, "display", show, raising=False)
-    plots.show(plots.picture_grid(torch.rand(4, 3, 8, 8)), WORDS)
-    assert calls == [{"metadata": {"image/png": {"alt": WORDS}}, "raw": True}]
-    assert capsys.readouterr().out == WORDS + "\n"
+    plots.show(plots.picture_grid(torch.rand(4, 3, 8, 8)), WORDS + " <b>")
+    (figure, notes), (folded, _) = calls
+    assert "image/png" in figure and notes == {"image/png": {"alt": WORDS + " <b>"}}
+    assert list(folded) == ["text/html"] and folded["text/html"].startswith("<details")
+    assert WORDS + " &lt;b&gt;</details>" in folded["text/html"]
+    assert capsys.readouterr().out == ""

@@ -387,7 +387,7 @@ def test_students_get_what_runs_without_the_model_answers(tmp_path: Path) -> Non
         solution = "\n".join(solution_lines(theirs.solution))
         for part in filter(None, (solution, theirs.answer, theirs.rubric)):
             assert part not in (folder / inside).read_text()
-    script = "from clipedu_classroom import check\nprint(check('03.2', lambda v: v / 2).status)"
+    script = "from clipedu_classroom import check\nprint(check('03.7', lambda z: z / 2).status)"
     environment = {"PATH": os.environ["PATH"], "CLIPEDU_STATE": "off"}
     done = subprocess.run(
         [sys.executable, "-c", script], cwd=folder, env=environment, capture_output=True, text=True
@@ -411,9 +411,10 @@ def test_gradescopes_autograder_writes_its_results(tmp_path: Path) -> None:
     unpacked(tmp_path, "03", "--gradescope").rename(root / "source")
     pristine = root / "source" / "course" / "exercises" / "03_the_contrastive_loss.ipynb"
     notebook = json.loads(pristine.read_text(encoding="utf-8"))
-    answer = "def normalise_rows(vectors):\n    return vectors / vectors.norm(dim=1, keepdim=True)"
+    answer = "def floor_of(captions):\n    times = map(captions.count, captions)\n"
+    answer += "    return sum(map(math.log, times)) / len(captions)"
     for cell in notebook["cells"]:
-        if cell["id"] == "03-2-solution":
+        if cell["id"] == "03-5-solution":
             cell["source"] = answer
     (root / "submission").mkdir()
     (root / "submission" / "hw.ipynb").write_text(json.dumps(notebook))
@@ -425,5 +426,5 @@ def test_gradescopes_autograder_writes_its_results(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     scores = json.loads((root / "results" / "results.json").read_text())
     passed = [test["number"] for test in scores["tests"] if test["status"] == "passed"]
-    assert passed == ["03.2"] and scores["score"] == sum(t["score"] for t in scores["tests"]) > 0
+    assert passed == ["03.5"] and scores["score"] == sum(t["score"] for t in scores["tests"]) > 0
     assert subprocess.run(["bash", "-n", root / "source" / "setup.sh"]).returncode == 0

@@ -136,7 +136,7 @@ def test_a_notebook_is_shown_nothing_and_imports_no_notebook_parser() -> None:
     code = """
         import sys
         from clipedu_classroom import check
-        report = check("03.3", lambda image, text, scale: (scale * image @ text.T).mean())
+        report = check("03.9", lambda image, text, scale, ids: (scale * image @ text.T).mean())
         assert report.status == "failed" and "jupytext" not in sys.modules
     """
     command = [sys.executable, "-c", textwrap.dedent(code)]

@@ -15,6 +15,8 @@ from typing import Any
 import nbformat
 import pytest
 
+from clipedu import plots
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 FOLDERS = ("notebooks", "exercises", "solutions")
 MEGABYTE = 1_000_000
@@ -113,31 +115,151 @@ def test_an_error_on_purpose_is_fine(good: Notebook) -> None:
     assert problems(good) == []
 
 
+def load(path: Path) -> Any:
+    spec = importlib.util.spec_from_file_location(f"loaded_{path.stem}", path)
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+COMPARE = load(ROOT / "conftest.py")
+
+
+@pytest.mark.parametrize(
+    ("stored", "fresh", "tolerance"),
+    [
+        ("loss 4.1600", "loss 4.1601", 1e-3),
+        ("loss 4.16 and 12 %", "loss 4.30 and 12 %", 0.05),
+        ("a  1.50\nbb 2.0", "a 1.501\n bb  2.001 ", 1e-3),
+        ("1,234.5 and -0.25 and 1e-07", "1,234.4 and -0.25001 and 1.0001e-07", 1e-3),
+        ("tensor([0.3333, 0.6667])", "tensor([0.3334, 0.6666])", 1e-3),
+        ("\u22120.50", "-0.50", 1e-3),
+        ("-0.000", "0.000", 1e-3),
+    ],
+)
+def test_what_is_alike_is_let_through(stored: str, fresh: str, tolerance: float) -> None:
+    assert COMPARE.alike(fresh, stored, tolerance)
+
+
+@pytest.mark.parametrize(
+    ("stored", "fresh", "tolerance"),
+    [
+        ("1,688 pictures", "1,689 pictures", 0.5),  # an integer
+        ("step 100", "step 101", 0.5),
+        ("a red ball 0.50", "a red bell 0.50", 0.5),  # a word
+        ("True", "False", 0.5),
+        ("loss 4.160", "loss 4.170", 1e-3),  # a float beyond the tolerance
+        ("loss 4.16", "loss -4.16", 0.5),
+        ("loss 4.16", "loss nan", 0.5),
+        ("loss 4.16", "loss 4.16 4.16", 0.5),
+        ("5", "5.0", 0.5),
+        ("torch 2.13.0", "torch 2.13.1", 0.5),  # a version is no number
+    ],
+)
+def test_what_differs_is_found(stored: str, fresh: str, tolerance: float) -> None:
+    assert not COMPARE.alike(fresh, stored, tolerance)
+
+
+def test_the_tolerance_is_read_from_the_tags() -> None:
+    assert COMPARE.tolerance_of(["nbval-check-output"]) == 1e-3
+    assert COMPARE.tolerance_of(["nbval-check-output", "tolerance-0.05"]) == 0.05
+    assert COMPARE.tolerance_of(["tolerance-1e-4"]) == 1e-4
+
+
+FIGURE = {
+    "output_type": "display_data",
+    "data": {"image/png": "AAAA", "text/plain": "A curve that falls."},
+    "metadata": {"image/png": {"alt": "A curve that falls."}},
+}
+DETAILS = {
+    "output_type": "display_data",
+    "data": {"text/html": plots.FOLDED.format("A curve that falls.")},
+    "metadata": {},
+}
+
+
+def stream(text: str) -> dict[str, str]:
+    return {"output_type": "stream", "name": "stdout", "text": text}
+
+
+def test_a_figure_is_not_compared_nor_its_description_old_or_new() -> None:
+    old = [FIGURE, stream("A curve that falls.\nloss 4.16\n")]
+    new = [FIGURE, DETAILS, stream("loss 4.16\n")]
+    assert COMPARE.without_figures(old) == COMPARE.without_figures(new) == [stream("loss 4.16\n")]
+    assert COMPARE.without_figures([FIGURE, stream("A curve that falls.\n")]) == []
+    assert old[0]["data"], "the outputs themselves stay"
+
+
+def tagged(name: str, prints: str, stored: str, *tags: str) -> dict[str, Any]:
+    """A cell that prints one text and has another one stored."""
+    return {
+        "cell_type": "code",
+        "execution_count": 1,
+        "id": name,
+        "metadata": {"tags": ["nbval-check-output", *tags]},
+        "outputs": [stream(stored)],
+        "source": [f"print({prints!r})"],
+    }
+
+
+def run_nbval(tmp_path: Path, made: dict[str, Notebook]) -> subprocess.CompletedProcess[str]:
+    """pytest with the flags of `make test` and the course's own conftest.py."""
+    course = load(ROOT / "tests" / "run.py")
+    (tmp_path / "tests").mkdir()
+    for name, notebook in made.items():
+        path = tmp_path / "notebooks" / f"{name}.ipynb"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(json.dumps(notebook))
+    shutil.copy(ROOT / "conftest.py", tmp_path)
+    shutil.copy(ROOT / "tests" / "nbval_sanitize.cfg", tmp_path / "tests")
+    return subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-rsf", *course.NBVAL, "notebooks"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+
+
 @pytest.mark.timeout(300)
 def test_nbval_compares_and_one_broken_cell_is_one_failure(good: Notebook, tmp_path: Path) -> None:
     """The flags of `make test` with the course's own conftest.py, on a notebook that lies."""
-    spec = importlib.util.spec_from_file_location("run_script", ROOT / "tests" / "run.py")
-    assert spec and spec.loader
-    course = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(course)
-
     first = good["cells"][0]
     warns = copy.deepcopy(first) | {"id": "warns"}
     warns["source"] = ["import sys\nprint('new in this version', file=sys.stderr)\nprint(5.545)"]
     lies = copy.deepcopy(first) | {"id": "lies", "source": ["print(6.238)"]}
     after = copy.deepcopy(first) | {"id": "after", "source": ["print('not reached')"]}
     good["cells"] = [first, warns, lies, after]
-    (tmp_path / "notebooks").mkdir()
-    (tmp_path / "tests").mkdir()
-    (tmp_path / "notebooks" / "lies.ipynb").write_text(json.dumps(good))
-    shutil.copy(ROOT / "conftest.py", tmp_path)
-    shutil.copy(ROOT / "tests" / "nbval_sanitize.cfg", tmp_path / "tests")
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-rs", *course.NBVAL, "notebooks"],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-    )
+    done = run_nbval(tmp_path, {"lies": good})
     assert done.returncode == 1, done.stdout + done.stderr
     assert "1 failed, 2 passed, 1 skipped" in done.stdout
     assert "an earlier cell failed" in done.stdout and "6.238" in done.stdout
+
+
+@pytest.mark.timeout(300)
+def test_nbval_has_a_tolerance_for_floats_and_counts_what_it_compares(
+    good: Notebook, tmp_path: Path
+) -> None:
+    fine = [
+        tagged("near", "loss 4.16001", "loss 4.16000\n"),
+        tagged("wide", "loss  4.30", "loss 4.16\n", "tolerance-0.05"),
+        *(tagged(f"more-{n}", f"{n}", f"{n}\n") for n in range(6)),
+    ]
+    planted = {
+        "integer": tagged("last", "12 of 20, 0.60", "13 of 20, 0.60\n"),
+        "word": tagged("last", "a red bell 0.60", "a red ball 0.60\n"),
+        "beyond": tagged("last", "loss 4.20", "loss 4.16\n"),
+        "wider": tagged("last", "loss 4.50", "loss 4.16\n", "tolerance-0.05"),
+        "sound": tagged("last", "loss 4.16", "loss 4.16\n"),
+    }
+    made = {name: {**good, "cells": [*fine, last]} for name, last in planted.items()}
+    unrun = copy.deepcopy(fine)
+    for cell in unrun[3:]:  # nbval runs such a cell and compares nothing
+        cell.update(execution_count=None, outputs=[])
+    made["unrun"] = {**good, "cells": unrun}
+    done = run_nbval(tmp_path, made)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "5 failed, 48 passed" in done.stdout, done.stdout
+    for name in ("integer", "word", "beyond", "wider", "unrun"):
+        assert f"FAILED notebooks/{name}.ipynb::Cell {7 if name == 'unrun' else 8}" in done.stdout
+    assert "unrun.ipynb compared the outputs of 3 cells, at least 8 are due" in done.stdout
