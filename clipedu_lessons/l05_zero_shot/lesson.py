@@ -12,9 +12,9 @@ from torch.nn import functional as F
 
 from clipedu.evaluation import load_task
 from clipedu.plots import picture_grid, show
-from clipedu.training import load_pretrained
+from clipedu_lessons.common.mine import use
 
-model, tokenizer, card = load_pretrained("laptop_1")  # the shipped checkpoint
+model, tokenizer = use("laptop_1")  # or use("mine"): what you trained in lesson 04
 lucide = load_task("lucide")
 some = torch.arange(3, 297, 19)[:16]
 figure = picture_grid(lucide.pictures[some], range(1, 17))
@@ -181,7 +181,7 @@ show(figure, f"The first answer to each. {'; '.join(said)}.")
 
 # %%
 from clipedu_lessons.l05_zero_shot.playground import ask, asked_words, PromptPlayground
-from clipedu_lessons.l05_zero_shot.ranked import ranked_figure
+from clipedu_lessons.common.ranked import ranked_figure
 
 choice = ["cat", "umbrella", "guitar", "bus", "key", "snowflake"]
 choice = {name: lucide.pictures[names.index(name)] for name in choice}
@@ -553,8 +553,8 @@ for row in by_language:
 # The last unseen family is yours. Below, seven drawings made of a few strokes, and what the model ranks among Lucide's names.
 
 # %%
-from clipedu_lessons.l05_zero_shot.drawing import DrawingBoard
-from clipedu_lessons.l05_zero_shot.strokes import SAMPLES, draw_strokes
+from clipedu_lessons.common.drawing_board import DrawingBoard
+from clipedu_lessons.common.strokes import SAMPLES, draw_strokes
 
 drawn = torch.stack([draw_strokes(drawing) for drawing in SAMPLES.values()])
 everything = sorted({*names, *SAMPLES})
@@ -617,6 +617,6 @@ print(f"search, all of Lucide: {r1:.1%} found at once, "
 # %% [markdown]
 # Yes: pictures by hands that it never saw, for classes given as a list of words. It is strong where captions talk, it fails where they are silent, and it never says "I don't know". Everything above used the same weights; only the words changed.
 #
-# **On a GPU** nothing changes but the speed: `load_pretrained("laptop_1", device="cuda")`.
+# **On a GPU** nothing changes but the speed: `model.to("cuda")`.
 #
 # **Next**: [the exercises of lesson 05](../exercises/05_zero_shot.ipynb), where you write the classifier, the recall, the mean per class and the interval, and make a task of your own; then [lesson 06, Prompts](06_prompts.ipynb): what should you ask?

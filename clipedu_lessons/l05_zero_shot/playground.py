@@ -17,8 +17,8 @@ from matplotlib.figure import Figure
 from clipedu.evaluation import TEMPLATE_SETS, Ranked, classify, prompts_for
 from clipedu.models import CLIP
 from clipedu.tokenizer import Tokenizer
+from clipedu_lessons.common.ranked import ranked_figure, ranked_words
 from clipedu_lessons.common.widgets import Explorer, trouble_html
-from clipedu_lessons.l05_zero_shot.ranked import ranked_figure, ranked_words
 
 MOST_PROMPTS = 2000  # two seconds of the text tower on a slow machine
 

@@ -82,7 +82,7 @@ ZERO_SHOT = FunctionExercise(
     },
     misconceptions=(
         Misconception(
-            "only the names are normalised",
+            "only the names are normalized",
             _scored(lambda pictures, names: pictures @ normalize(names, dim=-1).T),
             "A cosine lies between -1 and 1.",
         ),
@@ -203,7 +203,7 @@ SHARE = FunctionExercise(
     inputs=draw_ids,
     properties=(unchanged("the batch is shuffled", reverse, 0),),
     extremes={
-        "the four of the lesson": _ids(7, 3, 5, 7),
+        "the example of the exercise": _ids(7, 3, 5, 7),
         "all different": _ids(1, 2, 3),
         "all the same": _ids(4, 4, 4, 4),
         "one picture": _ids(9),
@@ -223,7 +223,7 @@ SHARE = FunctionExercise(
             "Count both above and below, or neither.",
         ),
         Misconception(
-            "the superfluous pictures are divided by the number of wrong answers",
+            "the pictures that repeat an earlier one are divided by the number of wrong answers",
             _divided(lambda ids: float(len(ids) - len(ids.unique())), _pairs),
             "Three alike make how many pairs?",
         ),

@@ -9,8 +9,8 @@ from clipedu.models import CLIP
 from clipedu.pairs import to_model
 from clipedu.tokenizer import Tokenizer
 from clipedu_lessons.common.similarity import SimilarityExplorer, similarity_matrix
+from clipedu_lessons.common.strokes import SAMPLES, draw_strokes
 from clipedu_lessons.l05_zero_shot.retrieval import embed_pairs
-from clipedu_lessons.l05_zero_shot.strokes import SAMPLES, draw_strokes
 
 PICTURES = torch.stack([draw_strokes(strokes) for strokes in SAMPLES.values()])
 CAPTIONS = [f"an icon of a {name}" for name in SAMPLES]

@@ -7,6 +7,7 @@ import torch
 
 from clipedu.models import CLIP
 from clipedu.tokenizer import Tokenizer
+from clipedu_lessons.common.strokes import SAMPLES, draw_strokes
 from clipedu_lessons.l05_zero_shot.playground import (
     PromptPlayground,
     ask,
@@ -14,7 +15,6 @@ from clipedu_lessons.l05_zero_shot.playground import (
     split_names,
     split_templates,
 )
-from clipedu_lessons.l05_zero_shot.strokes import SAMPLES, draw_strokes
 
 PICTURES = {name: draw_strokes(SAMPLES[name]) for name in ("star", "house")}
 

@@ -13,6 +13,7 @@ from PIL import Image
 from clipedu.models import CLIP
 from clipedu.pairs import Icon, render_svg
 from clipedu.tokenizer import Tokenizer
+from clipedu_lessons.common.strokes import SAMPLES, strokes_to_svg
 from clipedu_lessons.l05_zero_shot.retrieval import PictureIndex, build_index
 from clipedu_lessons.l05_zero_shot.search_box import (
     SearchBox,
@@ -20,7 +21,6 @@ from clipedu_lessons.l05_zero_shot.search_box import (
     hits_figure,
     hits_words,
 )
-from clipedu_lessons.l05_zero_shot.strokes import SAMPLES, strokes_to_svg
 
 
 class Drawn:

@@ -11,11 +11,11 @@ import pytest
 import torch
 from PIL import Image
 
-import clipedu_lessons.l05_zero_shot.drawing as drawing
+import clipedu_lessons.common.drawing_board as drawing
 from clipedu.models import CLIP
 from clipedu.tokenizer import Tokenizer
-from clipedu_lessons.l05_zero_shot.drawing import DrawingBoard, rank_picture
-from clipedu_lessons.l05_zero_shot.strokes import SAMPLES, draw_strokes
+from clipedu_lessons.common.drawing_board import DrawingBoard, rank_picture
+from clipedu_lessons.common.strokes import SAMPLES, draw_strokes
 
 LINE = [[[2.0, 2.0], [20.0, 20.0]]]
 
@@ -24,7 +24,9 @@ LINE = [[[2.0, 2.0], [20.0, 20.0]]]
 def board(
     shipped_model: CLIP, shipped_tokenizer: Tokenizer, class_names: list[str]
 ) -> DrawingBoard:
-    return DrawingBoard(shipped_model, shipped_tokenizer, class_names)
+    board = DrawingBoard(shipped_model, shipped_tokenizer, class_names)
+    assert board.names not in board.children
+    return board
 
 
 def given(content: bytes, name: str = "mine.png") -> tuple[dict[str, Any], ...]:
@@ -67,6 +69,21 @@ def test_drawing_on_a_sample_leaves_the_sample(board: DrawingBoard) -> None:
     board.sample.value = "star"
     board.pad.value = [*board.pad.value, *LINE]
     assert board.sample.value == "" and len(board.pad.value) == 2
+
+
+def test_names_can_be_typed(
+    shipped_model: CLIP, shipped_tokenizer: Tokenizer, class_names: list[str]
+) -> None:
+    board = DrawingBoard(
+        shipped_model, shipped_tokenizer, class_names, sample="umbrella", typed=True
+    )
+    assert board.names in board.children and "Of 8 classes" in board.words.value
+    board.names.value = "umbrella, a sad robot,"
+    assert "Of 2 classes" in board.words.value and "a sad robot" in board.words.value
+    board.names.value = " , "
+    assert 'role="alert"' in board.words.value and board.picture.value == ""
+    board.names.value = "umbrella, umbrella"
+    assert "more than once" in board.words.value
 
 
 def test_undo_and_clear(board: DrawingBoard) -> None:

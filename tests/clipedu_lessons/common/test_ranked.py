@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from clipedu.evaluation import Ranked
-from clipedu_lessons.l05_zero_shot.ranked import (
+from clipedu_lessons.common.ranked import (
     in_percent,
     ranked_figure,
     ranked_words,

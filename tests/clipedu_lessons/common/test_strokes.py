@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from clipedu_lessons.l05_zero_shot.strokes import (
+from clipedu_lessons.common.strokes import (
     MOST_POINTS,
     SAMPLES,
     draw_strokes,
