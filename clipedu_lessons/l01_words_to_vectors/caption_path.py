@@ -9,6 +9,7 @@ from __future__ import annotations
 import html
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import ipywidgets
 import numpy as np
@@ -50,6 +51,21 @@ def caption_path(model: CLIP, tokenizer: Tokenizer, caption: str) -> CaptionPath
     table = model.text.token_embedding.weight
     looked_up = table[torch.tensor(ids, device=table.device)].cpu()
     return CaptionPath(caption, pieces, ids, looked_up, vector)
+
+
+@torch.no_grad()
+def every_position(model: CLIP, tokens: Tensor, causal: bool = True) -> Tensor:
+    """(B, L) ids -> (B, L, E): at each position what the embedding would be, were it read there.
+
+    causal: False takes the mask away.
+    """
+    text: Any = model.text
+    x = text.token_embedding(tokens) + text.positional_embedding[: tokens.shape[1]]
+    for block in text.transformer.resblocks:
+        x = x + block.attn(block.ln_1(x), causal=causal)
+        x = x + block.mlp(block.ln_2(x))
+    vectors: Tensor = text.ln_final(x) @ text.text_projection
+    return vectors
 
 
 def path_in_words(path: CaptionPath) -> str:

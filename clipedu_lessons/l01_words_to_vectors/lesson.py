@@ -3,84 +3,72 @@
 #
 # **How does a sentence become a vector?**
 #
-# About 55 minutes to read and do, under a minute to run on two CPU cores.
-# Rebuilds the text encoder of section 2.4 of Radford et al. 2021 (arXiv 2103.00020), and one line of the paper's Figure 3: "CBOW or Text Transformer".
-#
-# A text tower takes a caption in and gives one list of numbers out. The figure below shows the whole way for one caption. This lesson walks it step by step.
+# CLIP compares a picture with a caption, and a computer can compare only numbers. So one half of CLIP, the **text encoder**, turns each caption into a vector. In this lesson you take it apart, from the first letter to the last matrix.
 
 # %%
-from clipedu.pairs import FIRST_EDITION, load_icons, render_svg
+from clipedu_lessons.common.architecture import clip_figure, text_encoder_figure
+from clipedu_lessons.common.numbers import numbers
 from clipedu.plots import show
 from clipedu.training import load_pretrained
-from clipedu_lessons.l01_words_to_vectors.caption_path import caption_path
-from clipedu_lessons.l01_words_to_vectors.caption_path import path_figure, path_in_words
 
 model, tokenizer, card = load_pretrained()  # shipped with the course
-icons = load_icons(FIRST_EDITION)
-emoji = [icon for icon in icons if icon.family == "openmoji"]
-penguin = next(icon for icon in emoji if icon.name == "penguin")
-path = caption_path(model, tokenizer, "an emoji of penguin")
-figure = path_figure(path, render_svg(penguin.svg(), 96))
-words = "A picture of a penguin. " + path_in_words(path)
-show(figure, words + " The darker a bar, the larger its number.")
+show(*clip_figure("text encoder"))
+show(*text_encoder_figure(model.config))
 
 # %% [markdown]
-# **At the end you can**
+# The second figure opens the text encoder and shows the whole way of a caption, with the shape of the data at every step. B is the number of captions in a batch. Keep this figure in mind: sections 1 to 4 explain its upper third, sections 5 to 8 the rest.
 #
-# * learn a vocabulary of word pieces by hand (byte-pair encoding), and cut any text with it;
-# * build the simplest text tower, a bag of words, and say what it cannot know;
-# * work out one attention head on paper, with its mask;
-# * explain why a caption is read at its last token, and why padding cannot matter;
-# * derive the 63 million parameters of the paper's text tower.
+# **What you will have built.** In the lesson: byte-pair encoding in its simplest form, a bag of words, and one attention head. In the [exercises](../exercises/01_words_to_vectors.ipynb): nine parts of `my_clip.py`, which together are a complete tokenizer and a complete text encoder. Lesson 04 trains them.
 #
-# You need Python and a little PyTorch. [Lesson 00](00_pictures_and_words.ipynb) shows where the captions come from.
+# **Time.** About 75 minutes to read and do, and a minute to run on two CPU cores. The exercises take about four hours. You need Python and a little PyTorch. The lesson rebuilds the text side of section 2.4 of Radford et al. 2021 (arXiv 2103.00020), and one line of the paper's Figure 3: "CBOW or Text Transformer".
 #
 # ## 1. What gets a number?
 #
-# A network multiplies numbers, so the sentence must become numbers first. Something in it has to be the unit that gets a number. Three choices:
+# A network computes with numbers, so a sentence must be cut into units that can be numbered. There are three obvious choices:
 #
-# | unit | for | against |
+# | unit | advantage | drawback |
 # |---|---|---|
-# | letters | few of them, nothing is ever unknown | long rows, and a letter means nothing |
-# | words | short rows, and a word means something | a huge table, and a new word has no row in it |
-# | pieces of words | between the two | somebody has to find the pieces |
+# | letters | there are few of them, and nothing is ever unknown | long sequences, and a letter means nothing |
+# | words | short sequences, and a word means something | a huge table, and a new word has no row in it |
+# | parts of words | a compromise between the two | somebody has to find the parts |
 #
-# How bad is "a new word has no row"? Count, over everything that our training captions are made of, and over the names in three families of pictures that the model never sees in training.
+# How serious is "a new word has no row"? We count the words in all texts that our training captions are made of. Then we look at the names in the three icon sets that the model never sees in training.
 
 # %% tags=["nbval-check-output"]
-from collections import Counter
 import regex
-from clipedu.pairs import HELD_OUT_FAMILIES, all_captions
+from collections import Counter
+from clipedu import pairs
 
-texts = all_captions(icons)
+icons = pairs.load_icons(pairs.TRAINING_FAMILIES)
+texts = pairs.all_captions(icons, pairs.CAPTION_MIXES["sentences"])
 known = Counter(regex.findall(r"\w+", "\n".join(texts)))
-length = sum(map(len, texts)) / len(texts), known.total() / len(texts)
+letters, words = sum(map(len, texts)) / len(texts), known.total() / len(texts)
 print(f"{len(texts):,} texts, {len(known):,} different words")
-print("in one text: {:.1f} characters, {:.1f} words".format(*length))
-names = "\n".join(i.name.lower() for i in load_icons(HELD_OUT_FAMILIES))
-later = set(regex.findall(r"\w+", names))
+print(f"one text: {letters:.1f} characters, {words:.1f} words")
+held_out = [i.name.lower() for i in pairs.load_icons(pairs.HELD_OUT_FAMILIES)]
+later = set(regex.findall(r"\w+", "\n".join(held_out)))
 new = sorted(later - set(known))
-share = f"{len(new) / len(later):.0%}"
-print(f"of {len(later):,} words in held-out names, {share} are new:")
-print(", ".join([word for word in new if len(word) > 6][::18]), "...")
+print(f"{len(new)} of {len(later):,} held-out words are new, such as")
+print(", ".join([word for word in new if len(word) > 6][::12]))
+numbers(new_words=f"{len(new) / len(later):.0%}", ratio=f"{letters / words:.0f}")
 
 # %% [markdown]
-# With words as units, each of these new words would be a blank: nearly a fifth of the different words in held-out names. With letters, a row would be five times as long as with words, as the second line says. CLIP takes pieces, found by **byte-pair encoding** (BPE; Sennrich et al. 2016, arXiv 1508.07909).
+# With words as units, {=new_words} of the words in held-out names would have no number at all. With letters, sequences would be about {=ratio} times as long as with words. CLIP takes the third choice: parts of words, found by **byte-pair encoding** (BPE; Sennrich et al. 2016, arXiv 1508.07909).
 #
-# ## 2. BPE by hand, on six words
+# ## 2. Byte-pair encoding by hand
 #
-# 1. Begin with every word cut into letters.
-# 2. Count each pair of neighbours, over all words, as often as the words occur.
-# 3. Glue the most frequent pair together, everywhere. (Of equals, the alphabetically first.) That is one **merge**.
-# 4. Go to 2.
+# BPE starts from single letters and joins what occurs together most often:
 #
-# Our six words, and how often each stands in a text:
+# 1. Cut every word into letters. We call the units **symbols**; at the start each letter is one.
+# 2. Count each pair of neighboring symbols over all words, each word as often as it occurs.
+# 3. Join the most frequent pair into one new symbol, everywhere. If two pairs have the same count, take the alphabetically first. This step is called a **merge**.
+# 4. Repeat from step 2, as often as you like.
+#
+# We try it on six words. The table says how often each occurs in an imaginary text.
 #
 # | word | star | starfish | fish | car | cart | cat |
 # |---|---|---|---|---|---|---|
 # | times | 5 | 2 | 3 | 4 | 2 | 3 |
-#
-# **Predict:** which pair of letters has the highest count, and which comes second? Then run.
 
 # %% tags=["nbval-check-output"]
 from clipedu.tokenizer.bpe import count_pairs, encode_word, merge_pair, train_steps
@@ -91,85 +79,97 @@ for (first, second), count in count_pairs(words).most_common(5):
     print(f"{first + ' + ' + second:8} {count:>3}")
 
 # %% [markdown]
-# `a + r` is the winner: 5 times in *star*, 2 in *starfish*, 4 in *car*, 2 in *cart*. It is glued. The next in the list is `c + a`.
+# The first merge is `a + r`. Its count is 13: 5 times in *star*, 2 in *starfish*, 4 in *car*, 2 in *cart*. The second pair in this list is `c + a`.
 #
-# **Predict:** is `c + a` the second merge? Write yes or no on paper, with a reason. Then run.
+# **Predict.** After `a + r` is merged, what is the count of `c + a`?
 
 # %% tags=["nbval-check-output"]
+prediction = ...  # change this to a number, then run
+
 words = {merge_pair(word, ("a", "r")): n for word, n in words.items()}
 print("  ".join("|".join(word) for word in words), "\n")
-for (first, second), count in count_pairs(words).most_common(5):
+counts = count_pairs(words)
+for (first, second), count in counts.most_common(5):
     print(f"{first + ' + ' + second:8} {count:>3}")
+print(f"\nc + a occurs {counts['c', 'a']} times")
 
 # %% [markdown]
-# No. In *car* and *cart* the `a` has gone into `ar`, so only *cat* is left to `c + a`. A merge takes neighbours away from other pairs: **count anew after every merge.** Reading all merges off the first list is the usual mistake with pencil and paper.
+# The count of `c + a` drops from 9 to 3. In *car* and *cart* the `a` is now part of `ar`, so only *cat* still contains the pair. A merge takes neighbors away from other pairs, and therefore you have to **count again after every merge**. To read all merges off the first list is the most common mistake with pencil and paper.
 #
-# Two pairs now share the first place, and the alphabet decides for `s + t`.
-#
-# Here is the whole algorithm in the open. Only the gluing of one pair is left to the library's `merge_pair`: you write it yourself in exercise 01.2.
+# Here is the whole algorithm in its simplest form. The function `merge_pair` joins one pair in one word; you write it in exercise 01.2.
 
 # %%
 from itertools import pairwise
 
 def learn(words, how_many):
-    """words: word in pieces -> how often. Returns the merges in order."""
+    """words: word as a tuple of symbols -> times. Returns the merges in order."""
     learned = []
     for _ in range(how_many):
         counts = Counter()
-        for word, n in words.items():
+        for word, times in words.items():  # count all pairs of all words
             for pair in pairwise(word):
-                counts[pair] += n
+                counts[pair] += times
         best = min(counts, key=lambda pair: (-counts[pair], pair))
-        words = {merge_pair(word, best): n for word, n in words.items()}
+        words = {merge_pair(word, best): times for word, times in words.items()}
         learned.append(best)
     return learned
 
 # %% tags=["nbval-check-output"]
-by_hand = learn({tuple(word): n for word, n in six.items()}, 11)
-print(", ".join(map("+".join, by_hand)))
-
-# %% [markdown]
-# The library's `train_steps` gives the same merges (asserted below) without counting everything again: it touches only the words that hold the merged pair.
-#
-# Watch the words grow: three moments side by side, then a slider. Move it with the arrow keys. The newest piece has a thick edge; the hatched bar is the pair that comes next.
-
-# %%
 from clipedu_lessons.l01_words_to_vectors.bpe_widget import BPEStepper, bpe_steps, pieces_figure
 
-steps = bpe_steps(six)
+by_hand = learn({tuple(word): times for word, times in six.items()}, 11)
+print(", ".join(map("+".join, by_hand)))
+steps = bpe_steps(six)  # uses the library's train_steps
 assert [step.merge.pair for step in steps[1:]] == by_hand
+
 show(
     pieces_figure([steps[0], steps[3], steps[11]]),
-    "The six words as boxes, one for each piece. At the start a letter "
-    "has its own box; after 3 merges star is one box, made a moment ago, "
-    "and starfish begins with it; after 11 every word is one box.",
+    "The six words as boxes, one for each symbol. At the start every letter "
+    "has its own box. After 3 merges star is one box, made by the third merge, "
+    "and starfish begins with it. After 11 merges every word is one box.",
 )
-
-# %%
 BPEStepper(six, merges=3)
 
 # %% [markdown]
-# In the end each word is a single piece and nothing is left to glue. Stop earlier, and frequent words are whole while rare ones are still in parts. That is the bargain of BPE, and how many merges to make is yours to choose.
+# The library's `train_steps` finds the same eleven merges. The figure shows the six words before the first merge, after 3 merges and after all 11. In a running notebook, a slider shows every step; the arrow keys move it.
+#
+# After 11 merges each word is a single symbol and no pair is left. If you stop earlier, frequent words are whole while rare ones are still in parts. How many merges to make is your choice, and exercise 01.6 is about this choice.
 #
 # ### Cutting a new word
 #
-# A word that was not in the text is cut with the merges that were learned: **the earliest-learned merge that fits goes first**, then the next.
+# A word that was not in the text is cut with the merges that were learned. **The merge that was learned first is applied first**, everywhere in the word, then the next.
 #
-# **Predict** the pieces of *carfish*, *cast*, *zoo*, and of the invented *fistar*. Careful with the last one: `fis` is a piece.
+# **Predict.** How is the invented word *fistar* cut? The symbols `fis` and `star` both exist.
 
 # %% tags=["nbval-check-output"]
-rank = {pair: place for place, pair in enumerate(by_hand)}
+prediction = ...  # change this to a string such as "fi|st|ar", then run
+
+rank = {pair: number for number, pair in enumerate(by_hand)}
 for word in ("carfish", "cast", "zoo", "fistar"):
     print(f"{word:8}", " | ".join(encode_word(tuple(word), rank)))
 
 # %% [markdown]
-# *fistar* is not `fis | t | ar`, which is what you get by taking the longest known piece from the left. `a + r` was learned first, then `s + t`, then `st + ar`: they take the `s` away before `fi + s` is tried.
+# The answer is not `fis | t | ar`, which you would get by taking the longest known symbol from the left. The merge `a + r` was learned first, then `s + t`, then `st + ar`. They use up the `s` before the merge `fi + s` gets its turn, so the word is cut into `fi | star`.
 #
-# ## 3. Why bytes
+# ### Check your understanding
 #
-# *zoo* stays in letters. But no *z* stood in our six words: who gave it a number? The letters to begin with must be listed beforehand, and Unicode has well over a hundred thousand characters. A table of them all would be larger than our whole text tower.
+# 1. Why is a merge never undone when a better one turns up later?
+# 2. The word *art* is not among the six. Which symbols does it consist of?
+# 3. Two tokenizers learned the same set of merges in a different order. Do they cut every word in the same way?
 #
-# Every text is stored as bytes, though, in UTF-8, and a byte has only 256 values. **Predict:** how many bytes are *e*, *é*, a Chinese character, an emoji?
+# <details><summary>Answers</summary>
+#
+# 1. BPE is greedy: each step looks at the counts of that moment only. That makes it simple and fast, and the result good rather than optimal.
+# 2. `ar | t`: of its pairs, only `a + r` was learned.
+# 3. No. The order decides which merge goes first, as *fistar* shows.
+#
+# </details>
+#
+# ## 3. Why bytes?
+#
+# The letters *z* and *o* in *zoo* did not occur in our six words, so they would have no number. We could number all characters in advance, but Unicode has more than 150,000 of them. A table with a row for each would be many times larger than our whole text encoder.
+#
+# There is a better alphabet. Every text is stored as bytes in UTF-8, and a byte has only 256 possible values:
 
 # %% tags=["nbval-check-output"]
 import unicodedata
@@ -178,413 +178,538 @@ for character in "eé猫🐧":
     print(f"{unicodedata.name(character):32} {list(character.encode())}")
 
 # %% [markdown]
-# So begin with 256 bytes, and glue bytes. A plain English letter is one byte: for English nothing changes. Nothing in any language is ever unknown; at worst it is a few bytes long.
+# So we start from the 256 bytes and merge bytes. Plain English letters are one byte each, so nothing changes for them. Any other character is at most four bytes long, and no text in any language is ever unknown.
 #
-# One more rule. A text is cut into words first, and merges never cross a word's edge; otherwise *star,* and *star.* would become different pieces. A word keeps the space before it, so that the words put together are the text again. The first line below shows it.
+# One more rule: a text is first cut into words, and merges never cross the edge of a word. Otherwise *star,* and *star.* would become two different symbols. Each word keeps the space in front of it, so that the words can be joined to the same text again.
 #
-# ## 4. BPE on all captions
+# ## 4. A tokenizer for our captions
 #
-# Now the same algorithm on everything that captions are made of: 3,838 merges, which with 256 bytes and two special tokens make 4,096 ids. **Predict:** which two bytes are glued first? Think of what our captions look like, not of English.
+# Now we run the algorithm on all the texts that our captions are made of. We want 4,096 ids: 256 bytes, 2 special ids that you meet below, and therefore 3,838 merges.
 
 # %% tags=["nbval-check-output"]
 from itertools import islice
+from time import process_time
 
-# letters | digits | marks | spaces
 pattern = regex.compile(r" ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+")
-print(pattern.findall("an icon of 3 stars, filled"))
-counts = Counter(w for text in texts for w in pattern.findall(text))
-in_bytes = {}  # a word in single bytes -> how often
-for word, n in counts.items():
-    in_bytes[tuple(bytes([b]) for b in word.encode())] = n
+print(pattern.findall("an icon of 3 stars, filled"))  # letters, digits, signs
+counts = Counter(word for text in texts for word in pattern.findall(text))
+in_bytes = {tuple(bytes([b]) for b in w.encode()): n for w, n in counts.items()}
+print(f"{len(in_bytes):,} different words")
+start = process_time()
+first_two = learn(in_bytes, 2)
+middle = process_time()
 merges = list(islice(train_steps(in_bytes), 3838))
-for place in (1, 2, 3, 4, 5, 6, 7, 30, 100, 300, 1000, 3838):
-    merge = merges[place - 1]
-    piece = repr(merge.symbol.decode())
-    print(f"merge {place:>5}: {piece:>11}   {merge.count:>6,} times")
+slow, fast = (middle - start) / 2, process_time() - middle
+numbers(slow_each=f"{slow:.2f}", slow_minutes=f"{slow * 3838 / 60:.0f}", fast=f"{fast:.1f}")
+assert [pair for pair, _ in merges[:2]] == first_two
 
 # %% [markdown]
-# The captions' own favourites come first: `of`, `icon` and what they are made of. Then come parts of words (`cy`) and, among them, whole words that are frequent among icons and rare elsewhere. A vocabulary shows what its texts were about.
+# Our simple `learn` needs {=slow_each} seconds for one merge, because it looks at every word. For all 3,838 merges that would be about {=slow_minutes} minutes. The library's `train_steps` took {=fast} seconds: after a merge it visits only the words that contain the merged pair. Exercise 01.7 asks you to write it.
 #
-# How does one rare word grow? And how long is a caption with more and more merges? The next two cells answer.
+# **Predict.** Which two bytes are merged first? Think of what our captions look like, not of English in general.
+
+# %% tags=["nbval-check-output"]
+prediction = ...  # change this to a string of two letters, then run
+
+for number in (1, 2, 3, 4, 5, 6, 7, 30, 100, 300, 1000, 3838):
+    merge = merges[number - 1]
+    print(f"merge {number:>5}: {merge.symbol.decode()!r:>11} {merge.count:>8,} times")
+numbers(first_symbol=f"`{merges[0].symbol.decode()!r}`", last_count=f"{merges[-1].count}")
+
+# %% [markdown]
+# The first merge makes {=first_symbol}. The first merges come from the words that nearly every caption contains, such as *icon* and *of*; later ones make parts of words, and whole words that are frequent among icons and rare elsewhere. The last merge joins a pair that occurs {=last_count} times. A vocabulary reflects the texts it was learned from.
+#
+# How does one word grow as merges are added, and how much shorter do captions get? We cut *umbrella* with the first 0, 10, 30, ... merges and count the tokens of all texts.
 
 # %% tags=["nbval-check-output"]
 from clipedu.tokenizer import Tokenizer
-
-for size in (0, 10, 100, 300, 1000, 2000, 3838):
-    small = Tokenizer(merge.pair for merge in merges[:size])
-    print(f"{size:>5} merges: ", " | ".join(small.tokens("penguin")))
-
-# %% tags=["nbval-check-output"]
 from clipedu_lessons.l01_words_to_vectors.word_figures import cosines_figure, merges_figure
 
-sizes, pieces = [0, 10, 30, 100, 300, 1000, 2000, 3838], []
+sizes, lengths = [0, 10, 30, 100, 300, 1000, 2000, 3838], []
 for size in sizes:
-    small = Tokenizer(merge.pair for merge in merges[:size])
+    small = Tokenizer(pair for pair, _ in merges[:size])
     total = sum(n * len(small.encode(word)) for word, n in counts.items())
-    pieces.append(total / len(texts))
+    lengths.append(total / len(texts))
+    pieces = " | ".join(small.tokens("umbrella"))
+    print(f"{size:>5} merges: {lengths[-1]:5.2f} tokens per text   {pieces}")
+
+# %%
 show(
-    merges_figure(sizes, pieces, counts.total() / len(texts)),
-    "Pieces per caption against merges. The curve falls steeply over the "
+    merges_figure(sizes, lengths, counts.total() / len(texts)),
+    "Tokens per text against merges. The curve falls steeply over the "
     "first few hundred merges, then flattens above the dashed line of "
-    "whole words: later merges buy little, because they join rare words.",
+    "whole words: later merges save little, because they join rare words.",
 )
-for size, mean in zip(sizes, pieces):
-    print(f"{size:>5} merges: {mean:5.2f} pieces per caption")
+numbers(at_0=f"{lengths[0]:.1f}", at_300=f"{lengths[4]:.1f}", at_all=f"{lengths[-1]:.1f}")
 
 # %% [markdown]
+# The first 300 merges shorten a text from {=at_0} to {=at_300} tokens. All the others together bring it to {=at_all}.
+#
 # ### There and back
 #
-# The library's `Tokenizer` puts words, bytes and merges together. Ids 0 to 255 are the bytes, then comes one id for each merge, then the two special tokens. Cutting must lose nothing: decoding the ids gives back the same text (accents in their composed form, Unicode's NFC), with double spaces and other scripts.
+# The library's `Tokenizer` combines words, bytes and merges. The result for a text is a list of **tokens**, each with an id: 0 to 255 are the bytes, then comes one id per merge, then two special ids. Nothing may get lost, so decoding the ids must return the text.
 
 # %% tags=["nbval-check-output"]
-ours = Tokenizer(merge.pair for merge in merges)
-print("the shipped model's merges:", ours.merges == tokenizer.merges)
-for text in ("a red apple", "café", "two  spaces", "猫", ""):
-    back, pieces = ours.decode(ours.encode(text)), ours.tokens(text)
-    print(f"{text!r:13} the same: {back == text}  ", *map(repr, pieces))
+ours = Tokenizer(pair for pair, _ in merges)
+for text in ("a red apple", "A Red Apple", "café", "two  spaces", "猫"):
+    ids = ours.encode(text)
+    print(f"{text!r:14} {len(ids)} tokens: {' '.join(map(repr, ours.tokens(text)))}")
+    print(f"{'':14} decoded: {ours.decode(ids)!r}")
 
 # %% [markdown]
-# The Chinese word for *cat* comes out as three single bytes. **Never unknown is not the same as understood**: no training caption holds these bytes in a row, so nobody taught the tower what they mean.
+# Two rows deserve a closer look.
 #
-# ### A row for the tower
+# * **Capital letters.** *A Red Apple* costs more tokens than *a red apple*, because our captions are in lower case and merges with capitals were never learned. CLIP avoids this: section 2.4 says that it works on a *lower-cased* byte-pair encoding. OpenAI's tokenizer converts every text to lower case first, so for CLIP *Apple* the company and *apple* the fruit are the same word.
+# * **The Chinese word for cat** becomes three single bytes. It can be represented, but no training caption contains these bytes in a row, so nobody has taught the encoder what they mean. *Never unknown* is not the same as *understood*.
 #
-# Captions differ in length, and a tensor does not. A row is: start of text (SOT), the pieces, end of text (EOT), and zeros up to a fixed length. The zeros are **padding**. What if a caption does not fit? **Predict**, then run.
+# ### A row for the encoder
+#
+# Captions differ in length, but the rows of a tensor do not. A row therefore consists of start of text (SOT), the ids of the caption, end of text (EOT), and zeros up to a fixed length. The zeros are called **padding**.
 
 # %% tags=["nbval-check-output"]
 three = ["a red apple", "penguin", "an icon of star, filled"]
 print(tokenizer(three, context_length=10))
-print(f"SOT {tokenizer.sot}, EOT {tokenizer.eot}")
-print(f"largest id {tokenizer.vocab_size - 1}")
+print(f"SOT {tokenizer.sot}, EOT {tokenizer.eot}, ids in all {tokenizer.vocab_size:,}")
 long = "a very " * 10 + "red apple"
 try:
     tokenizer(long, context_length=10)
 except ValueError as error:
-    print("ValueError:", str(error).split(".")[0])
+    print("ValueError:", str(error).split(":")[0])
 print("cut on request:", tokenizer(long, 10, truncate=True)[0].tolist())
 
 # %% [markdown]
-# Three things to keep in mind. A caption that is cut still ends with EOT: the tower reads it there. EOT has the largest of all ids: on purpose, you will see why. Padding is id 0, which is also a real byte: that looks careless, and section 7 shows why it cannot matter.
+# Remember three details, because the encoder depends on them. EOT has the largest of all ids. A caption that is cut still ends with EOT. Padding has id 0, which is also the id of a real byte; section 8 shows why this does no harm.
 #
-# The paper's text gives a row 76 tokens (section 2.4); the released code has 77 places, SOT and EOT included. Ours has 32: names of icons are short.
+# The paper allows 76 tokens of text (section 2.4), and the released code has rows of 77 positions, SOT and EOT included. Our rows have 32, since the names of icons are short.
 #
-# ## 5. From ids to one vector, the simple way
+# ### Check your understanding
 #
-# An id is a name, not a quantity: id 600 is not twice id 300. So each id gets a row of numbers of its own, its **embedding**. The rows of this table are learned. Looking a row up is the same as multiplying the table by a row of zeros with a single one in it:
+# 1. Why do two tokenizers that were trained on different texts give the same caption different ids?
+# 2. What is the largest number of tokens that a text of n bytes can have?
+# 3. Why does `Tokenizer` raise an error for a caption that is too long, when it could simply cut it?
+#
+# <details><summary>Answers</summary>
+#
+# 1. The ids are numbered by the order of the merges, and this order comes from the counts in the texts. A model and its tokenizer belong together.
+# 2. n, one per byte, without SOT and EOT. Merges can only make it shorter.
+# 3. The end of a caption may be what matters ("... without a hat"). A silent cut is a mistake that nobody notices, so you have to ask for it.
+#
+# </details>
+#
+# ## 5. From ids to one vector: the bag of words
+#
+# An id is a name, not a quantity: id 600 is not twice id 300. So each id gets a row of numbers of its own, its **token embedding**, and all rows together form a table that is learned.
+#
+# A caption is now L vectors, and we need one. The simplest answer is their **mean**. This encoder is called a *continuous bag of words* (CBOW), and it is the first of the two that the paper's Figure 3 allows.
+#
+# **Predict.** We give three words two numbers each and compute two captions by hand. How do their vectors differ? And what happens to the second vector when the padding of a longer row is averaged in?
 
 # %% tags=["nbval-check-output"]
+prediction = ...  # change this to a sentence, then run
+
 import torch
 
-table = torch.tensor([[0.0, 0], [1, 0], [0, 1], [2, 2]])  # ids 0 to 3
-ids = torch.tensor([1, 3, 2])
-one_hot = torch.nn.functional.one_hot(ids, 4).float()  # (3, 4)
-print(table[ids])
-equal = torch.equal(one_hot @ table, table[ids])
-print("the same by multiplication:", equal)
-
-# %% [markdown]
-# A caption is now a few rows of numbers, and they must become one. The simplest way is **their mean**. This is a *continuous bag of words* (CBOW), the first of the two text encoders that the paper's Figure 3 allows.
-#
-# By hand, three words with two numbers each. **Predict:** which caption gets which vector? And what happens to it if the padding is averaged in?
-
-# %% tags=["nbval-check-output"]
 vector_of = {"star": [3.0, 0.0], "in": [0.0, 0.0], "circle": [0.0, 3.0]}
 for caption in ("star in circle", "circle in star"):
     rows = torch.tensor([vector_of[w] for w in caption.split()])  # (3, 2)
     print(f"{caption}: {rows.mean(dim=0).tolist()}")
-padding = torch.tensor([[1.0, -1.0]])  # id 0 has an embedding, as any has
+padding = torch.tensor([[1.0, -1.0]])  # id 0 has an embedding like any other
 for length in (6, 12):
     padded = torch.cat([rows, padding.expand(length - 3, 2)])
     mean = padded.mean(dim=0).tolist()
     print(f"mean over a whole row of {length}: {mean}")
 
 # %% [markdown]
-# The two captions get one vector: a bag of words knows **which** words there are and nothing of their **order**. And with the padding averaged in, the vector depends on how long the row happens to be. That is the common mistake with a mean.
+# Both captions get the same vector: a bag of words knows **which** words occur and nothing about their **order**. And if padding is averaged in, the vector of a caption depends on the length of its row, which is a common mistake. Exercise 01.3 asks for a mean without padding, for a whole batch.
 #
-# The library's `CBOW` gives each of the n places from SOT to EOT the weight 1/n and every place after it 0, then multiplies by a learned matrix. Try it on real captions. **Predict:** in both pairs below the words change places. Are the two vectors equal in both?
+# The library's `CBOW` takes the mean from SOT to EOT and multiplies it by a learned matrix. We compare pairs of captions by the **cosine** of their vectors, as CLIP does: 1 means the same direction, 0 a right angle. In both pairs below, two words change places.
 
 # %% tags=["nbval-check-output"]
 from clipedu.models import build
 
-def same(one, other):
-    return torch.allclose(one, other, atol=1e-4)
+def cosine(one, other):
+    """(E,) and (E,) -> their cosine."""
+    return float((one / one.norm()) @ (other / other.norm()))
 
 sizes = {"kind": "cbow", "vocab_size": tokenizer.vocab_size}
-bag = build("laptop", seed=0, **sizes).text.requires_grad_(False)
+bag = build("laptop_vit_stem", seed=0, **sizes).text.requires_grad_(False)
 few = ["star in circle", "circle in star"]
 more = ["a star in a circle", "a circle in a star"]
 for pair in (few, more):
-    print("one vector for both:", same(*bag(tokenizer(pair))))
+    print(f"cosine {cosine(*bag(tokenizer(pair))):.3f}")
     for caption in pair:
-        print("  ", tokenizer.tokens(caption))
-short, wide = bag(tokenizer(more, 10)), bag(tokenizer(more, 32))
-print("a longer row makes no difference:", same(short, wide))
+        print("  ", *map(repr, tokenizer.tokens(caption)))
 
 # %% [markdown]
-# The first pair differs. Not because the bag knows order, but because `star` at the start of a caption and ` star` after a space are different pieces, with different rows in the table. The second pair has the same pieces in another order, and there the bag is blind. (OpenAI's marks stand at the end of words, so its captions have no such first piece.)
+# The second pair has cosine 1: the same tokens in another order, and the bag cannot tell them apart. The first pair differs, but not because the bag knows about order. At the start of a caption the token is `'star'`, after a space it is `' star'`, and these are two ids with two rows in the table. (OpenAI's tokenizer marks the *end* of a word instead, so its captions have no such special first token.)
 #
-# ## 6. One attention head by hand
+# ### Check your understanding
 #
-# To know that the *star* is in the *circle*, tokens must look at each other. In **attention**, each token sends out three small vectors, made from its own by learned matrices:
+# 1. What would the bag of words return for *a star in a circle in a star in a circle*, compared with *a star in a circle*?
+# 2. How many numbers does the token table of our encoder have?
+# 3. A caption has 5 tokens, and its row has 32 positions. By how much does a mean over the whole row shrink the caption's part?
 #
-# * a **query**: what am I looking for?
-# * a **key**: what do I have to offer?
-# * a **value**: what do I hand to a token that looks at me?
+# <details><summary>Answers</summary>
 #
-# Take the caption *red star*: four tokens with SOT and EOT. We choose the vectors instead of learning them. Queries and keys have four numbers, or **channels**, here; they mean start, colour, thing and end.
+# 1. Nearly the same vector. SOT, EOT and a few repeated words shift the proportions a little.
+# 2. V · W = 4,096 · 128 = 524,288.
+# 3. To 5/32 of the mean, about 16 %. The rest is the embedding of id 0.
+#
+# </details>
+#
+# ## 6. One attention head
+#
+# To know that the *star* is in the *circle*, tokens have to exchange information. In **attention**, each token makes three vectors out of its own:
+#
+# * a **query** q: what am I looking for?
+# * a **key** k: what do I offer?
+# * a **value** v: what do I pass on to a token that looks at me?
+#
+# A token compares its query with the keys of all tokens and receives a weighted mean of their values. With L tokens and D numbers per query, key and value, in matrices $Q$, $K$ and $V$ of shape $L \times D$:
+#
+# $$\mathrm{Attention}(Q, K, V) = \mathrm{softmax}\!\left(\frac{Q K^\top}{\sqrt{D}}\right) V$$
+#
+# We work it out for the caption *red star*, which has four tokens with SOT and EOT. Normally the vectors are learned; here we choose them. Queries and keys have four numbers, which stand for *start*, *color*, *thing* and *end*.
 #
 # | token | query: looks for | key: offers | value: (red, star) |
 # |---|---|---|---|
 # | SOT | nothing: (0, 0, 0, 0) | start: (2, 0, 0, 0) | (0, 0) |
-# | red | its thing: (0, 0, 2, 0) | colour: (0, 2, 0, 0) | (1, 0) |
-# | star | its colour: (0, 2, 0, 0) | thing: (0, 0, 2, 0) | (0, 1) |
-# | EOT | things, and a little colours: (0, 1, 2, 0) | end: (0, 0, 0, 2) | (0, 0) |
+# | red | its thing: (0, 0, 2, 0) | color: (0, 2, 0, 0) | (1, 0) |
+# | star | its color: (0, 2, 0, 0) | thing: (0, 0, 2, 0) | (0, 1) |
+# | EOT | things, and a little colors: (0, 1, 2, 0) | end: (0, 0, 0, 2) | (0, 0) |
 
 # %% tags=["nbval-check-output"]
 labels = ["[SOT]", "red", "star", "[EOT]"]
-queries = torch.tensor(
-    [[0.0, 0, 0, 0], [0, 0, 2, 0], [0, 2, 0, 0], [0, 1, 2, 0]]
-)
-keys = 2 * torch.eye(4)  # (4, 4): each token offers what it is
-values = torch.tensor([[0.0, 0], [1, 0], [0, 1], [0, 0]])  # red, star
-scores = queries @ keys.T / 4**0.5  # (4, 4), by the root of the channels
+queries = torch.tensor([[0.0, 0, 0, 0], [0, 0, 2, 0], [0, 2, 0, 0], [0, 1, 2, 0]])
+keys = 2 * torch.eye(4)  # (L, D): each token offers what it is
+values = torch.tensor([[0.0, 0], [1, 0], [0, 1], [0, 0]])  # (L, 2): red, star
+
+def print_rows(weights):
+    for label, row in zip(labels, weights.tolist()):
+        print(f"{label:6}", *(f"{w:6.2f}" for w in row), f"   sum {sum(row):.2f}")
+
+scores = queries @ keys.T / 4**0.5  # (L, L)
 print(scores)
 
 # %% [markdown]
-# Row *i*, column *j*: how well the query of token *i* meets the key of token *j*. Check one on paper: *star* asks (0, 2, 0, 0), *red* offers (0, 2, 0, 0); the product is 4; divided by the root of 4 it is 2.
+# Row *i*, column *j* says how well the query of token *i* matches the key of token *j*. Check one on paper: *star* asks with (0, 2, 0, 0) and *red* offers (0, 2, 0, 0). Their product is 4, and divided by $\sqrt{4}$ it is 2.
 #
-# A softmax along each **row** turns scores into weights: e to the power of the score, divided by the row's sum. **Predict** with a calculator (e = 2.72, e² = 7.39): how much of what EOT gets comes from *star*?
+# Why divide by $\sqrt{D}$? A score is a sum of D products, so its standard deviation grows like $\sqrt{D}$. Without the division, scores of long vectors would be large, the softmax would give nearly all weight to one token, and its gradient would nearly vanish.
+#
+# The softmax turns each **row** into weights that sum to 1: it raises e to the power of each score and divides by the row's sum.
+#
+# **Predict.** How much of what EOT receives comes from *star*? Its scores are 0, 1, 2 and 0, and e ≈ 2.72, e² ≈ 7.39.
 
 # %% tags=["nbval-check-output"]
-def print_rows(weights):
-    for label, row in zip(labels, weights.tolist()):
-        numbers = "  ".join(f"{w:.2f}" for w in row)
-        print(f"{label:6}  {numbers}   sum {sum(row):.2f}")
+prediction = ...  # change this to a number between 0 and 1, then run
 
-print_rows(scores.softmax(dim=1))
+weights = scores.softmax(dim=1)  # (L, L), each row sums to 1
+print_rows(weights)
+print(f"EOT takes {weights[3, 2]:.2f} from star")
 
 # %% [markdown]
-# ### The mask
+# ### The causal mask
 #
-# *red* looks at *star*, which comes after it. CLIP's text tower forbids that: a token sees itself and what stands **before** it. This is the causal mask of a language model. Section 2.4 keeps it so that the tower could start from a trained language model, or be trained as one on the side; the paper then does neither.
+# In this matrix *red* looks at *star*, which comes after it. CLIP's text encoder does not allow that: a token sees itself and what comes **before** it. Section 2.4 gives the reason. Such a *causal mask* makes the encoder a language model, so it could start from a trained language model, or learn to predict words at the same time. The paper leaves both to future work.
 #
-# To hide a score, put minus infinity in its place **before** the softmax. e to the power of minus infinity is 0, and the rest of the row still sums to 1. What a token then receives is the sum of the values, each times its weight.
+# To hide a score, replace it with minus infinity **before** the softmax. Then its weight is $e^{-\infty} = 0$, and the rest of the row still sums to 1.
 
 # %% tags=["nbval-check-output"]
 rows = [[0, 1, 1, 1], [0, 0, 1, 1], [0, 0, 0, 1], [0, 0, 0, 0]]
-hidden = torch.tensor(rows) == 1  # (4, 4): row i hides what comes after i
+hidden = torch.tensor(rows) == 1  # (L, L): row i hides what comes after token i
 weights = scores.masked_fill(hidden, float("-inf")).softmax(dim=1)
 print_rows(weights)
-received = weights @ values  # (4, 4) @ (4, 2) -> (4, 2)
+received = weights @ values  # (L, L) @ (L, 2) -> (L, 2)
 for label, (red, star) in zip(labels, received.tolist()):
     print(f"{label:6} receives red {red:.2f}, star {star:.2f}")
 
 # %% [markdown]
-# *red* no longer finds its thing and splits its weight between SOT and itself. SOT sees only itself, always. *star* has received that it is red, and EOT has gathered both words. That is all attention does: it moves what one token knows to another.
+# *red* no longer finds its thing and splits its weight between SOT and itself. SOT sees only itself. *star* has received the information that it is red, and EOT has collected both words. That is all attention does: it moves information from one token to another.
 #
-# A mistake that everybody makes once is to multiply a mask of zeros and ones by minus infinity. **Predict** what the first row holds.
-
-# %% tags=["nbval-check-output"]
-ones_above = torch.ones(4, 4).triu(1)  # zeros on the diagonal and below
-mask = ones_above * float("-inf")
-print(mask[0].tolist())
-spoilt = (scores + mask).softmax(dim=1).isnan().sum()
-print(f"weights that are not a number: {spoilt} of 16")
-
-# %% [markdown]
-# Zero times infinity is not a number (`nan`), and a single one spoils its whole row. Fill the places; don't multiply.
-#
-# Here is the head as a picture, and the same with controls. The slider divides all scores by a **temperature** before the softmax: a low one makes a token look at one place only, a high one at all places alike. Take the mask away and watch the row of *red*.
+# Here is the masked head as a picture, and below it the same with controls. The slider divides all scores by a **temperature**: at a low one each token looks at one token only, at a high one at all tokens alike. Remove the mask and watch the row of *red*.
 
 # %%
 from clipedu_lessons.l01_words_to_vectors.attention_widget import AttentionExplorer, tower_heads
-from clipedu_lessons.l01_words_to_vectors.attention_widget import head_weights
-from clipedu_lessons.l01_words_to_vectors.attention_widget import weights_figure, weights_in_words
+from clipedu_lessons.l01_words_to_vectors.attention_widget import head_weights, weights_figure
+from clipedu_lessons.l01_words_to_vectors.attention_widget import weights_in_words
 
 show(
     weights_figure(weights, labels, title="red star, one head by hand"),
     "A matrix of weights, dark for large: four rows that ask, four "
     "columns that are looked at. " + weights_in_words(weights, labels),
 )
-
-# %%
 AttentionExplorer(labels, {"by hand": (queries, keys)})
 
 # %% [markdown]
-# ### Heads in the trained tower
+# ### A head that learns
 #
-# The library's `plain_attention` is these lines, for many captions (B) and many heads (H) at once: scores, mask, softmax, weighted sum. (`plain_attention??` in a cell shows its source.) A tower runs several heads side by side, each on its own share of the channels, so that one may look for colours and another for things. The paper gives a head 64 channels.
+# In a network, nobody chooses queries, keys and values. Three learned matrices compute them from the vectors of the tokens. Here is such a head as a PyTorch module, without a mask, with the shape of every tensor in a comment.
 
 # %%
-from clipedu.models import plain_attention
+from torch import nn
 
-q, k, v = (x[None, None] for x in (queries, keys, values))  # B = H = 1
-by_library = plain_attention(q, k, v, causal=True)[0, 0]  # (4, 2)
-print("same as by hand:", same(by_library, received))
+class Head(nn.Module):
+    """One attention head without a mask: (B, L, W) -> (B, L, D)."""
+
+    def __init__(self, width, depth):
+        super().__init__()
+        self.query = nn.Linear(width, depth)  # W numbers in, D out
+        self.key = nn.Linear(width, depth)
+        self.value = nn.Linear(width, depth)
+
+    def weights(self, x):
+        q, k = self.query(x), self.key(x)  # each (B, L, D)
+        scores = q @ k.mT  # (B, L, D) @ (B, D, L) -> (B, L, L)
+        scores = scores / q.shape[-1] ** 0.5  # divide by the root of D
+        return scores.softmax(dim=-1)  # (B, L, L), each row sums to 1
+
+    def forward(self, x):
+        return self.weights(x) @ self.value(x)  # (B, L, L) @ (B, L, D)
+
+# %% [markdown]
+# **Predict.** We reverse the order of the tokens. How does the output of the head change?
+
+# %% tags=["nbval-check-output"]
+prediction = ...  # change this to a sentence, then run
+
+torch.manual_seed(0)
+head = Head(width=8, depth=4).requires_grad_(False)
+x = torch.randn(1, 5, 8)  # (B, L, W): one caption of five tokens
+y, reversed_y = head(x), head(x.flip(1))
+print("shapes:", tuple(x.shape), "->", tuple(y.shape))
+print("first token:                   ", *(f"{n:5.2f}" for n in y[0, 0]))
+print("the same token, now the last:  ", *(f"{n:5.2f}" for n in reversed_y[0, 4]))
+positions = 0.5 * torch.randn(5, 8)  # (L, W): another vector for each position
+y, reversed_y = head(x + positions), head(x.flip(1) + positions)
+print("with positions, first token:   ", *(f"{n:5.2f}" for n in y[0, 0]))
+print("with positions, now the last:  ", *(f"{n:5.2f}" for n in reversed_y[0, 4]))
+
+# %% [markdown]
+# Without positions each token gets exactly the same output wherever it is: attention alone is as blind to order as a bag of words. So a learned vector for *position 0*, *position 1* and so on is added to each token's embedding before the first head. Then the outputs differ.
+#
+# ### Several heads
+#
+# One head computes one weighted mean per token, so a token can look for one kind of thing only. An encoder therefore runs H heads side by side, each with D = W/H numbers, and joins their results. The paper uses heads of 64 numbers. You write this in exercise 01.11.
+
+# %%
+from clipedu_lessons.common.architecture import attention_figure, block_figure
+
+show(*attention_figure(model.config.text.heads))
+
+# %% [markdown]
+# What do the heads of our trained encoder look at? A single caption and a head that we like would prove nothing. So we take 200 captions *an icon of ...* and average, for each of the 8 heads, how the weights of EOT are divided among SOT, the four words' tokens and EOT itself.
+
+# %% tags=["nbval-check-output"]
+names = sorted({i.name.lower() for i in icons if len(tokenizer.encode(" " + i.name.lower())) == 1})
+sample = [f"an icon of {name}" for name in names[:: len(names) // 200][:200]]
+total = Counter()
+for caption in sample:
+    for name, qk in tower_heads(model, tokenizer, caption).heads.items():
+        total[name] += head_weights(*qk)[-1] / len(sample)  # (L,), of EOT
+print(f"{'mean over 200 captions':23} [SOT]    an  icon    of  NAME [EOT]")
+for name, row in total.items():
+    print(f"{name:23}", *(f"{w:5.2f}" for w in row.tolist()))
+chosen = max(total, key=lambda name: total[name][4])
+first, second = (sum(list(total.values())[k : k + 4]) / 4 for k in (0, 4))
+numbers(chosen=chosen, name_1=f"{first[4]:.2f}", name_2=f"{second[4]:.2f}")
+numbers(self_1=f"{first[5]:.2f}", self_2=f"{second[5]:.2f}")
+
+# %% [markdown]
+# The column NAME is the only token that differs between these captions. If EOT looked at all six tokens alike, each would get 0.17. In the first block EOT gives NAME {=name_1} of its weight, averaged over the four heads, and itself only {=self_1}. In the second block it gives NAME {=name_2} and itself {=self_2}: by then EOT already carries what it collected in the first block.
+#
+# The head that looks at NAME most on average is {=chosen}. The next figure shows it for a caption that is not among the 200. We chose it by the average above, not by how this figure looks.
 
 # %%
 heads = tower_heads(model, tokenizer, "a red star")
-found = {name: head_weights(*qk) for name, qk in heads.heads.items()}
-name = max(found, key=lambda name: found[name][-1, 2:-1].max())
+shown = head_weights(*heads.heads[chosen])
 show(
-    weights_figure(found[name], heads.labels, title=f"red star, {name}"),
-    "Of all heads of the trained tower, the one whose EOT looks hardest "
-    f"at a word: {name}. {weights_in_words(found[name], heads.labels)}",
+    weights_figure(shown, heads.labels, title=f"a red star, {chosen}"),
+    "The weights of the trained head that looks at the name most, "
+    f"averaged over 200 captions. {weights_in_words(shown, heads.labels)}",
 )
-print("Where EOT looks, in every head:")
-for name, weights in found.items():
-    row = zip(heads.labels, weights[-1].tolist())
-    print(f"{name}:", *(f" {label.strip()} {w:.2f}" for label, w in row))
-
-# %%
 AttentionExplorer(heads.labels, heads.heads)
 
 # %% [markdown]
-# The lines under the figure say where EOT looks in each head of the two blocks (layers). Where the heads of a block look at different words you see what several heads are for. A large weight on EOT itself means that EOT keeps to what it has gathered already. Nobody chose their queries and keys.
+# In a running notebook you can step through all eight heads. Be careful with conclusions: a weight says where a token looks, not what it does with what it finds.
 #
-# Step through the heads and look at the other rows too. Some look where a person would, some at SOT, where a head can look when it has nothing to find, some at what no name fits. Reading a network's thoughts off its attention is tempting and unreliable.
+# ### Check your understanding
 #
-# ## 7. The whole tower
+# 1. What does SOT receive in the first block, whatever the caption?
+# 2. Scores of one row are 5, 5 and 5. What are the weights? What are they for 1005, 1005 and 1005?
+# 3. How many weights does a batch of B captions with L tokens have in a block with H heads?
+# 4. Somebody hides scores by adding a matrix of zeros and ones, multiplied by minus infinity. Which weights come out?
 #
-# Three things are missing.
+# <details><summary>Answers</summary>
 #
-# * **Position.** Without a mask, attention is blind to order too: shuffle the tokens, and the same results come out, shuffled. So a learned vector for *place 0*, *place 1*, ... is added to each token's embedding.
-# * **The stream.** What a head brings is *added* to the token's vector, not put in its place. After attention comes a small network (MLP) that works on each token by itself; its result is added too. Before each of the two stands a LayerNorm, which keeps the numbers at a steady size. Together they are a **block**.
-# * **Reading.** At the end one token's vector is kept, normalised once more, and multiplied by a matrix into the space that captions and pictures share.
+# 1. Its own value: under the mask it sees only itself.
+# 2. 1/3 each, both times: a softmax does not change when a constant is added to the row.
+# 3. B · H · L · L. The cost grows with the square of the length.
+# 4. All of them are `nan`, not a number, because 0 times infinity is. Fill the hidden entries instead of multiplying.
 #
-# The tower in the open:
+# </details>
+#
+# ## 7. The block
+#
+# Attention moves information between tokens. A second part works on each token by itself: the **MLP**, two linear layers with 4W numbers between them. Together they form a **block**, and the encoder is a stack of blocks.
+
+# %%
+show(*block_figure(model.config.text.width, model.config.text.heads))
+
+# %% [markdown]
+# Three details make a stack of blocks trainable.
+#
+# **The residual stream.** What a branch computes is *added* to the token's vector x and does not replace it:
+#
+# $$x \leftarrow x + \mathrm{Attention}(\mathrm{LN}_1(x)), \qquad x \leftarrow x + \mathrm{MLP}(\mathrm{LN}_2(x))$$
+#
+# So information and gradients can pass through many blocks without being transformed by each.
+#
+# **LayerNorm** (LN) gives every vector the mean 0 and the variance 1 over its W numbers, then multiplies by learned weights γ and adds learned biases β: $\mathrm{LN}(x) = \gamma\,(x - \mu)/\sqrt{\sigma^2 + \epsilon} + \beta$. Each branch reads the stream through one, so the size of the numbers stays under control however many branches have been added.
+#
+# **GELU** is the activation in the MLP: $\mathrm{GELU}(x) = x\,\Phi(x)$, where Φ is the cumulative distribution function of the normal distribution. It is a smooth relative of ReLU. OpenAI's models use an approximation, *QuickGELU*: $x\,\sigma(1.702\,x)$ with the logistic function σ.
 
 # %% tags=["nbval-check-output"]
-@torch.no_grad()
-def tower(tokens, causal=True):
-    """(B, L) ids -> (B, L, E): the vector, were it read at that place"""
-    text, length = model.text, tokens.shape[1]
-    x = text.token_embedding(tokens) + text.positional_embedding[:length]
-    for block in text.transformer.resblocks:
-        x = x + block.attn(block.ln_1(x), causal=causal)
-        x = x + block.mlp(block.ln_2(x))
-    return text.ln_final(x) @ text.text_projection
+x = torch.tensor([1.0, 2.0, 3.0, 10.0])  # (W,): one token
+by_hand = (x - x.mean()) / (x.var(unbiased=False) + 1e-5).sqrt()
+print("LayerNorm by hand:", *(f"{n:6.2f}" for n in by_hand))
+print("by torch:         ", *(f"{n:6.2f}" for n in torch.nn.functional.layer_norm(x, (4,))))
+
+def gelu(x):
+    return x * 0.5 * (1 + torch.erf(x / 2**0.5))
+
+x = torch.linspace(-3, 3, 601)
+quick = x * (1.702 * x).sigmoid()
+for name, y in {"x": x, "ReLU": x.relu(), "GELU": gelu(x), "QuickGELU": quick}.items():
+    print(f"{name:10}", *(f"{n:6.2f}" for n in y[::100]))
+numbers(gap=f"{(gelu(x) - quick).abs().max():.2f}")
+
+# %% [markdown]
+# GELU and QuickGELU differ by {=gap} at most. That looks harmless, but a model trained with one and run with the other silently loses some accuracy, because the difference adds up over all blocks. Exercises 01.12 and 01.13 ask for the MLP and the block.
+#
+# ### Check your understanding
+#
+# 1. What would the two layers of the MLP compute if GELU were left out?
+# 2. Does LayerNorm mix the numbers of different tokens?
+# 3. What does a block do if both of its branches return 0?
+#
+# <details><summary>Answers</summary>
+#
+# 1. No more than a single linear layer can, because the product of two matrices is a matrix.
+# 2. No. It works on each token by itself; only attention moves information between tokens.
+# 3. Nothing: x passes through unchanged. That is a good state to start training from, and the initial values of the last matrix of each branch are small for this reason.
+#
+# </details>
+#
+# ## 8. The whole text encoder
+#
+# Now all parts are there. Token embeddings plus positional embeddings go through the blocks; then **one** position is read, normalized once more, and multiplied by a matrix into the space that captions and pictures share. You assemble it in exercise 01.14. Here we use the shipped encoder and ask why one particular position is read.
+#
+# ### Why the caption is read at EOT
+#
+# `every_position` returns the vector that *would* be the embedding if it were read at each position. We look at SOT, at EOT and at the last position of the row, and ask two things. How similar are two different captions there? And how similar is the same caption in rows of 12 and of 20 positions?
+#
+# **Predict.** Which of the three positions is useful on both counts?
+
+# %% tags=["nbval-check-output"]
+prediction = ...  # change this to "SOT", "EOT" or "last", then run
+
+from clipedu_lessons.l01_words_to_vectors.caption_path import every_position
 
 captions = ["a star in a circle", "a circle in a star", "a red apple"]
 tokens = tokenizer(captions, context_length=12)  # (3, 12)
-ends = [len(tokenizer.encode(c)) + 1 for c in captions]  # EOT's places
-at_eot = tower(tokens)[range(3), ends]  # (3, E)
-print("same as the library:", same(at_eot, model.encode_text(tokens)))
+ends = [len(tokenizer.encode(caption)) + 1 for caption in captions]
+here = every_position(model, tokens)  # (3, 12, E)
+longer = every_position(model, tokenizer(captions, context_length=20))
+positions = {"SOT": (0, 0), "EOT": (ends[0], ends[2]), "last": (-1, -1)}
+print("position  star and apple   12 and 20 positions")
+for name, (one, other) in positions.items():
+    alike = cosine(here[0, one], here[2, other])
+    print(f"{name:8} {alike:11.2f} {cosine(here[0, one], longer[0, one]):17.3f}")
+numbers(eot_alike=f"{cosine(here[0, ends[0]], here[2, ends[2]]):.2f}")
+numbers(last_steady=f"{cosine(here[0, -1], longer[0, -1]):.3f}")
 
 # %% [markdown]
-# ### Why the caption is read at EOT
+# * At **SOT** all captions have the same vector (cosine 1.00): under the mask, SOT sees only itself.
+# * At the **last position** the vector depends on the length of the row. It is a padding token with a position of its own, and the cosine between the two rows is {=last_steady}.
+# * **EOT** is the first position that has seen the whole caption. Two captions differ there (cosine {=eot_alike}), and a longer row changes nothing (cosine 1.000).
 #
-# Every place has a vector; the tower keeps one. **Predict** for SOT, EOT and the last place of the row: can it tell two captions apart? Is it the same when the row has 20 places in place of 12?
-
-# %% tags=["nbval-check-output"]
-here = tower(tokens)
-longer = tower(tokenizer(captions, context_length=20))
-star, apple = 0, 2  # two captions
-read_at = {"SOT": (0, 0), "EOT": (ends[star], ends[apple])}
-read_at["last place"] = (-1, -1)
-print("place       captions alike   the same in a longer row")
-for place, (one, other) in read_at.items():
-    alike = same(here[star, one], here[apple, other])
-    steady = same(here[star, one], longer[star, one])
-    print(f"{place:10}  {alike!s:15}  {steady}")
-
-# %% [markdown]
-# * At **SOT** all captions are alike: under the mask, SOT sees nothing but itself.
-# * At the **last place**, the vector changes with the length of the row: padding stands there, at another position.
-# * **EOT** is the first place that has seen the whole caption, and it follows the caption directly, however long the row.
+# The encoder finds EOT with `argmax` over the ids, because EOT has the largest id. That is the reason for the large number. Exercise 01.5 asks what to do when it is an ordinary id.
 #
-# The library finds EOT without a search for its id: EOT has the largest id, so `argmax` over the ids points at it. That is what the large number was for.
+# ### Why padding does no harm
 #
-# ### Why padding cannot matter
-#
-# Padding stands after EOT, and EOT sees nothing that comes after it. So you may write any rubbish there. **Predict** both lines below.
+# Padding comes after EOT, and EOT sees nothing that comes after it. So whatever is written there should not matter. We replace all padding by random ids and measure how far the embedding at EOT moves, with the mask and, as a control, without it.
 
 # %% tags=["nbval-check-output"]
 behind = torch.arange(12) > torch.tensor(ends)[:, None]  # (3, 12)
 chance = torch.Generator().manual_seed(0)
 noise = torch.randint(0, 4000, (3, 12), generator=chance)
-rubbish = torch.where(behind, noise, tokens)  # only after EOT
+changed = torch.where(behind, noise, tokens)  # only after EOT
 for causal in (True, False):
-    kept = tower(tokens, causal)[range(3), ends]
-    changed = tower(rubbish, causal)[range(3), ends]
-    print(f"mask {causal!s:5} rubbish does nothing:", same(kept, changed))
+    kept = every_position(model, tokens, causal)[range(3), ends]
+    moved = every_position(model, changed, causal)[range(3), ends]
+    cosines = [cosine(*pair) for pair in zip(kept, moved)]
+    print(f"causal={causal!s:6}", *(f"{c:.3f}" for c in cosines))
 
 # %% [markdown]
-# With the mask, padding needs no mark of its own. That is why id 0 may be padding and a byte at once. A tower without the mask has to be told where the padding is.
+# With the mask the three embeddings do not move at all. Without it they do. That is why id 0 can be padding and a byte at the same time. An encoder without a causal mask needs a second mask that hides the padding.
 #
-# And order, to which the bag of words was blind? Compare captions by the **cosine**, as CLIP does: bring both vectors to length 1, multiply place by place, add up. It is 1 for the same direction and 0 for a right angle.
+# ### Does it know about order?
+#
+# The bag of words cannot tell *a star in a circle* from *a circle in a star*. Can a transformer? To be fair, we compare an untrained bag with an **untrained** transformer first. The last row then shows what training does to the same transformer.
 
 # %% tags=["nbval-check-output"]
-def cosine(one, other):
-    return (one / one.norm()) @ (other / other.norm())
-
-
-bagged = bag(tokenizer(captions))  # (3, E)
-towers = {
-    "bag of words, untrained": bagged,
-    "transformer, trained": at_eot,
-}
-for other in (1, 2):
-    print(f"{captions[0]!r} and {captions[other]!r}:")
-    for name, rows in towers.items():
-        print(f"  {name:24} {cosine(rows[0], rows[other]):.2f}")
+fresh = build(model.config, seed=0).text.requires_grad_(False)
+encoders = {"bag of words, untrained": bag, "transformer, untrained": fresh}
+encoders["transformer, trained"], orders = model.text, {}
+print(f"{'':24} other order   other words")
+for name, encoder in encoders.items():
+    with torch.no_grad():
+        star, circle, apple = encoder(tokens)  # each (E,)
+    print(f"{name:24} {cosine(star, circle):11.3f} {cosine(star, apple):13.3f}")
+    orders[name] = f"{cosine(star, circle):.2f}"
+numbers(order_untrained=orders["transformer, untrained"])
+numbers(order_trained=orders["transformer, trained"])
 
 # %% [markdown]
-# *Able to tell* is not *willing to tell*. The transformer's two orders differ, but they are much closer to each other than to another caption: few pictures ever made the tower pay for mixing them up. Lesson 12 comes back to this.
+# Even untrained, the transformer gives the two orders different vectors (cosine {=order_untrained}), which a bag can never do. After training the cosine is {=order_trained}. That is still far above the {=eot_alike} of a caption with other words, although *a circle in a star* is a different picture. *Able to tell* is not *taught to tell*: few pictures in training made the encoder pay for confusing the two orders. Lesson 12 returns to this.
 #
-# ## 8. The paper's sizes
+# ## 9. How large is the paper's?
 #
-# Section 2.4 describes a text tower of 63 million parameters: 12 blocks, 512 wide, 8 heads. Count them on paper, with width W, vocabulary V, row length L and E numbers in the shared space. Attention has four matrices of W x W (for queries, keys, values and what is handed on); the MLP goes to 4W channels and back; each of these six matrices has a bias, and a LayerNorm 2W numbers. The projection has no bias:
+# Section 2.4 describes a text encoder of 63 million parameters: 12 blocks, width 512, 8 heads. You can count them on paper, with width W, vocabulary V, row length L and embedding dimension E. Attention has four matrices of W × W, for queries, keys, values and the output. The MLP has two of W × 4W. Each matrix of a block has a bias, and each LayerNorm has 2W numbers.
 #
-# | part | numbers |
+# | part | parameters |
 # |---|---|
-# | token table | V · W |
-# | positions | L · W |
-# | a block: attention 4W² + 4W, MLP 8W² + 5W, two LayerNorms 4W | 12W² + 13W |
-# | last LayerNorm and projection | 2W + W · E |
-#
-# Which V? The paper prints two: 49,152 in section 2.4 and 49,408 in Table 18. The released code settles it: OpenAI's words carry no space in front but a mark at their end, so each byte is listed twice, plain and as the end of a word. With each byte listed once the count is 49,152; the second listing adds 256. The first line below does the sum.
+# | token embedding | $VW$ |
+# | positional embedding | $LW$ |
+# | a block: attention $4W^2 + 4W$, MLP $8W^2 + 5W$, two LayerNorms $4W$ | $12W^2 + 13W$ |
+# | last LayerNorm and projection | $2W + WE$ |
 
 # %% tags=["nbval-check-output"]
-from clipedu.models import PRESETS, count_parameters
-
-kept = 49_152 - 256 - 2  # merges that the released code keeps
-print(f"256 bytes + 256 at a word's end + {kept:,} merges + 2", end=" ")
-print(f"= {512 + kept + 2:,}")
+from clipedu.models import PRESETS, TextTransformer, count_parameters
 
 def text_parameters(config):
-    """The parts of a text tower, from its sizes alone."""
+    """The number of parameters of a text encoder, from its sizes alone."""
     text, w = config.text, config.text.width
-    table = text.vocab_size * w
     blocks = text.layers * (12 * w * w + 13 * w)
     rest = text.context_length * w + 2 * w + w * config.embed_dim
-    return {"token table": table, "blocks": blocks, "rest": rest}
+    return text.vocab_size * w, text.vocab_size * w + blocks + rest
 
-# %% tags=["nbval-check-output"]
-parts = text_parameters(PRESETS["ViT-B/32"])
-print(", ".join(f"{part} {count:,}" for part, count in parts.items()))
-with torch.device("meta"):  # shapes without memory
-    counted = count_parameters(build("ViT-B/32").text)
-print(f"in all {sum(parts.values()):,}; counted {counted:,}\n")
-
-print(f"{'model':15} width heads blocks  million  of it token table")
-for name, config in {"ours": model.config, **PRESETS}.items():
-    text, parts = config.text, text_parameters(config)
-    total = sum(parts.values())
-    share = parts["token table"] / total
-    sizes = f"{text.width:>5} {text.heads:>5} {text.layers:>6}"
-    if name.startswith(("ours", "RN", "ViT-")):
-        print(f"{name:15} {sizes} {total / 1e6:>8.2f} {share:>12.0%}")
+for name in ("laptop_vit_stem", "ViT-B/32", "ViT-L/14", "RN50x64"):
+    config = PRESETS[name]
+    with torch.device("meta"):  # shapes without memory
+        counted = count_parameters(TextTransformer(config.text, config.embed_dim))
+    table, total = text_parameters(config)
+    print(f"{name:15} {total:>11,} by formula, {counted:>11,} counted", end="")
+    print(f", table {table / total:.0%}")
 
 # %% [markdown]
-# With 49,408 rows, ViT-B/32 has the paper's 63 million, and the model that the library builds has exactly as many as the formula says. The table goes on with the text towers of all nine models (Tables 19 and 20). The width follows the image tower's; the blocks stay 12. Section 2.4 found that CLIP depends less on the size of its text tower, so the paper makes it wider and never deeper.
+# The formula agrees with the models that the library builds, and ViT-B/32 has the paper's 63 million. In all of the paper's models the text encoder keeps 12 blocks, and only its width grows with the image encoder (Tables 19 and 20): section 2.4 reports that CLIP is less sensitive to the capacity of the text encoder.
 #
-# Ours is narrower and shallower, because two cores must train it in minutes, and a narrow tower is mostly table: blocks grow with the square of the width, the table does not.
+# Our encoder is narrow and has 2 blocks, because two CPU cores must train it in minutes. In a narrow encoder most parameters are in the table, since blocks grow with the square of the width and the table does not.
 #
-# ## 9. Nearest captions, before and after training
+# ## 10. What training changes
 #
-# A fresh tower has the right shapes and random numbers. What does it find alike? And what does the trained one? Take all names of one word, embed them with both, and look up neighbours.
-#
-# **Predict:** in the trained tower, what will stand next to *star*? And next to *lock*?
+# A new encoder has the right shapes and random numbers. Which captions does it consider similar, and which does the trained one? We embed all icon names of one word with both, and look up the nearest neighbors of a few.
 
 # %%
 from clipedu.evaluation import embed_texts
@@ -592,99 +717,135 @@ from clipedu.evaluation import embed_texts
 names = sorted({i.name.lower() for i in icons if i.name.isalpha()})
 before = embed_texts(build(model.config, seed=0), tokenizer, names)
 after = embed_texts(model, tokenizer, names)  # (N, E), rows of length 1
-print(f"{len(names):,} names, {after.shape[1]} numbers each")
 
 def nearest(vectors, name, k=4):
     cosines = vectors @ vectors[names.index(name)]  # (N,)
     best = [names[i] for i in cosines.topk(k + 1).indices]
-    return [other for other in best if other != name]
+    return ", ".join([other for other in best if other != name][:k])
 
 for name in ("star", "lock", "heart", "email", "house", "snowflake"):
-    print(f"{name:9} before: {', '.join(nearest(before, name))}")
-    print(f"{'':9} after:  {', '.join(nearest(after, name))}")
+    print(f"{name:9} before: {nearest(before, name)}")
+    print(f"{'':9} after:  {nearest(after, name)}")
+numbers(names=f"{len(names):,}", near_star=nearest(after, "star"), near_lock=nearest(after, "lock"))
 
 # %% [markdown]
-# Before training the neighbours are chance, or share a piece of spelling. After training *star* stands beside *grade* and *lock* beside *https*. No dictionary says so.
+# Before training, the neighbors among the {=names} names are random or share some spelling. After training the neighbors of *star* are {=near_star}, and those of *lock* are {=near_lock}. A dictionary would not list all of these words as related. Where do they come from?
 #
-# The pictures do. Some names in our families share one and the same picture, pixel by pixel. The next cell finds them.
+# They come from the pictures. Some names in our icon sets share one and the same picture, pixel by pixel:
 
 # %% tags=["nbval-check-output"]
 from itertools import combinations
 
-from clipedu_lessons.common.duplicates import same_pictures
 from clipedu.pairs import training_pairs
+from clipedu_lessons.common.duplicates import same_pictures
 
-assert "grade" in nearest(after, "star")
-assert "https" in nearest(after, "lock")
-drawn, twins = training_pairs(families=FIRST_EDITION), set()
-for places in same_pictures(drawn.rgba):  # equal, pixel by pixel
-    called = {drawn.icons[i].name.lower() for i in places}
+drawn, twins = training_pairs(), set()
+for rows in same_pictures(drawn.rgba):  # equal, pixel by pixel
+    called = {drawn.icons[i].name.lower() for i in rows}
     twins.update(combinations(sorted(called & set(names)), 2))
 print(len(twins), "pairs of names share a picture, among them")
 some = {"star", "lock", "email", "phone", "chad", "monaco"}
-shown = [pair for pair in sorted(twins) if some & set(pair)]
-print(", ".join("/".join(pair) for pair in shown))
+print(", ".join("/".join(pair) for pair in sorted(twins) if some & set(pair)))
+numbers(twins=len(twins))
 
 # %% [markdown]
-# Material Icons calls its star *grade* and its padlock *https*. Chad and Romania have nearly the same flag, and at 32 pixels the very same; so have Indonesia and Monaco. The text tower has never seen a picture. It learned this through the loss of lesson 03, which pulls each caption to its picture: two captions with one picture are pulled to one place.
+# Material Icons calls its star *grade* and its padlock *https*. Chad and Romania have nearly the same flag, and at 32 pixels exactly the same; so have Indonesia and Monaco. The text encoder has never seen a picture. It learned this through the loss of lesson 03, which pulls each caption toward its picture, so two captions of one picture are pulled toward the same point.
 #
-# Is that the rule, or a few lucky examples? **Predict** what training does to the cosine of three kinds of pairs of names: those that share a picture, those that share a piece of spelling, and any two.
+# Is that a rule or a few lucky examples? We compare three kinds of pairs of names: those that share a picture, those that share a token, and random ones.
+#
+# **Predict.** Which of the three kinds has the highest mean cosine after training? And do the others rise or fall? (± is a 95 % confidence interval of the mean.)
 
 # %% tags=["nbval-check-output"]
-place = {name: i for i, name in enumerate(names)}
+prediction = ...  # change this to a sentence, then run
+
+index = {name: i for i, name in enumerate(names)}
 cut = [set(tokenizer.encode(" " + name)) for name in names]
-two = list(combinations(range(len(names)), 2))
-kinds = {"share a picture": [(place[a], place[b]) for a, b in twins]}
-kinds["share a piece"] = [(i, j) for i, j in two if cut[i] & cut[j]]
-kinds["any two"] = two[::100]
+two = torch.randint(len(names), (200_000, 2), generator=chance.manual_seed(0))
+two = [(i, j) for i, j in two.tolist() if i != j]
+kinds = {"share a picture": [(index[a], index[b]) for a, b in twins]}
+kinds["share a token"] = [(i, j) for i, j in two if cut[i] & cut[j]]
+kinds["random"] = two[:20_000]
 cosines = {"before training": {}, "after training": {}}
 for (when, found), vectors in zip(cosines.items(), (before, after)):
-    print(when)
-    for kind, pairs in kinds.items():
-        one, other = torch.tensor(pairs).T  # each (P,)
+    for kind, rows in kinds.items():
+        one, other = torch.tensor(rows).T  # each (P,)
         found[kind] = (vectors[one] * vectors[other]).sum(dim=1)
-        print(f"  {kind:16} mean cosine {found[kind].mean():.2f}")
-
-# %%
-show(
-    cosines_figure(cosines),
-    "Boxes of cosines for three kinds of pairs of names; whiskers from 5 "
-    "to 95 percent. Before training the three overlap. After it pairs "
-    "that share a picture stand highest, and the others have fallen.",
-)
+        error = 1.96 * found[kind].std() / len(rows) ** 0.5
+        print(f"{when:16} {kind:16} {found[kind].mean():.2f} ± {error:.2f}")
 
 # %%
 from clipedu_lessons.l01_words_to_vectors.caption_path import CaptionExplorer
 
+show(
+    cosines_figure(cosines),
+    "Boxes of cosines for three kinds of pairs of names; whiskers from 5 "
+    "to 95 percent. Before training the three overlap. After it pairs "
+    "that share a picture are highest, and the others have fallen.",
+)
+start, end = cosines.values()
+numbers(random_before=f"{start['random'].mean():.2f}", random_after=f"{end['random'].mean():.2f}")
+numbers(picture_after=f"{end['share a picture'].mean():.2f}")
+numbers(token_after=f"{end['share a token'].mean():.2f}")
 CaptionExplorer(model, tokenizer, names, start="a small dog")
 
 # %% [markdown]
-# Type captions of your own into the box, press Enter, and look for neighbours that a dictionary would not give you.
+# It is the rule. After training, names that share a picture have a mean cosine of {=picture_after}, names that share a token {=token_after}, and random names {=random_after}. An untrained encoder places all captions close together: even random names have a mean cosine of {=random_before} there. Training spreads them out and keeps together what belongs to the same pictures.
 #
-# An untrained tower crowds its captions: any two point to some degree the same way (the numbers above say how much), whatever they mean. Training spreads them out, and draws together what belongs to the same pictures. So *near* means *drawn alike*, not *means the same*; and, as the lists above show, a name can also land among strangers.
+# So *near* means *drawn alike*, not *means the same*. In a running notebook you can type captions of your own into the box above and look for neighbors that a dictionary would not give you.
+#
+# ### Check your understanding
+#
+# 1. The trained encoder places *grade* next to *star*. What would it do if Material Icons were not among the training sets?
+# 2. Name two reasons why two captions can be close in this space although they mean different things.
+# 3. Why does the untrained encoder place all captions close together?
+#
+# <details><summary>Answers</summary>
+#
+# 1. Nothing would pull *grade* toward stars. Its position would depend on the other pictures called *grade*, if there are any.
+# 2. Their icons look alike (Chad and Romania), or the words are rare, so training hardly moved them.
+# 3. All captions begin with SOT, end with EOT, and share positions; the random projection keeps this common part.
+#
+# </details>
 #
 # ## The answer
 #
 # How does a sentence become a vector?
 
-# %%
+# %% tags=["summary"]
 caption = "an emoji of penguin"
 ids = [tokenizer.sot, *tokenizer.encode(caption), tokenizer.eot]
 vector = model.encode_text(tokenizer(caption)).detach()[0]
-config, count = model.config.text, count_parameters(model.text)
+text, count = model.config.text, count_parameters(model.text)
 print("1. cut it:        ", " | ".join(tokenizer.tokens(caption)))
 print("2. number it:     ", *ids)
-print(f"3. look it up:     {len(ids)} rows of {config.width}, and places")
-print(f"4. look back:      {config.layers} blocks, {config.heads} heads")
-print(f"5. read it at EOT: {len(vector)} numbers, a direction")
-paper = sum(text_parameters(PRESETS["ViT-B/32"]).values())
-print(f"{count:,} numbers were learned;")
-print(f"the text tower of ViT-B/32 has {paper / count:.0f} times as many")
+print(f"3. look it up:     {len(ids)} rows of {text.width} numbers, plus positions")
+print(f"4. look back:      {text.layers} blocks of {text.heads} causal heads")
+print(f"5. read it at EOT: {len(vector)} numbers")
+numbers(ours_params=f"{count:,}", ours_vocab=f"{text.vocab_size:,}", ours_length=text.context_length)
+numbers(ours_width=text.width, ours_blocks=text.layers, ours_heads=text.heads, ours_dim=len(vector))
 
 # %% [markdown]
-# **On a GPU** nothing in this lesson changes, except that a fused kernel takes the place of `plain_attention`: same numbers, up to rounding.
+# | | this course | the paper, ViT-B/32 |
+# |---|---|---|
+# | vocabulary | {=ours_vocab} | 49,408 (appendix) |
+# | positions in a row | {=ours_length} | 77 in the code |
+# | width, blocks, heads | {=ours_width}, {=ours_blocks}, {=ours_heads} | 512, 12, 8 |
+# | embedding dimension | {=ours_dim} | 512 |
+# | parameters | {=ours_params} | about 63 million |
+# | lower case | the captions are | the tokenizer makes it so |
 #
-# **Next**
+# The method is the same, and the sizes differ because ours has to be trained on two CPU cores. On a GPU nothing in this lesson changes, except that a fused kernel computes attention: the results agree up to rounding.
 #
-# * The [exercises of lesson 01](../exercises/01_words_to_vectors.ipynb): merges by hand, gluing a pair, a bag of words, the mask, reading at EOT, and a vocabulary to choose.
-# * [Lesson 02, pictures to vectors](02_pictures_to_vectors.ipynb): the other tower.
+# **What the exercises add.** The lesson showed the simple case of each part. In the [exercises](../exercises/01_words_to_vectors.ipynb) you write the real ones: merge training that visits only the words that change, the `Tokenizer`, masked attention for any number of captions and heads, several heads in one module, the MLP, the block, and the text encoder. `my_clip.py` collects them. [Lesson 02](02_pictures_to_vectors.ipynb) builds the other encoder.
+#
+# **Further reading**
+#
+# * Sennrich et al. 2016, *Neural Machine Translation of Rare Words with Subword Units* (arXiv 1508.07909): BPE for text; section 3.2 is the one to read.
+# * Vaswani et al. 2017, *Attention Is All You Need* (arXiv 1706.03762): queries, keys, values and heads; section 3.2 is the one to read.
+# * Mikolov et al. 2013, *Efficient Estimation of Word Representations in Vector Space* (arXiv 1301.3781): where the name CBOW comes from.
+# * Xiong et al. 2020, *On Layer Normalization in the Transformer Architecture* (arXiv 2002.04745): why LayerNorm comes before each branch and not after it.
+# * Hendrycks and Gimpel 2016, *Gaussian Error Linear Units* (arXiv 1606.08415): GELU and the approximation with 1.702.
+#
+# ## Appendix: 49,152 or 49,408?
+#
+# The paper states two vocabulary sizes: 49,152 in section 2.4 and 49,408 in Table 18. The released code explains the difference. Its words have no space in front but a mark at their end, so each of the 256 bytes has two ids, plain and as the end of a word. It keeps 49,152 − 256 − 2 = 48,894 merges, and 512 + 48,894 + 2 = 49,408. With one id per byte the sum would be 49,152.

@@ -14,14 +14,14 @@ from clipedu_lessons.common.figures import new_figure
 
 
 def merges_figure(merges: Sequence[int], pieces: Sequence[float], words: float) -> Figure:
-    """Pieces per caption against the number of merges; `words` per caption as a dashed line."""
+    """Tokens per text against the number of merges; `words` per text as a dashed line."""
     if len(merges) != len(pieces) or not merges:
         raise ValueError(f"{len(merges)} numbers of merges, but {len(pieces)} of pieces")
     figure = new_figure(7, 3.4)
     axes = figure.subplots()
-    axes.plot(merges, pieces, markevery=1, label="pieces per caption")
-    axes.axhline(words, color="black", linestyle="--", label="words and marks per caption")
-    axes.set(xlabel="merges", ylabel="mean number per caption")
+    axes.plot(merges, pieces, markevery=1, label="tokens per text")
+    axes.axhline(words, color="black", linestyle="--", label="words and signs per text")
+    axes.set(xlabel="merges", ylabel="mean number per text")
     axes.set_ylim(bottom=0)
     axes.legend()
     return figure

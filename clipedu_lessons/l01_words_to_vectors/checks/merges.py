@@ -49,27 +49,27 @@ MERGES = ValueExercise(
         Misconception(
             "whole words are taken by their frequency, not pairs",
             lambda value: _letters(value)[0] in WORDS,
-            "A merge joins two neighbouring pieces.",
+            "A merge joins two neighboring symbols.",
         ),
         Misconception(
-            "a pair is written apart, where the glued piece was asked for",
+            "a pair is written apart, where the merged symbol was asked for",
             lambda value: any(set(part) & set(" +-,") for part in _letters(value)),
-            "Write the piece that the merge makes, without a sign between.",
+            "Write the symbol that the merge makes, without a sign between.",
         ),
         Misconception(
             "the fourth merge joins letters that an earlier merge has used",
             lambda value: _letters(value) == ("en", "pen", "il", "ai"),
-            "Is the i of nail still a piece of its own?",
+            "Is the i of nail still a symbol of its own?",
         ),
         Misconception(
             "two merges are written as one",
             lambda value: "nail" in _letters(value),
-            "Each merge joins two pieces; write down what each of the four makes.",
+            "Each merge joins two symbols; write down what each of the four makes.",
         ),
         Misconception(
-            "letters are written, where the piece of a whole pair was asked for",
+            "letters are written, where the symbol of a whole pair was asked for",
             lambda value: any(len(part) == 1 for part in _letters(value)),
-            "Write the piece that the merge makes.",
+            "Write the symbol that the merge makes.",
         ),
         Misconception(
             "the third pair is not the most frequent one",
@@ -82,46 +82,33 @@ MERGES = ValueExercise(
                 _letters(value)[:3] == ("en", "pen", "il")
                 and _letters(value)[3] not in ("ail", "ai", "na", "nail")
             ),
-            "Write the words with their new pieces and count once more.",
+            "Write the words with their new symbols and count once more.",
         ),
     ),
 )
 
 
-Pieces = list[str]
+Pieces = tuple[Any, ...]
 
 
-Pair = tuple[str, str]
-
-
-def merge(pieces: Pieces, pair: Pair) -> Pieces:
-    return list(bpe.merge_pair(tuple(pieces), (pair[0], pair[1])))
-
-
-def unglued(pieces: Pieces, pair: Pair) -> list[Any]:
-    glued = pair[0] + pair[1]
+def unglued(pieces: Pieces, pair: Pieces) -> list[Any]:
     done: list[Any] = []
     i = 0
     while i < len(pieces):
-        match = i + 1 < len(pieces) and (pieces[i], pieces[i + 1]) == tuple(pair)
-        done.append(tuple(pair) if match else pieces[i])
+        match = pieces[i : i + 2] == pair
+        done.append(pair if match else pieces[i])
         i += 2 if match else 1
-    return done if glued else []
+    return done
 
 
-def put_in(make: Callable[[Pair], Pieces]) -> Callable[[Pieces, Pair], Pieces]:
+def put_in(make: Callable[[Pieces], list[Any]]) -> Callable[[Pieces, Pieces], list[Any]]:
     """Finds the pair rightly and puts something else in its place."""
 
-    def wrong(pieces: Pieces, pair: Pair) -> Pieces:
-        parts = ([piece] if isinstance(piece, str) else make(pair) for piece in found(pieces, pair))
+    def wrong(pieces: Pieces, pair: Pieces) -> list[Any]:
+        parts = (make(pair) if piece is pair else [piece] for piece in unglued(pieces, pair))
         return [piece for part in parts for piece in part]
 
-    found = unglued
     return wrong
-
-
-def deletes(pieces: Pieces, pair: Pair) -> Pieces:
-    return [piece for piece in unglued(pieces, pair) if isinstance(piece, str)]
 
 
 def draw_word(generator: Generator) -> dict[str, Any]:
@@ -129,19 +116,21 @@ def draw_word(generator: Generator) -> dict[str, Any]:
     kinds = ["a", "b", "ab", "ba", "c"]
     count = int(torch.randint(3, 12, (), generator=generator))
     numbers = torch.randint(0, len(kinds), (count,), generator=generator).tolist()
-    pieces = [kinds[i] for i in numbers]
+    pieces = tuple(kinds[i] for i in numbers)
     at = int(torch.randint(0, count - 1, (), generator=generator))
-    return {"pieces": pieces, "pair": (pieces[at], pieces[at + 1])}
+    return {"symbols": pieces, "pair": pieces[at : at + 2]}
 
 
-def _word(text: str, first: str, second: str) -> Any:
-    return lambda generator: {"pieces": text.split("|"), "pair": (first, second)}
+def _word(text: str, first: Any, second: Any, *, in_bytes: bool = False) -> Any:
+    pieces: Pieces = tuple(text.split("|"))
+    pieces = tuple(piece.encode() for piece in pieces) if in_bytes else pieces
+    return lambda generator: {"symbols": pieces, "pair": (first, second)}
 
 
 MERGE = FunctionExercise(
     id="01.2",
-    name="merge",
-    reference=merge,
+    name="merge_pair",
+    reference=bpe.merge_pair,
     inputs=draw_word,
     extremes={
         "a run of one letter": _word("n|o|o|o|n", "o", "o"),
@@ -154,64 +143,65 @@ MERGE = FunctionExercise(
         "letters inside larger pieces": _word("st|ar|s|tar", "t", "a"),
         "other pieces that spell the same": _word("st|ar|sta|r|s|tar", "st", "ar"),
         "one piece": _word("car", "c", "ar"),
+        "bytes": _word("c|a|r|c|a|t", b"c", b"a", in_bytes=True),
     },
     misconceptions=(
         Misconception(
-            "the pair is put in as a tuple, not as one piece",
+            "the pair is put in as a tuple, not as one symbol",
             unglued,
-            "Glue the two strings.",
+            "Join the two halves with +.",
         ),
         Misconception(
             "the pair is taken out and nothing put in its place",
-            deletes,
+            put_in(lambda pair: []),
             "No letter of a word may get lost.",
         ),
         Misconception(
             "the pair is not found at the end of the word",
-            lambda pieces, pair: merge(pieces[:-1], pair) + pieces[-1:],
+            lambda pieces, pair: bpe.merge_pair(pieces[:-1], pair) + pieces[-1:],
             "How far does the walk go?",
         ),
         Misconception(
-            "the halves are glued in the wrong order",
+            "the halves are joined in the wrong order",
             put_in(lambda pair: [pair[1] + pair[0]]),
             "The letters of the word keep their order.",
         ),
         Misconception(
             "a space stays between the halves",
             put_in(lambda pair: [pair[0] + " " + pair[1]]),
-            "Glue the two strings.",
+            "Join the two halves with +.",
         ),
         Misconception(
-            "the second half stays beside the glued piece",
+            "the second half stays beside the merged symbol",
             put_in(lambda pair: [pair[0] + pair[1], pair[1]]),
             "No letter may be there twice.",
         ),
         Misconception(
-            "the pieces come back as one string",
+            "the symbols come back as one string",
             lambda pieces, pair: "".join(pieces),
-            "Return a list of pieces.",
+            "Return a tuple of symbols.",
         ),
         Misconception(
-            "the pieces come back as one string with spaces",
-            lambda pieces, pair: " ".join(merge(pieces, pair)),
-            "Return a list of pieces.",
+            "the symbols come back as one string with spaces",
+            lambda pieces, pair: " ".join(bpe.merge_pair(pieces, pair)),
+            "Return a tuple of symbols.",
         ),
         Misconception(
-            "the walk begins at the second piece",
-            lambda pieces, pair: pieces[:1] + merge(pieces[1:], pair),
+            "the walk begins at the second symbol",
+            lambda pieces, pair: pieces[:1] + bpe.merge_pair(pieces[1:], pair),
             "Can the pair be at the beginning?",
         ),
         Misconception(
             "a sign stays between the halves",
             put_in(lambda pair: [pair[0] + "+" + pair[1]]),
-            "Glue the two strings.",
+            "Join the two halves with +.",
         ),
         Misconception(
-            "pieces that are not glued get lost",
+            "symbols that are not merged get lost",
             lambda pieces, pair: [
-                pair[0] + pair[1] for piece in unglued(pieces, pair) if not isinstance(piece, str)
+                pair[0] + pair[1] for piece in unglued(pieces, pair) if piece is pair
             ],
-            "All other pieces stay as they are.",
+            "All other symbols stay as they are.",
         ),
     ),
 )

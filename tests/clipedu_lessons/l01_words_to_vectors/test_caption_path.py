@@ -13,6 +13,7 @@ from clipedu.tokenizer import Tokenizer
 from clipedu_lessons.l01_words_to_vectors.caption_path import (
     CaptionExplorer,
     caption_path,
+    every_position,
     path_figure,
     path_in_words,
 )
@@ -93,3 +94,10 @@ def test_the_box_has_a_name(model: CLIP, tokenizer: Tokenizer) -> None:
     assert explorer.box.description and explorer.box.tooltip
     assert "alt=" in explorer.picture.value
     assert len(repr(explorer)) < 110
+
+
+def test_at_eot_every_position_has_the_embedding(model: CLIP, tokenizer: Tokenizer) -> None:
+    tokens = tokenizer(["a red star", "a house"], 9)
+    found = every_position(model, tokens)[range(2), tokens.argmax(dim=1)]
+    torch.testing.assert_close(found, model.encode_text(tokens), atol=1e-5, rtol=1e-4)
+    assert every_position(model, tokens, causal=False).shape == (2, 9, model.config.embed_dim)
