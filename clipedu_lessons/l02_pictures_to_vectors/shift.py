@@ -1,8 +1,7 @@
-"""Shift a picture by single pixels, shrink it in two ways, and see which way notices.
+"""Shift a picture by single pixels, shrink it in two ways, and see how much the result changes.
 
-The picture moves on a wider white sheet, so nothing is cut off and its ink stays the same. "Ink
-kept" is the darkness of the small picture, each of its pixels counted for the k x k that it
-represents, as a share of the darkness of the large one.
+The picture moves on a wider white sheet, so nothing is cut off. Small pictures are compared by the
+cosine of their ink, which is 1 minus their brightness: white paper counts as nothing.
 """
 
 from __future__ import annotations
@@ -13,40 +12,37 @@ from dataclasses import dataclass
 import ipywidgets
 from matplotlib.figure import Figure
 from torch import Tensor
-from torch.nn.functional import avg_pool2d, pad
+from torch.nn.functional import avg_pool2d, cosine_similarity, pad
 
 from clipedu_lessons.common.figures import new_figure
 from clipedu_lessons.common.widgets import LIST_KEYS, Explorer
-from clipedu_lessons.l02_pictures_to_vectors.picture_path import draw_picture
+from clipedu_lessons.l02_pictures_to_vectors.drawings import draw_picture
 
 MOST_SHIFT = 8
 FACTORS = (2, 4, 8)
-PLAIN, POOLED = "every {k}th pixel kept", "mean of {k} x {k} pixels"
+STRIDED, POOLED = "every {k}th pixel", "mean of {k} x {k}"
 
 
 @dataclass(frozen=True)
 class Shrunk:
-    """A picture at one shift, before and after shrinking by ``factor`` (k).
+    """A picture ``shift`` pixels from the left edge, before and after shrinking by a factor k.
 
-    sheet: (3, S, S + 8) in 0..1, the picture ``shift`` pixels from the left edge.
-    plain, pooled: (3, S/k, (S + 8)/k), every k-th pixel and the mean of k x k.
-    plain_ink, pooled_ink: the share of the sheet's ink that is left, 1 for all of it.
+    sheet: (3, S, S + 8) in 0..1. strided, pooled: (3, S/k, (S + 8)/k), every k-th pixel and the
+    mean of k x k.
     """
 
     shift: int
     factor: int
     sheet: Tensor
-    plain: Tensor
+    strided: Tensor
     pooled: Tensor
-    plain_ink: float
-    pooled_ink: float
 
 
 def shift_and_shrink(picture: Tensor, shift: int, factor: int = 4) -> Shrunk:
     """Move a picture (3, S, S), float in 0..1 on white, and shrink it in both ways.
 
-    Raises ValueError for another shape, an empty picture, a shift outside 0..8, or a factor that
-    does not divide S and 8.
+    Raises ValueError for another shape, a shift outside 0..8, or a factor that does not divide S
+    and 8.
     """
     if picture.ndim != 3 or picture.shape[0] != 3 or picture.shape[1] != picture.shape[2]:
         raise ValueError(f"expected one picture of shape (3, S, S), got {tuple(picture.shape)}")
@@ -58,59 +54,49 @@ def shift_and_shrink(picture: Tensor, shift: int, factor: int = 4) -> Shrunk:
             f"{picture.shape[1]} pixels"
         )
     sheet = pad(picture.float(), (shift, MOST_SHIFT - shift), value=1.0)  # (3, S, S + 8)
-    ink = (1 - sheet).sum().item()
-    if ink < 1e-6:
-        raise ValueError("this picture is all white: there is nothing to see moving")
-    plain = sheet[:, ::factor, ::factor]
     pooled = avg_pool2d(sheet[None], factor)[0]
-    shares = [factor**2 * (1 - small).sum().item() / ink for small in (plain, pooled)]
-    return Shrunk(shift, factor, sheet, plain, pooled, *shares)
+    return Shrunk(shift, factor, sheet, sheet[:, ::factor, ::factor], pooled)
 
 
-def ink_by_shift(picture: Tensor, factor: int = 4) -> list[Shrunk]:
+def all_shifts(picture: Tensor, factor: int = 4) -> list[Shrunk]:
     """:func:`shift_and_shrink` at every shift from 0 to 8."""
     return [shift_and_shrink(picture, shift, factor) for shift in range(MOST_SHIFT + 1)]
 
 
-def shift_in_words(shrunk: Shrunk) -> str:
-    """What one shift shows, as text."""
+def agreement(one: Shrunk, other: Shrunk) -> tuple[float, float]:
+    """The cosines between the ink of two small pictures: by striding, and by pooling."""
+    pairs = ((one.strided, other.strided), (one.pooled, other.pooled))
+    strided, pooled = (cosine_similarity((1 - a).flatten(), (1 - b).flatten(), 0) for a, b in pairs)
+    return float(strided), float(pooled)
+
+
+def in_words(before: Shrunk, after: Shrunk) -> str:
+    """What one pixel more of shift changes, as text."""
+    strided, pooled = agreement(before, after)
+    k = before.factor
     return (
-        f"The picture is {shrunk.shift} pixels from the left edge, shrunk by {shrunk.factor}. "
-        f"Keeping every {shrunk.factor}th pixel keeps {shrunk.plain_ink:.0%} of its ink, "
-        f"the mean of {shrunk.factor} x {shrunk.factor} keeps {shrunk.pooled_ink:.0%}."
+        f"The picture is moved from {before.shift} to {after.shift} pixels and shrunk by {k}. "
+        f"The small pictures before and after have a cosine of {strided:.2f} if every {k}th pixel "
+        f"is kept, and of {pooled:.2f} if each is the mean of {k} x {k} pixels."
     )
 
 
-def shift_figure(series: Sequence[Shrunk], shift: int) -> Figure:
-    """One shift: the sheet, both small pictures, and the ink that every shift keeps."""
-    now = series[shift]
-    figure = new_figure(9.2, 2.5)
-    panels = figure.subplots(1, 4, width_ratios=(1, 1, 1, 1.5))
-    draw_picture(panels[0], now.sheet, f"moved {now.shift} px")
-    draw_picture(panels[1], now.plain, PLAIN.format(k=now.factor))
-    draw_picture(panels[2], now.pooled, POOLED.format(k=now.factor))
-    shifts = [one.shift for one in series]
-    panels[3].plot(shifts, [one.plain_ink for one in series], markevery=1, label="every k-th pixel")
-    panels[3].plot(shifts, [one.pooled_ink for one in series], markevery=1, label="mean of k x k")
-    panels[3].axvline(shift, color="#888888", linewidth=6, alpha=0.35)
-    panels[3].set(xlabel="shift (pixels)", ylabel="share of ink kept", xticks=shifts)
-    panels[3].set_ylim(0, 1.15 * max(1.4, *(one.plain_ink for one in series)))
-    panels[3].legend(fontsize=8, loc="upper right")
-    return figure
-
-
 def shift_strip(series: Sequence[Shrunk], shifts: Sequence[int] = (0, 1, 2, 3, 4)) -> Figure:
-    """Several shifts side by side: the sheet above, the two small pictures below it."""
+    """Several shifts side by side: the sheet above, the two small pictures below it, with their
+    cosines to the ones on the left."""
     figure = new_figure(1.75 * len(shifts) + 0.4, 4.8)
     rows = figure.subplots(3, len(shifts), squeeze=False)
     for column, shift in enumerate(shifts):
         one = series[shift]
-        draw_picture(rows[0][column], one.sheet, f"moved {one.shift} px")
-        draw_picture(rows[1][column], one.plain, f"ink {one.plain_ink:.0%}")
-        draw_picture(rows[2][column], one.pooled, f"ink {one.pooled_ink:.0%}")
-    words = ("the picture", PLAIN.format(k=series[0].factor), POOLED.format(k=series[0].factor))
-    for row, name in zip(rows, words, strict=True):
-        row[0].set_ylabel(name.replace(" pixel", "\npixel"), fontsize=9)
+        cosines = agreement(series[shifts[column - 1]], one) if column else None
+        draw_picture(rows[0][column], one.sheet, f"moved {shift} px")
+        for row, small in enumerate((one.strided, one.pooled)):
+            draw_picture(
+                rows[row + 1][column], small, f"cosine {cosines[row]:.2f}" if cosines else ""
+            )
+    words = ("the picture", STRIDED.format(k=series[0].factor), POOLED.format(k=series[0].factor))
+    for row_of_axes, name in zip(rows, words, strict=True):
+        row_of_axes[0].set_ylabel(name, fontsize=9)
     return figure
 
 
@@ -135,8 +121,8 @@ class ShiftExplorer(Explorer):
             tooltip=f"which picture is moved {LIST_KEYS}",
         )
         self.shift = ipywidgets.IntSlider(
-            value=0,
-            min=0,
+            value=1,
+            min=1,
             max=MOST_SHIFT,
             description="shift (px)",
             tooltip="how many pixels the picture is moved to the right",
@@ -151,6 +137,7 @@ class ShiftExplorer(Explorer):
         super().__init__([self.name, self.shift, self.factor])
 
     def draw(self) -> tuple[Figure, str]:
-        series = ink_by_shift(self.pictures[self.name.value], self.factor.value)
+        series = all_shifts(self.pictures[self.name.value], self.factor.value)
         shift = self.shift.value
-        return shift_figure(series, shift), shift_in_words(series[shift])
+        figure = shift_strip(series, (shift - 1, shift))
+        return figure, in_words(series[shift - 1], series[shift])

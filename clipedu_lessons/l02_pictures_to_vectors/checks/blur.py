@@ -22,7 +22,7 @@ def _blurred(
     rows: bool = True,
     columns: bool = True,
 ) -> Tensor:
-    """Zhang's triangle blur, then every ``step``-th place from ``start``."""
+    """Zhang's triangle blur, then every ``step``-th position from ``start``."""
     n = len(weights) // 2
     padded = F.pad(x, (n, n, n, n), mode=mode)
     h, w = x.shape[-2:]
@@ -164,13 +164,15 @@ BLUR = FunctionExercise(
             lambda x: _blurred(_blurred(x, step=1)),
             "Once along the rows and once down the columns is all.",
         ),
-        Misconception("every third place is kept", _blur(step=3), "Half as high and half as wide."),
+        Misconception(
+            "every third position is kept", _blur(step=3), "Half as high and half as wide."
+        ),
         Misconception(
             "the map is padded on one side only",
             lambda x: _blurred(F.pad(x, (0, 1, 0, 1), mode="replicate"), start=1)[
                 ..., : (x.shape[2] + 1) // 2, : (x.shape[3] + 1) // 2
             ],
-            "One pixel on each side: the blur is centred on the pixel that is kept.",
+            "One pixel on each side: the blur is centered on the pixel that is kept.",
         ),
         Misconception(
             "pixels are skipped in one direction only",

@@ -132,12 +132,12 @@ POOL = FunctionExercise(
             "What is the spread of a sum of D products?",
         ),
         Misconception(
-            "the first position asks, not the mean",
+            "the first position is the query, not the mean",
             pool_with(asks="corner"),
             "Which token comes first?",
         ),
         Misconception(
-            "the last token asks, not the mean",
+            "the last token is the query, not the mean",
             pool_with(asks="last"),
             "Which token comes first?",
         ),
@@ -149,7 +149,7 @@ POOL = FunctionExercise(
         Misconception(
             "the softmax does not run over the tokens",
             pool_with(softmax=1),
-            "The weights of one question add up to one.",
+            "The weights of one query add up to one.",
         ),
         Misconception(
             "the heads take turns along the channels",
@@ -176,22 +176,22 @@ POOL = FunctionExercise(
             "the heads are averaged, not joined", pool_with(result="mean"), "C numbers come back."
         ),
         Misconception(
-            "the axis of the question stays in the result",
+            "the axis of the query stays in the result",
             pool_with(result="one row"),
-            "One token asked: its axis can go.",
+            "There is one query: its axis can go.",
         ),
         Misconception(
-            "keys and values are swapped", pool_with(values="keys"), "Which of the two is weighed?"
+            "keys and values are swapped", pool_with(values="keys"), "Which of the two is summed?"
         ),
         Misconception(
-            "the tokens themselves are weighed, not their values",
+            "the tokens themselves are summed, not their values",
             pool_with(values="tokens"),
             "What is wv for?",
         ),
         Misconception(
             "the softmax is missing",
             pool_with(softmax=None),
-            "The weights of one question sum to 1.",
+            "The weights of one query sum to 1.",
         ),
         Misconception(
             "the map is reshaped into positions without moving its channels",
@@ -209,9 +209,9 @@ POOL = FunctionExercise(
             "Which row of position belongs to the mean?",
         ),
         Misconception(
-            "the maximum over the positions asks, not the mean",
+            "the maximum over the positions is the query, not the mean",
             pool_with(first="largest"),
-            "Step 1 asks for the mean.",
+            "Step 1 takes the mean.",
         ),
         *(
             Misconception(
@@ -237,7 +237,7 @@ POOL = FunctionExercise(
             "position has a row for each position of the map, too.",
         ),
         Misconception(
-            "the first token is added to the answer",
+            "the first token is added to the result",
             pool_with(result="added"),
             "There is no shortcut around this attention.",
         ),
