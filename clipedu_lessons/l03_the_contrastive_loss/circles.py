@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 from matplotlib.axes import Axes
@@ -10,6 +11,8 @@ from matplotlib.patches import Circle
 from torch import Tensor
 
 from clipedu_lessons.common.figures import new_figure
+
+CLOSE = 0.15  # vectors nearer than this share a label
 
 
 def circle_figure(stages: Mapping[str, tuple[Tensor, Tensor]], names: Sequence[str]) -> Figure:
@@ -30,10 +33,15 @@ def circle_figure(stages: Mapping[str, tuple[Tensor, Tensor]], names: Sequence[s
     for axes, (title, vectors) in zip(panels, stages.items(), strict=True):
         axes.add_patch(Circle((0, 0), 1, fill=False, edgecolor="#bbbbbb"))
         taken: list[tuple[float, float, float]] = []  # left, right, height of the labels so far
-        for rows, is_picture in zip(vectors, (True, False), strict=True):
-            for (x, y), name in zip(rows.tolist(), names, strict=True):
-                _arrow(axes, x, y, is_picture)
-                _label(axes, x, y, name if is_picture else f'"{name}"', is_picture, taken)
+        for u, v, name in zip(*(rows.tolist() for rows in vectors), names, strict=True):
+            _arrow(axes, u[0], u[1], is_picture=True)
+            _arrow(axes, v[0], v[1], is_picture=False)
+            if math.dist(u, v) < CLOSE:  # one label for both, in the middle
+                x, y = (u[0] + v[0]) / 2, (u[1] + v[1]) / 2
+                _label(axes, x, y, f'{name}, "{name}"', True, taken)
+            else:
+                _label(axes, u[0], u[1], name, True, taken)
+                _label(axes, v[0], v[1], f'"{name}"', False, taken)
         axes.set(xlim=(-1.8, 1.8), ylim=(bottom, 1.5), aspect="equal", xticks=[], yticks=[])
         axes.spines[["left", "bottom"]].set_visible(False)
         axes.set_title(title, fontsize=10)
@@ -41,7 +49,17 @@ def circle_figure(stages: Mapping[str, tuple[Tensor, Tensor]], names: Sequence[s
     return figure
 
 
-def _arrow(axes: Axes, x: float, y: float, is_picture: bool) -> None:
+def angles(image: Tensor, text: Tensor) -> tuple[Tensor, Tensor]:
+    """The angles of the own pairs in degrees, (N,), and the mean angle () of all other pairs.
+
+    image, text: (N, E), rows of length 1.
+    """
+    degrees = (image @ text.T).clamp(-1, 1).arccos().rad2deg()  # (N, N)
+    own, n = degrees.diagonal(), len(degrees)
+    return own, (degrees.sum() - own.sum()) / (n * (n - 1))
+
+
+def _arrow(axes: Axes, x: float, y: float, *, is_picture: bool) -> None:
     axes.plot(
         [0, x],
         [0, y],
@@ -57,15 +75,15 @@ def _arrow(axes: Axes, x: float, y: float, is_picture: bool) -> None:
 def _label(
     axes: Axes, x: float, y: float, text: str, dark: bool, taken: list[tuple[float, float, float]]
 ) -> None:
-    """A name outside the circle, moved outwards until it lies on none of the names before."""
+    """A name just outside the circle, moved outward until it overlaps none of the earlier names."""
     side = "left" if x > 0.25 else "right" if x < -0.25 else "center"
     width, height = 0.09 * len(text), 0.17
-    for out in (1.13, 1.23, 1.33, 1.43, 1.53):
+    for out in (1.1, 1.2, 1.3, 1.4):
         left = out * x - {"left": 0, "right": width, "center": width / 2}[side]
         if not any(
             left < b and a < left + width and abs(out * y - h) < height for a, b, h in taken
         ):
             break
     taken.append((left, left + width, out * y))
-    colour = "#000000" if dark else "#0072B2"
-    axes.text(out * x, out * y, text, ha=side, va="center", fontsize=8, color=colour)
+    color = "#000000" if dark else "#0072B2"
+    axes.text(out * x, out * y, text, ha=side, va="center", fontsize=8, color=color)

@@ -1,10 +1,11 @@
 # %% [markdown]
 # # Exercises 03 · The contrastive loss
 #
-# Eight exercises, from reading a matrix to an experiment of your own; about 80 minutes in all. Work from top to bottom, or pick: each stands alone.
-# A check says what it found and, where it can, which misunderstanding fits your answer. The lesson is [notebook 03, The contrastive loss](../notebooks/03_the_contrastive_loss.ipynb).
+# Eight exercises, from reading a matrix to an experiment of your own. They take about three hours, one of them for exercise 03.11. Work from top to bottom or pick one, since no exercise needs another.
+# Exercises 03.9 and 03.10 go into your `my_clip.py` when you pass them. The lesson is [notebook 03, The contrastive loss](../notebooks/03_the_contrastive_loss.ipynb).
 #
-# `hint("03.2")` shows one more hint each time you run it, `solution("03.2")` opens after you have passed, `progress()` says where you stand, and `reset("03.2")` begins an exercise anew. Nothing leaves this machine.
+# Run a check as often as you like: it says what is wrong and, if it recognizes your mistake, which misunderstanding it is. `hint("03.9")` shows one more hint each time you run it.
+# `solution("03.9")` opens after you have passed, `progress()` shows what you have passed so far, and `reset("03.9")` starts an exercise over. Nothing leaves this machine.
 
 # %%
 import math
@@ -24,16 +25,16 @@ EXERCISE = dict(
     points=1,
     minutes=5,
     difficulty="easy",
-    goal="Read one matrix along its rows and down its columns, and know the loss that a run starts from.",
+    goal="Read a matrix along its rows and down its columns, and know the loss at the start of a run.",
     hints=[
-        "A row holds one picture and all captions. The picture is right when the largest number of its row stands on the diagonal. For a caption, look down its column.",
-        "Guessing among N gives every caption the probability 1/N, and the cross-entropy is minus the natural logarithm of that.",
+        "A row holds one picture and all captions. The picture is right if the largest number of its row is on the diagonal. For a caption, look down its column.",
+        "A guess among N gives every caption the probability 1/N. The cross-entropy is minus the natural logarithm of that.",
         "ln 256 = 8 x ln 2, and ln 2 is about 0.693. What is ln 512 - ln 256?",
     ],
 )
 
 # %% [markdown]
-# Four pictures, four captions, and their cosines. The right pairs are on the diagonal.
+# The table holds the cosines of four pictures with four captions. Picture *i* belongs to caption *i*, so the right pairs are on the diagonal.
 #
 # | | caption 1 | caption 2 | caption 3 | caption 4 |
 # |---|---|---|---|---|
@@ -42,12 +43,12 @@ EXERCISE = dict(
 # | **picture 3** | 0.1 | 0.4 | 0.5 | 0.2 |
 # | **picture 4** | 0.2 | 0.3 | 0.6 | 0.5 |
 #
-# Fill in, without running any code:
+# Fill in four numbers without running any code:
 #
-# * `pictures_right`: how many pictures choose their own caption;
-# * `captions_right`: how many captions choose their own picture;
-# * `loss_of_guessing`: the symmetric loss of a model that guesses, for a batch of 256 pairs, to two decimals;
-# * `rise`: by how much that loss rises when the batch is doubled to 512, to two decimals.
+# * `pictures_right`: how many pictures have the largest cosine with their own caption
+# * `captions_right`: how many captions have the largest cosine with their own picture
+# * `loss_of_guessing`: the symmetric loss of a model that guesses, for a batch of 256 pairs, to two decimals
+# * `rise`: how much that loss rises if the batch is doubled to 512, to two decimals
 
 # %%
 ### BEGIN SOLUTION
@@ -86,7 +87,7 @@ loss_of_guessing = 11.09
 rise = 1.39
 
 # %% only pairs that choose each other both ways are counted tags=["wrong"]
-# hint: The two questions are counted one by one.
+# hint: Count the pictures by themselves, and then the captions.
 pictures_right = 1
 captions_right = 1
 loss_of_guessing = 5.55
@@ -94,265 +95,287 @@ rise = 0.69
 
 # %% tags=["exercise"]
 EXERCISE = dict(
-    id="03.2",
-    title="Vectors of length 1",
-    points=2,
-    minutes=8,
-    difficulty="easy",
-    goal="Normalise the rows of a matrix: know which dimension to reduce, and keep it.",
-    hints=[
-        "The length of (3, 4) is 5: squares, their sum, the root. Each row has its own length.",
-        "lengths = the root of the sum of squares over dim=1. With keepdim=True the result is (N, 1) and divides the rows one by one.",
-        "Two lines: compute the (N, 1) lengths of the rows; return the vectors divided by them.",
-    ],
-)
-
-# %% [markdown]
-# `vectors` is an (N, E) tensor, one vector a row, none of them all zero. Return a new (N, E) tensor in which each row points the same way and has length 1.
-# Leave `vectors` itself as it is, keep its dtype, and let the gradient flow.
-
-# %%
-def normalise_rows(vectors: Tensor) -> Tensor:
-    """(N, E) -> (N, E), every row of length 1."""
-    ### BEGIN SOLUTION
-    lengths = vectors.pow(2).sum(dim=1, keepdim=True).sqrt()  # (N, 1)
-    return vectors / lengths
-    ### END SOLUTION
-
-# %%
-check("03.2", normalise_rows)
-
-# %% each column is divided by its length, not each row tags=["wrong"]
-# hint: dim is the dimension that disappears: over which one must the squares be added?
-def normalise_rows(vectors):
-    return F.normalize(vectors, dim=0)
-
-# %% the whole matrix is divided by one length tags=["wrong"]
-# hint: How many lengths does a matrix of N vectors have?
-def normalise_rows(vectors):
-    return vectors / torch.linalg.norm(vectors)
-
-# %% the rows are divided by their squared length tags=["wrong"]
-# hint: What is missing after the sum of the squares?
-def normalise_rows(vectors):
-    return vectors / vectors.square().sum(-1, keepdim=True)
-
-# %% the lengths have shape (N,) and do not fit the rows tags=["wrong"]
-# hint: keepdim=True keeps the lengths as (N, 1).
-def normalise_rows(vectors):
-    return vectors / vectors.norm(dim=1)
-
-# %% an input is changed in place tags=["wrong"]
-def normalise_rows(vectors):
-    with torch.no_grad():
-        vectors /= vectors.norm(dim=1, keepdim=True)
-    return vectors
-
-# %% no gradient flows through the length tags=["wrong"]
-# hint: The values are right; .detach(), .item() or no_grad holds the length fixed.
-def normalise_rows(vectors):
-    with torch.no_grad():
-        lengths = torch.linalg.vector_norm(vectors, dim=1, keepdim=True)
-    return vectors / lengths
-
-# %% the entries of each row are squeezed between 0 and 1 tags=["wrong"]
-# hint: Normalising to length 1 keeps every direction.
-def normalise_rows(vectors):
-    low, high = vectors.amin(dim=1, keepdim=True), vectors.amax(dim=1, keepdim=True)
-    return (vectors - low) / (high - low)
-
-# %% tags=["exercise"]
-EXERCISE = dict(
-    id="03.3",
-    title="The symmetric loss",
-    points=3,
-    minutes=12,
+    id="03.9",
+    title="The loss of CLIP",
+    points=4,
+    minutes=25,
     difficulty="medium",
-    goal="Write the loss of Figure 3 and know which question each axis asks.",
+    goal="Write the loss of Figure 3, and take equal captions out of it.",
+    my_clip="clipedu.objectives",
     hints=[
-        "One cross-entropy asks each picture for its caption, along the rows. What must you do to the matrix so that the same function asks each caption for its picture?",
-        "logits = scale x image x text transposed, (N, N). loss = (CE(logits, 0..N-1) + CE(logits transposed, 0..N-1)) / 2",
-        "Four lines: the (N, N) logits; the answers with torch.arange; two calls of F.cross_entropy; their mean.",
+        "Start with the plain loss: logits, two cross-entropies, their mean. What must the logit of a wrong answer be so that its probability is exactly 0, along the row and down the column?",
+        "same[i, j] is true where caption i equals caption j and i is not j. Comparing the ids as a column, (N, 1), with the ids as a row, (1, N), gives an (N, N) matrix. The logits there become minus infinity.",
+        "Five steps: logits (N, N); if there are ids, the matrix `same` with a False diagonal; masked_fill with -math.inf; answers 0 to N-1; the mean of F.cross_entropy of the logits and of their transpose.",
     ],
 )
 
 # %% [markdown]
-# `image` and `text` are (N, E), rows of length 1, row *i* of one belonging to row *i* of the other. `logit_scale` is the multiplier itself (its exponential is taken already), a tensor of shape ().
-# Return CLIP's loss as a tensor of shape (). It must stay finite at a scale of 1,000 and must be 0 for a batch of one. (In training, the library warns there.)
+# Write the loss that your CLIP will be trained with. `image` and `text` are (N, E) embeddings of length 1, and row *i* of one belongs to row *i* of the other. `logit_scale` is the multiplier $s$ itself, a tensor of shape (); its exponential has already been taken.
+#
+# `false_negative_ids` is either `None`, which gives the plain loss of the lesson, or a tensor of N whole numbers. Two of them are equal if and only if the two captions are equal. A picture then has several right captions in the batch, and the loss must not count the others as wrong answers.
+# So an entry $z_{ij}$ with equal ids and $i \ne j$ must leave both softmaxes, the one of row *i* and the one of column *j*. The diagonal always stays, because pair *i* is always right. A caption may occur more than twice.
+#
+# Return a tensor of shape (). It must be differentiable with respect to `image`, `text` and `logit_scale`. It must stay finite at a scale of 1,000, and it is 0 for a batch of one.
 
 # %%
-def contrastive_loss(image: Tensor, text: Tensor, logit_scale: Tensor) -> Tensor:
-    """(N, E), (N, E), () -> ()."""
+def info_nce(image, text, logit_scale, false_negative_ids=None):
+    """CLIP's loss (Figure 3): rows of length 1, (N, E) twice, and the multiplier () -> ().
+
+    false_negative_ids: (N,), equal where captions are equal: such a pair is no wrong answer.
+    """
     ### BEGIN SOLUTION
-    scores = logit_scale * image @ text.T  # (N, N)
-    own = torch.arange(len(scores), device=scores.device)
-    pictures_ask = F.cross_entropy(scores, own)
-    captions_ask = F.cross_entropy(scores.T, own)
-    return (pictures_ask + captions_ask) / 2
+    logits = logit_scale * image @ text.T  # (N, N)
+    if false_negative_ids is not None:
+        same = false_negative_ids[:, None] == false_negative_ids[None, :]
+        same = same & ~torch.eye(len(same), dtype=torch.bool, device=same.device)
+        logits = logits.masked_fill(same, -math.inf)
+    answers = torch.arange(len(logits), device=logits.device)
+    return (F.cross_entropy(logits, answers) + F.cross_entropy(logits.T, answers)) / 2
     ### END SOLUTION
 
 # %%
-check("03.3", contrastive_loss)
+check("03.9", info_nce)
 
-# %% only the rows are scored, not the columns tags=["wrong"]
-# hint: Which question does a column ask?
-def contrastive_loss(image, text, logit_scale):
+# %% equal captions are still counted as wrong answers tags=["wrong"]
+# hint: What does false_negative_ids say about the pairs of the batch?
+def info_nce(image, text, logit_scale, false_negative_ids=None):
     logits = logit_scale * image @ text.T
-    labels = torch.arange(len(logits))
-    return (F.cross_entropy(logits, labels) + F.cross_entropy(logits, labels)) / 2
-
-# %% the cosines are divided by the logit scale tags=["wrong"]
-# hint: The scale is 1 / temperature: which of the two multiplies?
-def contrastive_loss(image, text, logit_scale):
-    logits = image @ text.T / logit_scale
     labels = torch.arange(len(logits))
     return (F.cross_entropy(logits, labels) + F.cross_entropy(logits.T, labels)) / 2
 
-# %% the two losses are added, not averaged tags=["wrong"]
-# hint: What must the loss of guessing among N be?
-def contrastive_loss(image, text, logit_scale):
+# %% the right pair is masked, too tags=["wrong"]
+# hint: Every caption equals itself: what is then on the diagonal of the mask?
+def info_nce(image, text, logit_scale, false_negative_ids=None):
     logits = logit_scale * image @ text.T
     labels = torch.arange(len(logits))
-    return F.cross_entropy(logits, labels) + F.cross_entropy(logits.T, labels)
+    if false_negative_ids is not None:
+        same = false_negative_ids[:, None] == false_negative_ids[None, :]
+        logits = logits.masked_fill(same, -math.inf)
+    return (F.cross_entropy(logits, labels) + F.cross_entropy(logits.T, labels)) / 2
 
-# %% the cross-entropy is given probabilities where it wants scores tags=["wrong"]
-# hint: torch's cross_entropy takes the softmax itself.
-def contrastive_loss(image, text, logit_scale):
+# %% equal captions are masked along the rows only tags=["wrong"]
+# hint: A caption that occurs twice has two right pictures: who else asks a question?
+def info_nce(image, text, logit_scale, false_negative_ids=None):
     logits = logit_scale * image @ text.T
     labels = torch.arange(len(logits))
-    rows = F.cross_entropy(F.softmax(logits, dim=1), labels)
-    return (rows + F.cross_entropy(F.softmax(logits.T, dim=1), labels)) / 2
+    columns = F.cross_entropy(logits.T, labels)
+    if false_negative_ids is not None:
+        same = false_negative_ids[:, None] == false_negative_ids[None, :]
+        same = same & (torch.eye(len(labels)) == 0)
+        logits = logits.masked_fill(same, -math.inf)
+    return (F.cross_entropy(logits, labels) + columns) / 2
 
-# %% the first caption is the right answer for every picture tags=["wrong"]
-# hint: In which column does row i have its right answer?
-def contrastive_loss(image, text, logit_scale):
+# %% equal captions are masked down the columns only tags=["wrong"]
+# hint: A picture whose caption occurs twice has two right captions, too.
+def info_nce(image, text, logit_scale, false_negative_ids=None):
     logits = logit_scale * image @ text.T
-    labels = torch.zeros(len(logits), dtype=torch.long)
+    labels = torch.arange(len(logits))
+    rows = F.cross_entropy(logits, labels)
+    if false_negative_ids is not None:
+        same = false_negative_ids[:, None] == false_negative_ids[None, :]
+        same = same & (torch.eye(len(labels)) == 0)
+        logits = logits.masked_fill(same, -math.inf)
+    return (rows + F.cross_entropy(logits.T, labels)) / 2
+
+# %% masked entries get the logit 0 tags=["wrong"]
+# hint: `exp(0)` is 1, so such an entry still has a share in the softmax.
+def info_nce(image, text, logit_scale, false_negative_ids=None):
+    logits = logit_scale * image @ text.T
+    labels = torch.arange(len(logits))
+    if false_negative_ids is not None:
+        same = false_negative_ids[:, None] == false_negative_ids[None, :]
+        same = same & (torch.eye(len(labels)) == 0)
+        logits = logits * ~same
+    return (F.cross_entropy(logits, labels) + F.cross_entropy(logits.T, labels)) / 2
+
+# %% masked entries get a finite number such as -100 tags=["wrong"]
+# hint: At a scale of 1,000 a logit can be far below -100. Which number is below all others?
+def info_nce(image, text, logit_scale, false_negative_ids=None):
+    logits = logit_scale * image @ text.T
+    labels = torch.arange(len(logits))
+    if false_negative_ids is not None:
+        same = false_negative_ids[:, None] == false_negative_ids[None, :]
+        same = same & (torch.eye(len(labels)) == 0)
+        logits = logits.masked_fill(same, -100.0)
+    return (F.cross_entropy(logits, labels) + F.cross_entropy(logits.T, labels)) / 2
+
+# %% minus infinity is multiplied by 0, which gives NaN tags=["wrong"]
+# hint: `masked_fill` and torch.where replace entries without multiplying.
+def info_nce(image, text, logit_scale, false_negative_ids=None):
+    logits = logit_scale * image @ text.T
+    labels = torch.arange(len(logits))
+    if false_negative_ids is not None:
+        same = false_negative_ids[:, None] == false_negative_ids[None, :]
+        same = same & (torch.eye(len(labels)) == 0)
+        logits = logits + same * -math.inf
+    return (F.cross_entropy(logits, labels) + F.cross_entropy(logits.T, labels)) / 2
+
+# %% equal captions share the right answer tags=["wrong"]
+# hint: Those are soft targets. Here such a pair leaves the denominator, and is neither pulled nor pushed.
+def info_nce(image, text, logit_scale, false_negative_ids=None):
+    logits = logit_scale * image @ text.T
+    labels = torch.arange(len(logits))
+    answers = torch.eye(len(logits), dtype=logits.dtype)
+    if false_negative_ids is not None:
+        same = false_negative_ids[:, None] == false_negative_ids[None, :]
+        answers = same / same.sum(dim=1, keepdim=True)
+    return (F.cross_entropy(logits, answers) + F.cross_entropy(logits.T, answers)) / 2
+
+# %% equal captions count as right all together tags=["wrong"]
+# hint: Such a pair leaves the softmax; it is no second right answer.
+def info_nce(image, text, logit_scale, false_negative_ids=None):
+    logits = logit_scale * image @ text.T
+    right = torch.eye(len(logits)) > 0
+    if false_negative_ids is not None:
+        right = false_negative_ids[:, None] == false_negative_ids[None, :]
+    own = logits.masked_fill(~right, -math.inf)
+    rows, columns = (own.logsumexp(dim) - logits.logsumexp(dim) for dim in (1, 0))
+    return -(rows.mean() + columns.mean()) / 2
+
+# %% the first of equal captions is the right answer for all of them tags=["wrong"]
+# hint: Pair i is always right: the answer of row i is i.
+def info_nce(image, text, logit_scale, false_negative_ids=None):
+    logits = logit_scale * image @ text.T
+    labels = torch.arange(len(logits))
+    if false_negative_ids is not None:
+        ids = false_negative_ids.tolist()
+        labels = torch.tensor([ids.index(one) for one in ids])
+    return (F.cross_entropy(logits, labels) + F.cross_entropy(logits.T, labels)) / 2
+
+# %% pairs with a repeated caption are left out of the mean tags=["wrong"]
+# hint: Such a pair keeps its own right answer; only its doubles are taken out.
+def info_nce(image, text, logit_scale, false_negative_ids=None):
+    logits = logit_scale * image @ text.T
+    labels = torch.arange(len(logits))
+    keep = torch.ones(len(logits), dtype=torch.bool)
+    if false_negative_ids is not None:
+        same = false_negative_ids[:, None] == false_negative_ids[None, :]
+        keep = same.sum(dim=1) == 1
+    if not keep.any():
+        return 0 * logits.sum()
+    return (F.cross_entropy(logits[keep], labels[keep]) + F.cross_entropy(logits.T[keep], labels[keep])) / 2
+
+# %% only the first of equal captions stays in the batch tags=["wrong"]
+# hint: The mean is still over all N pairs.
+def info_nce(image, text, logit_scale, false_negative_ids=None):
+    if false_negative_ids is not None:
+        ids = false_negative_ids.tolist()
+        first = [k for k, one in enumerate(ids) if one not in ids[:k]]
+        image, text = image[first], text[first]
+    logits = logit_scale * image @ text.T
+    labels = torch.arange(len(logits))
+    return (F.cross_entropy(logits, labels) + F.cross_entropy(logits.T, labels)) / 2
+
+# %% only neighboring captions are compared tags=["wrong"]
+# hint: Equal captions may be anywhere in the batch: compare every id with every other one.
+def info_nce(image, text, logit_scale, false_negative_ids=None):
+    logits = logit_scale * image @ text.T
+    labels = torch.arange(len(logits))
+    if false_negative_ids is not None:
+        near = false_negative_ids[1:] == false_negative_ids[:-1]
+        same = torch.diag(near, 1) | torch.diag(near, -1)
+        logits = logits.masked_fill(same, -math.inf)
+    return (F.cross_entropy(logits, labels) + F.cross_entropy(logits.T, labels)) / 2
+
+# %% only the entries above the diagonal are masked tags=["wrong"]
+# hint: If caption 2 equals caption 5, then 5 equals 2.
+def info_nce(image, text, logit_scale, false_negative_ids=None):
+    logits = logit_scale * image @ text.T
+    labels = torch.arange(len(logits))
+    if false_negative_ids is not None:
+        same = false_negative_ids[:, None] == false_negative_ids[None, :]
+        logits = logits.masked_fill(same.triu(1), -math.inf)
+    return (F.cross_entropy(logits, labels) + F.cross_entropy(logits.T, labels)) / 2
+
+# %% the different captions are masked, not the equal ones tags=["wrong"]
+# hint: What should be left to tell apart?
+def info_nce(image, text, logit_scale, false_negative_ids=None):
+    logits = logit_scale * image @ text.T
+    labels = torch.arange(len(logits))
+    if false_negative_ids is not None:
+        same = false_negative_ids[:, None] == false_negative_ids[None, :]
+        logits = logits.masked_fill(~same, -math.inf)
     return (F.cross_entropy(logits, labels) + F.cross_entropy(logits.T, labels)) / 2
 
 # %% the result is not finite for extreme inputs tags=["wrong"]
-def contrastive_loss(image, text, logit_scale):
+def info_nce(image, text, logit_scale, false_negative_ids=None):
     weights = torch.exp(logit_scale * image @ text.T)
+    if false_negative_ids is not None:
+        same = false_negative_ids[:, None] == false_negative_ids[None, :]
+        weights = weights * (~same | (torch.eye(len(weights)) > 0))
     right = weights.diagonal()
     rows = -(right / weights.sum(dim=1)).log().mean()
     return (rows - (right / weights.sum(dim=0)).log().mean()) / 2
 
-# %% one softmax is taken over the whole matrix tags=["wrong"]
-# hint: How many questions are there, and how many answers does each have?
-def contrastive_loss(image, text, logit_scale):
-    logits = logit_scale * image @ text.T
-    return -logits.flatten().log_softmax(dim=0).view_as(logits).diagonal().mean()
-
-# %% the right caption is left out of the denominator tags=["wrong"]
-# hint: A softmax sums over all captions, the right one too.
-def contrastive_loss(image, text, logit_scale):
-    logits = logit_scale * image @ text.T
-    rest = logits.masked_fill(torch.eye(len(logits)) > 0, -math.inf)
-    both = (rest.logsumexp(dim=1) + rest.logsumexp(dim=0)) / 2
-    return (both - logits.diagonal()).mean()
-
-# %% the logarithm is taken of the mean probability tags=["wrong"]
-# hint: First the logarithm of each pair, then the mean.
-def contrastive_loss(image, text, logit_scale):
-    logits = logit_scale * image @ text.T
-    rows, columns = (x.softmax(dim=1).diagonal().mean() for x in (logits, logits.T))
-    return -(rows.log() + columns.log()) / 2
-
-# %% the right answers are off by one tags=["wrong"]
-# hint: In which column does row i have its right answer? Count from 0.
-def contrastive_loss(image, text, logit_scale):
-    logits = logit_scale * image @ text.T
-    labels = (torch.arange(len(logits)) + 1) % len(logits)
-    return (F.cross_entropy(logits, labels) + F.cross_entropy(logits.T, labels)) / 2
-
-# %% a small number is added before the logarithm tags=["wrong"]
-# hint: It hides how wrong a confident answer is. log_softmax and cross_entropy need no such help.
-def contrastive_loss(image, text, logit_scale):
-    logits = logit_scale * image @ text.T
-    rows, columns = (x.softmax(dim=1).diagonal() + 1e-8 for x in (logits, logits.T))
-    return -(rows.log() + columns.log()).mean() / 2
-
-# %% the right answers are in the reverse order tags=["wrong"]
-# hint: In which column does row i have its right answer?
-def contrastive_loss(image, text, logit_scale):
-    logits = logit_scale * image @ text.T
-    labels = torch.arange(len(logits)).flip(0)
-    return (F.cross_entropy(logits, labels) + F.cross_entropy(logits.T, labels)) / 2
-
-# %% all entries are averaged in both directions, not only the right ones tags=["wrong"]
-# hint: In which column does row i have its right answer?
-def contrastive_loss(image, text, logit_scale):
-    logits = logit_scale * image @ text.T
-    return -(logits.log_softmax(dim=1).mean() + logits.log_softmax(dim=0).mean()) / 2
-
 # %% tags=["exercise"]
 EXERCISE = dict(
-    id="03.4",
-    title="Hold the scale at its maximum",
+    id="03.10",
+    title="Cap the logit scale",
     points=2,
-    minutes=8,
+    minutes=10,
     difficulty="medium",
-    goal="Clamp a parameter that is kept as a logarithm, in place and outside the gradient.",
+    goal="Clamp a parameter that is stored as a logarithm, in place and outside autograd.",
+    my_clip="clipedu.objectives",
     hints=[
         "The parameter is the logarithm of the multiplier. If the multiplier may be 100 at most, what may its logarithm be at most?",
         "An in-place change of a parameter must not be recorded by autograd: torch.no_grad().",
-        "with torch.no_grad(): the parameter's clamp_ (with the underscore) with max= the natural logarithm of the maximum.",
+        "with torch.no_grad(): call the parameter's clamp_ (with the underscore), max= the natural logarithm of the maximum.",
     ],
 )
 
 # %% [markdown]
-# `log_scale` is a model's parameter, the *logarithm* of the logit scale; a training loop calls your function after each `optimizer.step()`.
-# Change it **in place** so that its exponential is at most `maximum` (a plain number such as 100.0). Smaller scales stay as they are. Nothing need be returned.
+# `logit_scale` is the learned parameter $t$ of a model, the *logarithm* of the scale $s$. (OpenAI's code gives it this name, and so does this course.) The training loop calls your function after each `optimizer.step()`.
+# Change the parameter **in place** so that its exponential is at most `maximum`, a plain number such as 100.0. Smaller scales must stay as they are. The function returns nothing, and the parameter must still take gradients afterwards.
 
 # %%
-def clamp_scale(log_scale: nn.Parameter, maximum: float) -> None:
-    """Keep exp(log_scale) at or below maximum."""
+def clamp_logit_scale_(logit_scale: nn.Parameter, maximum: float = 100.0) -> None:
+    """Keep exp(logit_scale) at or below `maximum`. Call it after each step (section 2.5)."""
     ### BEGIN SOLUTION
     with torch.no_grad():
-        log_scale.clamp_(max=math.log(maximum))
+        logit_scale.clamp_(max=math.log(maximum))
     ### END SOLUTION
 
 # %%
-check("03.4", clamp_scale)
+check("03.10", clamp_logit_scale_)
 
 # %% the logarithm is compared with the maximum of the multiplier tags=["wrong"]
 # hint: The parameter is a logarithm. Which number may the logarithm not exceed?
-def clamp_scale(log_scale, maximum):
-    log_scale.data.clamp_(max=maximum)
+def clamp_logit_scale_(logit_scale, maximum=100.0):
+    logit_scale.data.clamp_(max=maximum)
 
 # %% the multiplier is stored where its logarithm belongs tags=["wrong"]
 # hint: What is stored must be the logarithm again.
-def clamp_scale(log_scale, maximum):
-    log_scale.data = log_scale.data.exp().clamp(max=maximum)
+def clamp_logit_scale_(logit_scale, maximum=100.0):
+    logit_scale.data = logit_scale.data.exp().clamp(max=maximum)
 
 # %% the parameter itself stays as it was tags=["wrong"]
 # hint: A new tensor, bound to a name or returned, leaves the parameter alone. A method with a trailing underscore changes it.
-def clamp_scale(log_scale, maximum):
-    return log_scale.exp().clamp(max=maximum).log()
+def clamp_logit_scale_(logit_scale, maximum=100.0):
+    return logit_scale.exp().clamp(max=maximum).log()
 
 # %% the parameter is changed while gradients are recorded tags=["wrong"]
-# hint: torch.no_grad() tells torch that this is no part of the loss.
-def clamp_scale(log_scale, maximum):
-    log_scale.clamp_(max=math.log(maximum))
+# hint: `torch.no_grad()` tells torch that this is no part of the loss.
+def clamp_logit_scale_(logit_scale, maximum=100.0):
+    logit_scale.clamp_(max=math.log(maximum))
 
 # %% smaller scales are raised to the maximum tags=["wrong"]
 # hint: Of min and max, which one is an upper limit?
-def clamp_scale(log_scale, maximum):
+def clamp_logit_scale_(logit_scale, maximum=100.0):
     with torch.no_grad():
-        log_scale.clamp_(min=math.log(maximum))
+        logit_scale.clamp_(min=math.log(maximum))
 
 # %% the maximum itself is stored when the scale is too large tags=["wrong"]
 # hint: What is stored must be a logarithm.
-def clamp_scale(log_scale, maximum):
+def clamp_logit_scale_(logit_scale, maximum=100.0):
     with torch.no_grad():
-        if log_scale > math.log(maximum):
-            log_scale.fill_(maximum)
+        if logit_scale > math.log(maximum):
+            logit_scale.fill_(maximum)
 
 # %% the logarithm, not its exponential, is tested against the maximum tags=["wrong"]
-def clamp_scale(log_scale, maximum):
+def clamp_logit_scale_(logit_scale, maximum=100.0):
     with torch.no_grad():
-        if log_scale > maximum:
-            log_scale.fill_(math.log(maximum))
+        if logit_scale > maximum:
+            logit_scale.fill_(math.log(maximum))
 
 # %% tags=["exercise"]
 EXERCISE = dict(
@@ -361,16 +384,17 @@ EXERCISE = dict(
     points=2,
     minutes=10,
     difficulty="medium",
-    goal="Compute, before any training, the loss that repeated captions make unreachable.",
+    goal="Compute, before any training, how low the loss can get when captions repeat.",
     hints=[
-        "If a caption occurs m times, m equal columns share the probability: each gets 1/m at most, and each of these m pairs pays -ln(1/m).",
+        "If a caption occurs m times, m equal columns share the probability. Each gets 1/m at most, so each of these m pairs costs -ln(1/m) at least.",
         "floor = (1/N) x the sum over all N pairs of ln(how often the pair's caption occurs)",
-        "Counter(captions) tells how often each occurs. Go over all N captions, not over the different ones only.",
+        "Counter(captions) counts how often each one occurs. Sum over all N captions, not only over the different ones.",
     ],
 )
 
 # %% [markdown]
-# `captions` is the list of the N captions of a batch. Where a caption stands m times, m equal columns share the probability of a picture. Return the least mean loss that any model can then reach when nothing is masked (section 8 of the lesson). For `["cake", "cake", "watch"]` it is 0.462, for captions that all differ it is 0.
+# `captions` is the list of the N captions of a batch. If a caption occurs *m* times, then *m* equal columns share the probability of each of its pictures. Return the lowest mean loss that any model can reach if nothing is masked (section 7 of the lesson).
+# For `["cake", "cake", "watch"]` the result is 0.462. For captions that are all different it is 0.
 
 # %%
 def floor_of(captions: list[str]) -> float:
@@ -433,19 +457,20 @@ EXERCISE = dict(
     id="03.6",
     title="SigLIP: yes or no",
     points=3,
-    minutes=12,
+    minutes=15,
     difficulty="medium",
     goal="Write the sigmoid loss with its signs, its bias and its division by N.",
     hints=[
-        "Every entry asks: is this a pair? The right answer is yes on the diagonal, no elsewhere. A sign in front of the logit turns 'no' into 'yes'.",
+        "Every entry asks whether picture i and caption j are a pair. The right answer is yes on the diagonal and no elsewhere. A minus sign in front of a logit turns its probability of yes into that of no.",
         "loss = -(1/N) x the sum over all entries of ln sigmoid(sign x (scale x cosine + bias)), with sign +1 on the diagonal and -1 elsewhere.",
-        "torch.eye(N) holds 1 and 0; how do you make +1 and -1 of it? F.logsigmoid is the logarithm of the sigmoid that survives large numbers.",
+        "torch.eye(N) holds 1 and 0. How do you turn these into +1 and -1? F.logsigmoid stays finite for large numbers, unlike the logarithm of a sigmoid.",
     ],
 )
 
 # %% [markdown]
-# `image`, `text` and `logit_scale` are as in 03.3; `bias`, a tensor of shape (), is added to every logit. Return SigLIP's loss, summed over all N x N entries and divided by N, as a tensor of shape ().
-# It must stay finite for logits of plus and minus 10,000.
+# The lesson computes SigLIP's loss for one row; now write it for a batch. `image` and `text` are (N, E) embeddings of length 1, and `logit_scale` is the multiplier $s$, a tensor of shape (). `bias`, a tensor of shape (), is added to every logit.
+#
+# Return the loss, summed over all N x N entries and divided by N, as a tensor of shape (). It must be differentiable with respect to all four arguments, and it must stay finite for logits of plus and minus 10,000.
 
 # %%
 def siglip_loss(image: Tensor, text: Tensor, logit_scale: Tensor, bias: Tensor) -> Tensor:
@@ -460,7 +485,7 @@ def siglip_loss(image: Tensor, text: Tensor, logit_scale: Tensor, bias: Tensor) 
 check("03.6", siglip_loss)
 
 # %% the sum is divided by N x N, not by N tags=["wrong"]
-# hint: A mean over all entries makes each pair's pull weaker in a larger batch.
+# hint: With a mean over all entries, the pull on each pair gets weaker as the batch grows.
 def siglip_loss(image, text, logit_scale, bias):
     logits = logit_scale * image @ text.T + bias
     return F.binary_cross_entropy_with_logits(logits, torch.eye(len(logits), dtype=logits.dtype))
@@ -500,21 +525,22 @@ def siglip_loss(image, text, logit_scale, bias):
 # %% tags=["exercise"]
 EXERCISE = dict(
     id="03.7",
-    title="Its gradient, by hand",
+    title="The gradient of the logits",
     points=3,
-    minutes=12,
+    minutes=15,
     difficulty="hard",
     goal="Derive who is pulled and who is pushed, for both directions, without autograd.",
     hints=[
         "For one row of scores with right answer y, the derivative of the cross-entropy is softmax - onehot(y). The mean over N rows divides by N.",
-        "Each entry belongs to a row and to a column and gets a part from both. Which part has its softmax along dim=0?",
+        "Each entry belongs to a row and to a column, so it gets one term from each. Which term has its softmax along dim=0?",
         "gradient = ((softmax along dim=1) - I + (softmax along dim=0) - I) / (2 N), with I the identity matrix.",
     ],
 )
 
 # %% [markdown]
-# `logits` is (N, N), the loss is the symmetric one of exercise 03.3: the mean of the rows' and the columns' mean cross-entropy. Return its derivative with respect to each logit, (N, N), in closed form: no `backward`. It must stay finite for logits of 1,000.
-# To try yours on: for the logits `[[3, 1, -1], [2, 2, 0], [0, 1, 4]]` autograd gives, rounded,
+# `logits` is an (N, N) tensor. The loss is CLIP's symmetric one without masking: the mean of the rows' mean cross-entropy and the columns' mean cross-entropy. Return its derivative with respect to each logit, an (N, N) tensor, in closed form. Autograd is switched off while your function runs. The result must stay finite for logits of 1,000.
+#
+# You can compare your function with these values, which autograd gives for the logits `[[3, 1, -1], [2, 2, 0], [0, 1, 4]]`:
 #
 # | | | |
 # |---|---|---|
@@ -574,10 +600,119 @@ def contrastive_gradient(logits):
     return leaf.grad
 
 # %% the sums have lost their axis, so that rows are divided by other rows' sums tags=["wrong"]
-# hint: keepdim=True keeps the sums as a column.
+# hint: `keepdim=True` keeps the sums as a column.
 def contrastive_gradient(logits):
     e, n = logits.exp(), len(logits)
     return (e / e.sum(dim=1) + e / e.sum(dim=0) - 2 * torch.eye(n)) / (2 * n)
+
+# %% tags=["exercise"]
+EXERCISE = dict(
+    id="03.11",
+    title="Be autograd",
+    points=6,
+    minutes=60,
+    difficulty="hard",
+    goal="Derive the backward pass of the whole loss by hand, from the logits to the features and the temperature.",
+    hints=[
+        "Write the forward pass as a chain of small steps and go back through it one step at a time. Exercise 03.7 is the first step back: it gives dz, the gradient of the logits.",
+        "z = s u v^T, so du = s dz v and dv = s dz^T u. And since dz_ij/dt = z_ij, the gradient of t is the sum of dz_ij z_ij over all entries.",
+        "For one row u = x / |x|. Moving x along itself does not change u, so only the part of du that is perpendicular to u remains: dx = (du - (u . du) u) / |x|.",
+        "About twelve lines: two (N, 1) lengths, u, v, s, z, the loss by log_softmax, dz, du, dv, dt, and twice the step through the normalization.",
+    ],
+)
+
+# %% [markdown]
+# `loss.backward()` does in one line what you do here by hand. The inputs are what the encoders output: features $x_i$ of pictures and $y_j$ of captions, (N, E) each and of any length, and the learned parameter $t$, a tensor of shape (). The forward pass is
+#
+# $$u_i = \frac{x_i}{|x_i|}, \qquad v_j = \frac{y_j}{|y_j|}, \qquad z_{ij} = e^{t}\, u_i \cdot v_j,$$
+#
+# and then CLIP's symmetric loss of the logits, with nothing masked. Return four tensors: the loss, (), and its gradients with respect to `image`, (N, E), `text`, (N, E), and `t`, ().
+#
+# Autograd is switched off while your function runs. The results must stay finite at a scale of 1,000. The cell after the stub computes the same four tensors by autograd, so you can compare them one at a time.
+
+# %%
+def loss_backward(image: Tensor, text: Tensor, t: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """(N, E), (N, E), () -> the loss () and the gradients of image (N, E), text (N, E) and t ()."""
+    ### BEGIN SOLUTION
+    n, s = len(image), t.exp()
+    a, b = image.norm(dim=1, keepdim=True), text.norm(dim=1, keepdim=True)  # (N, 1)
+    u, v = image / a, text / b
+    z = s * u @ v.T  # (N, N)
+    rows, columns = z.log_softmax(dim=1), z.log_softmax(dim=0)
+    loss = -(rows.diagonal() + columns.diagonal()).mean() / 2
+    right = torch.eye(n, dtype=z.dtype, device=z.device)
+    dz = (rows.exp() + columns.exp() - 2 * right) / (2 * n)
+    du, dv = s * dz @ v, s * dz.T @ u  # (N, E)
+    dx = (du - u * (u * du).sum(dim=1, keepdim=True)) / a
+    dy = (dv - v * (v * dv).sum(dim=1, keepdim=True)) / b
+    return loss, dx, dy, (dz * z).sum()
+    ### END SOLUTION
+
+# %%
+def by_autograd(image, text, t):
+    """The same four tensors; compare yours with them."""
+    from clipedu.objectives import info_nce
+
+    leaves = [x.clone().requires_grad_() for x in (image, text, t)]
+    loss = info_nce(F.normalize(leaves[0], dim=1), F.normalize(leaves[1], dim=1), leaves[2].exp())
+    return loss.detach(), *torch.autograd.grad(loss, leaves)
+
+
+torch.manual_seed(0)
+for part in by_autograd(torch.randn(3, 4), torch.randn(3, 4), torch.tensor(1.0)):
+    print(part)
+
+# %%
+check("03.11", loss_backward)
+
+# %% the columns are not asked tags=["wrong"]
+# hint: Each logit belongs to a row and to a column.
+def loss_backward(image, text, t):
+    n, s = len(image), t.exp()
+    a, b = image.norm(dim=1, keepdim=True), text.norm(dim=1, keepdim=True)
+    u, v = image / a, text / b
+    z = s * u @ v.T
+    loss = -z.log_softmax(dim=1).diagonal().mean()
+    dz = (z.softmax(dim=1) - torch.eye(n)) / n
+    du, dv = s * dz @ v, s * dz.T @ u
+    dx = (du - u * (u * du).sum(dim=1, keepdim=True)) / a
+    dy = (dv - v * (v * dv).sum(dim=1, keepdim=True)) / b
+    return loss, dx, dy, (dz * z).sum()
+
+# %% the features are not normalized tags=["wrong"]
+# hint: The logits are scaled cosines, so the lengths must be divided out first.
+def loss_backward(image, text, t):
+    n, s = len(image), t.exp()
+    z = s * image @ text.T
+    rows, columns = z.log_softmax(dim=1), z.log_softmax(dim=0)
+    loss = -(rows.diagonal() + columns.diagonal()).mean() / 2
+    dz = (rows.exp() + columns.exp() - 2 * torch.eye(n)) / (2 * n)
+    return loss, s * dz @ text, s * dz.T @ image, (dz * z).sum()
+
+# %% autograd is used tags=["wrong"]
+# hint: Derive each step on paper: no backward, no torch.autograd.
+def loss_backward(image, text, t):
+    leaves = [x.detach().clone().requires_grad_() for x in (image, text, t)]
+    logits = leaves[2].exp() * F.normalize(leaves[0], dim=1) @ F.normalize(leaves[1], dim=1).T
+    labels = torch.arange(len(logits))
+    loss = (F.cross_entropy(logits, labels) + F.cross_entropy(logits.T, labels)) / 2
+    loss.backward()
+    return loss.detach(), *(leaf.grad for leaf in leaves)
+
+# %% t is taken for the scale itself tags=["wrong"]
+# hint: The multiplier is exp(t).
+def loss_backward(image, text, t):
+    n = len(image)
+    a, b = image.norm(dim=1, keepdim=True), text.norm(dim=1, keepdim=True)
+    u, v = image / a, text / b
+    z = t * u @ v.T
+    rows, columns = z.log_softmax(dim=1), z.log_softmax(dim=0)
+    loss = -(rows.diagonal() + columns.diagonal()).mean() / 2
+    dz = (rows.exp() + columns.exp() - 2 * torch.eye(n)) / (2 * n)
+    du, dv = t * dz @ v, t * dz.T @ u
+    dx = (du - u * (u * du).sum(dim=1, keepdim=True)) / a
+    dy = (dv - v * (v * dv).sum(dim=1, keepdim=True)) / b
+    return loss, dx, dy, (dz * u @ v.T).sum()
 
 # %% tags=["exercise"]
 EXERCISE = dict(
@@ -585,24 +720,24 @@ EXERCISE = dict(
     title="What does the scale learn?",
     kind="investigate",
     points=4,
-    minutes=15,
+    minutes=20,
     difficulty="hard",
     goal="Design a small experiment, change one thing at a time, and read the result honestly.",
     hints=[
-        "Decide first what you expect: if one pair in eight is wrong in every batch, how sure may a good model be? Which scale makes it just so sure?",
+        "Decide first what you expect. If one pair in eight is wrong in every batch, which probability should a good model give to the caption that it is shown? Which scale produces that probability?",
         "Change one argument and keep the others. Run each setting with two or three seeds: is the difference larger than the spread?",
-        "With a share e of wrong pairs, the best a model can say is: 1 - e for the partner, e shared out among the N - 1 others. Compute the loss of that and put it beside yours.",
+        "If a share e of the pairs is wrong, the best a model can do is to give 1 - e to the partner and e/(N - 1) to each of the others. Compute the loss of that and compare.",
     ],
 )
 
 # %% [markdown]
-# Web captions are noisy: some belong to another picture. The cell below trains free vectors while a share of the pairs is wrong, other pairs at every step, and returns the learned scale and the mean loss of the last 100 steps. A run takes about a second.
+# Captions from the web are noisy: some belong to another picture. The cell below trains free vectors while a given share of the pairs is wrong, a different set of pairs at every step. It returns the learned scale and the mean loss of the last 100 steps. A run takes about a second.
 #
-# Find out what the noise does to the **learned logit scale** and to the **loss**, and how far you can explain it. Hand in a table or a figure, and at most ten lines.
+# Find out what this noise does to the **learned logit scale** and to the **loss**, and explain as much of it as you can. Hand in a table or a figure and at most ten lines of text.
 
 # %%
 def train_with_mistakes(share: float, n: int = 64, width: int = 16, steps: int = 400, seed: int = 0) -> tuple[float, float]:
-    """(learned scale, mean loss of the last 100 steps) when `share` of the pairs is wrong at each step."""
+    """(learned scale, mean loss of the last 100 steps) if `share` of the pairs is wrong at each step."""
     from clipedu.objectives import LOGIT_SCALE_INIT, info_nce
 
     random = torch.Generator().manual_seed(seed)
@@ -612,7 +747,7 @@ def train_with_mistakes(share: float, n: int = 64, width: int = 16, steps: int =
     for _ in range(steps):
         order = torch.arange(n)
         wrong = torch.randperm(n, generator=random)[: round(share * n)]
-        order[wrong] = wrong.roll(1)  # these captions move on to the next picture
+        order[wrong] = wrong.roll(1)  # these captions go to the next picture
         loss = info_nce(F.normalize(image, dim=-1), F.normalize(text, dim=-1)[order], log_scale.exp())
         optimizer.zero_grad()
         loss.backward()
@@ -626,7 +761,7 @@ for share in (0.0, 0.25):  # your settings here
     print(f"{share:.0%} wrong: learned scale {scale:.0f}, loss {loss:.1f}")
 
 # %% [markdown] tags=["answer"]
-# Changed: the share of wrong pairs, with n = 64, width = 16, 400 steps, seed 0. Two more seeds move the scale by less than 0.5.
+# I changed only the share of wrong pairs and kept n = 64, width = 16, 400 steps and seed 0. Two more seeds move the scale by less than 0.5.
 #
 # | share wrong | learned scale | loss | best possible loss |
 # |---|---|---|---|
@@ -636,13 +771,13 @@ for share in (0.0, 0.25):  # your settings here
 # | 1/4 | 5.8 | 1.76 | 1.60 |
 # | 1/2 | 4.3 | 2.98 | 2.76 |
 #
-# Without mistakes the scale goes on rising (it depends on when one stops). With mistakes it settles, and the more mistakes the lower: it learns how sure one may be. With a share e of wrong pairs the best answer gives the partner 1 - e and each other caption e/(N-1), which costs
-# -(1-e) ln(1-e) - e ln(e/(N-1)). The loss comes within 0.1 to 0.2 of that: a floor again, now from noise instead of repeats.
-# It does not reach it because 64 vectors in 16 dimensions cannot all be equally far apart, and because the vectors still jitter at this learning rate.
-# What could make this wrong: the mistakes are drawn anew at each step. Fixed mistakes would be learned by heart, and the scale would rise as if there were none. A lower scale also shows with fewer steps, so compare at equal steps.
+# Without mistakes the scale keeps rising, so its value depends on when training stops. With mistakes it settles, and more mistakes give a lower scale, because the scale sets how confident the model can be. With a share e of wrong pairs the best prediction gives 1 - e to the partner and e/(N-1) to each other caption, which costs
+# -(1-e) ln(1-e) - e ln(e/(N-1)). The loss comes within 0.1 to 0.2 of this floor, which is due to noise instead of repeated captions.
+# It does not reach the floor because 64 vectors in 16 dimensions cannot all be equally far apart, and because the vectors still fluctuate at this learning rate.
+# One limit: the mistakes are drawn anew at each step. The model would memorize fixed mistakes, and the scale would rise as if there were none. A run with fewer steps also ends at a lower scale, so only runs of the same length can be compared.
 
 # %% [markdown] tags=["rubric"]
-# * 1 point: one thing is changed at a time, and it is said what was kept.
-# * 1 point: a table or figure with units, at least four settings, and some idea of the spread (seeds).
-# * 1 point: an explanation of the direction: mistakes limit how sure the model may be, so the scale falls and the loss has a floor above 0; the formula, or the comparison with ln N, counts as more than asked.
-# * 1 point: one honest limit, such as fixed against fresh mistakes, the number of steps, free vectors instead of towers.
+# * 1 point: only one thing is changed at a time, and the answer says what was kept fixed.
+# * 1 point: a table or figure with units, at least four settings, and a measure of the spread over seeds.
+# * 1 point: an explanation of the direction. Mistakes limit how confident the model can be, so the scale falls and the loss has a floor above 0. The formula or a comparison with ln N is more than is asked.
+# * 1 point: one honest limit, such as fixed against fresh mistakes, the number of steps, or free vectors instead of encoders.

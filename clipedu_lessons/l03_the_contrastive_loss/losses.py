@@ -1,4 +1,4 @@
-"""Two more losses of lesson 03: the predecessor of InfoNCE, and the floor under it."""
+"""The floor under the loss: how low it can get when captions repeat."""
 
 from __future__ import annotations
 
@@ -7,23 +7,6 @@ from collections import Counter
 from collections.abc import Hashable, Iterable
 
 from torch import Tensor
-
-from clipedu.objectives import similarity_logits
-from clipedu.objectives.contrastive import check_pairs
-
-
-def n_pair(image: Tensor, text: Tensor) -> Tensor:
-    """The multi-class N-pair loss (Sohn 2016): each picture finds its caption.
-
-        mean over i of  log(1 + sum over j != i of exp(image_i . text_j - image_i . text_i))
-
-    The same number as the cross-entropy of row i with the answer i: one of InfoNCE's two
-    directions, without a scale. image, text: (N, E), of any length. Returns ().
-    """
-    check_pairs(image, text, unit=False)
-    logits = similarity_logits(image, text, 1.0)  # (N, N)
-    margins = logits - logits.diagonal()[:, None]  # (N, N): how far j is ahead of the right one
-    return margins.logsumexp(dim=1).mean()  # the diagonal's exp(0) is the 1 of the formula
 
 
 def loss_floor(caption_ids: Tensor | Iterable[Hashable]) -> float:

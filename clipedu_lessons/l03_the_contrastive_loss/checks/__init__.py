@@ -5,10 +5,11 @@ The references spell each formula out, apart from the library.
 
 from __future__ import annotations
 
+from clipedu_lessons.l03_the_contrastive_loss.checks.backward import BACKWARD
 from clipedu_lessons.l03_the_contrastive_loss.checks.gradient import GRADIENT
 from clipedu_lessons.l03_the_contrastive_loss.checks.limits import CLAMP, FLOOR
 from clipedu_lessons.l03_the_contrastive_loss.checks.loss import LOSS
-from clipedu_lessons.l03_the_contrastive_loss.checks.rows import NORMALISE, READ
+from clipedu_lessons.l03_the_contrastive_loss.checks.rows import READ
 from clipedu_lessons.l03_the_contrastive_loss.checks.siglip import SIGLIP
 
-EXERCISES = [READ, NORMALISE, LOSS, CLAMP, FLOOR, SIGLIP, GRADIENT]
+EXERCISES = [READ, LOSS, CLAMP, FLOOR, SIGLIP, GRADIENT, BACKWARD]

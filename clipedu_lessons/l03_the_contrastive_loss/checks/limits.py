@@ -1,4 +1,4 @@
-"""Exercises 03.4 and 03.5: the cap on the logit scale, the floor under the loss."""
+"""Exercises 03.10 and 03.5: the cap on the logit scale, the floor under the loss."""
 
 from __future__ import annotations
 
@@ -16,47 +16,48 @@ from clipedu_lessons.common.checking import unchanged
 def _scale_and_maximum(generator: torch.Generator) -> dict[str, Any]:
     maximum = 20 + 130 * float(torch.rand((), generator=generator))
     factor = 0.3 + 2.5 * float(torch.rand((), generator=generator))
-    return {"log_scale": nn.Parameter(torch.tensor(math.log(factor * maximum))), "maximum": maximum}
+    start = torch.tensor(math.log(factor * maximum))
+    return {"logit_scale": nn.Parameter(start), "maximum": maximum}
 
 
 def _at(scale: float) -> Any:
-    logarithm = math.log(scale)
-    return lambda generator: {"log_scale": nn.Parameter(torch.tensor(logarithm)), "maximum": 100.0}
+    start = torch.tensor(math.log(scale))
+    return lambda generator: {"logit_scale": nn.Parameter(start), "maximum": 100.0}
 
 
 @torch.no_grad()
-def clamp_scale(log_scale: nn.Parameter, maximum: float) -> None:
-    """In place: exp(log_scale) <= maximum."""
-    log_scale.clamp_(max=math.log(maximum))
+def clamp_logit_scale_(logit_scale: nn.Parameter, maximum: float = 100.0) -> None:
+    """In place: exp(logit_scale) <= maximum."""
+    logit_scale.clamp_(max=math.log(maximum))
 
 
 def _clamped(low: Any, high: Any) -> Any:
     """A wrong answer that clamps in place to what two functions of the maximum say."""
 
     @torch.no_grad()
-    def wrong(log_scale: nn.Parameter, maximum: float) -> None:
-        log_scale.clamp_(min=low(maximum), max=high(maximum))
+    def wrong(logit_scale: nn.Parameter, maximum: float) -> None:
+        logit_scale.clamp_(min=low(maximum), max=high(maximum))
 
     return wrong
 
 
 @torch.no_grad()
-def _set_to_maximum(log_scale: nn.Parameter, maximum: float) -> None:
-    log_scale.fill_(math.log(maximum))
+def _set_to_maximum(logit_scale: nn.Parameter, maximum: float) -> None:
+    logit_scale.fill_(math.log(maximum))
 
 
 CLAMP = FunctionExercise(
-    id="03.4",
-    name="clamp_scale",
-    reference=clamp_scale,
+    id="03.10",
+    name="clamp_logit_scale_",
+    reference=clamp_logit_scale_,
     inputs=_scale_and_maximum,
-    changes=("log_scale",),
+    changes=("logit_scale",),
     trials=5,
     extremes={
         "a scale far above the maximum": _at(100_000.0),
         "a logarithm of 150": _at(math.exp(150)),
         "a maximum of 2": lambda g: {
-            "log_scale": nn.Parameter(torch.tensor(9.0)),
+            "logit_scale": nn.Parameter(torch.tensor(9.0)),
             "maximum": 2.0,
         },
         "a scale far below the maximum": _at(14.3),
@@ -92,7 +93,7 @@ CLAMP = FunctionExercise(
         Misconception(
             "the exponential of the maximum is the limit, not its logarithm",
             _clamped(lambda m: None, math.exp),
-            "exp(log_scale) is the multiplier. What undoes exp?",
+            "exp(logit_scale) is the multiplier. What undoes exp?",
         ),
         Misconception(
             "the square root of the maximum is the limit, not its logarithm",

@@ -1,16 +1,11 @@
-"""Exercises 03.1 and 03.2: reading a matrix, and vectors of length 1."""
+"""Exercise 03.1: reading a matrix."""
 
 from __future__ import annotations
 
 import math
-from typing import Any
 
-import torch
-from torch import Tensor
-from torch.nn import functional as F
-
-from clipedu_classroom.spec import FunctionExercise, Misconception, ValueExercise
-from clipedu_lessons.common.checking import alone, near, unchanged
+from clipedu_classroom.spec import Misconception, ValueExercise
+from clipedu_lessons.common.checking import near
 
 READ = ValueExercise(
     id="03.1",
@@ -86,122 +81,6 @@ READ = ValueExercise(
             "the two losses are added or divided, not subtracted",
             lambda v: near(v[3], math.log(512) / math.log(256)) or near(v[3], 4 * math.log(2)),
             "What is ln 512 - ln 256?",
-        ),
-    ),
-)
-
-
-def _rows(generator: torch.Generator, n: int | None = None) -> dict[str, Any]:
-    n = n or int(torch.randint(3, 9, (), generator=generator))
-    width = int(torch.randint(2, 9, (), generator=generator))
-    lengths = 0.5 + 4 * torch.rand(n, 1, generator=generator)
-    return {"vectors": lengths * torch.randn(n, width, generator=generator)}
-
-
-def _length(x: Tensor) -> Tensor:
-    return (x * x).sum(dim=1, keepdim=True).sqrt()  # (N, 1)
-
-
-def normalise_rows(vectors: Tensor) -> Tensor:
-    """(N, E) -> (N, E), rows of length 1."""
-    return vectors / _length(vectors)
-
-
-NORMALISE = FunctionExercise(
-    id="03.2",
-    name="normalise_rows",
-    reference=normalise_rows,
-    inputs=_rows,
-    gradient=("vectors",),
-    dtype="same",
-    properties=(
-        unchanged("the vectors are made longer", lambda x: 3 * x, 0),
-        alone("a row's result depends on the other rows", 0),
-    ),
-    extremes={
-        "one row": lambda g: _rows(g, 1),
-        "rows of length 1,000,000": lambda g: {"vectors": 1e6 * torch.randn(4, 3, generator=g)},
-        "rows of length 0.001": lambda g: {"vectors": 1e-3 * torch.randn(4, 3, generator=g)},
-    },
-    misconceptions=(
-        Misconception(
-            "the rows are divided by the sum of their absolute values",
-            lambda x: x / x.abs().sum(dim=1, keepdim=True),
-            "That is the L1 length; the dot product goes with the L2 length.",
-        ),
-        Misconception(
-            "the rows are divided by the sum of their entries",
-            lambda x: x / x.sum(dim=1, keepdim=True),
-            "What is the length of (3, 4)?",
-        ),
-        Misconception(
-            "the rows are divided by their largest entry",
-            lambda x: x / x.abs().amax(dim=1, keepdim=True),
-        ),
-        Misconception(
-            "the rows are divided by their largest entry, signs and all",
-            lambda x: x / x.amax(dim=1, keepdim=True),
-        ),
-        Misconception("the vectors are returned as they came", lambda x: x * 1),
-        Misconception(
-            "the entries are squeezed between 0 and 1",
-            lambda x: (x - x.min()) / (x.max() - x.min()),
-            "Normalising to length 1 keeps every direction.",
-        ),
-        Misconception("each entry is replaced by its sign", lambda x: x.sign()),
-        Misconception(
-            "each row is standardised (mean 0, mean square 1)",
-            lambda x: F.layer_norm(x, x.shape[1:], eps=0),
-            "Standardising is another thing than normalising to length 1.",
-        ),
-        Misconception(
-            "each column is standardised over the batch",
-            lambda x: (x - x.mean(dim=0)) / x.std(dim=0),
-            "A row's result may not depend on the other rows.",
-        ),
-        Misconception(
-            "each column is divided by its squared length",
-            lambda x: x / (x * x).sum(dim=0, keepdim=True),
-        ),
-        Misconception(
-            "only the first row's length is used for all rows", lambda x: x / x[0].norm()
-        ),
-        Misconception("a softmax is taken of each row", lambda x: x.softmax(dim=1)),
-        Misconception(
-            "the rows are brought to mean 0 and standard deviation 1",
-            lambda x: (x - x.mean(dim=1, keepdim=True)) / x.std(dim=1, keepdim=True),
-            "Standardising is another thing than normalising to length 1.",
-        ),
-        Misconception(
-            "the mean of each row is taken off first",
-            lambda x: F.normalize(x - x.mean(dim=1, keepdim=True), dim=1, eps=1e-30),
-            "The direction must stay as it is.",
-        ),
-        Misconception(
-            "the mean of the squares is taken, not their sum",
-            lambda x: x / (x * x).mean(dim=1, keepdim=True).sqrt(),
-        ),
-        Misconception(
-            "the rows are multiplied by their length", lambda x: x * x.norm(dim=1, keepdim=True)
-        ),
-        Misconception(
-            "the lengths are returned, not the vectors", lambda x: x.norm(dim=1, keepdim=True)
-        ),
-        Misconception("the lengths are returned without their dimension", lambda x: x.norm(dim=1)),
-        Misconception(
-            "a small number is added to the lengths",
-            lambda x: x / (x.norm(dim=1, keepdim=True) + 1e-8),
-            "No row is zero, so nothing needs protection; short rows come out too short.",
-        ),
-        Misconception(
-            "the sign of the entries is lost",
-            lambda x: F.normalize(x.abs(), dim=1),
-            "The row must point the same way.",
-        ),
-        Misconception(
-            "the rows are divided by their standard deviation",
-            lambda x: x / x.std(dim=1, keepdim=True),
-            "The length is the root of the sum of the squares.",
         ),
     ),
 )

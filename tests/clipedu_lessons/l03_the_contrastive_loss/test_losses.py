@@ -11,40 +11,13 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn import functional as F
 
-from clipedu.objectives import info_nce, similarity_logits
-from clipedu_lessons.l03_the_contrastive_loss.losses import loss_floor, n_pair
+from clipedu.objectives import info_nce
+from clipedu_lessons.l03_the_contrastive_loss.losses import loss_floor
 
 
 def unit(n: int, e: int = 8, seed: int = 0, dtype: torch.dtype = torch.float64) -> Tensor:
     rows = torch.randn(n, e, generator=torch.Generator().manual_seed(seed), dtype=dtype)
     return F.normalize(rows, dim=-1)
-
-
-batches = st.integers(2, 9).flatmap(
-    lambda n: st.tuples(
-        st.integers(0, 10_000).map(lambda seed: unit(n, seed=seed)),
-        st.integers(0, 10_000).map(lambda seed: unit(n, seed=seed + 20_000)),
-        st.floats(0.1, 100),
-    )
-)
-
-
-# ---- N-pair -------------------------------------------------------------------------------------
-
-
-@given(batch=batches)
-@settings(deadline=None, max_examples=40)
-def test_n_pair_is_one_direction_of_info_nce(batch: tuple[Tensor, Tensor, float]) -> None:
-    image, text, scale = batch
-    logits = similarity_logits(image, text, scale)
-    one = n_pair(scale * image, text)  # rows of any length: the scale can be put into them
-    torch.testing.assert_close(one, F.cross_entropy(logits, torch.arange(len(image))))
-    torch.testing.assert_close(
-        (one + n_pair(scale * text, image)) / 2, info_nce(image, text, scale)
-    )
-
-
-# ---- the floor ----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -111,33 +84,3 @@ def test_the_mask_takes_the_floor_away() -> None:
 def test_the_floor_of_nothing_is_an_error() -> None:
     with pytest.raises(ValueError, match="no captions"):
         loss_floor([])
-
-
-# ---- n_pair's input and gradient ----------------------------------------------------------------
-
-
-def test_the_gradient_equals_finite_differences() -> None:
-    generator = torch.Generator().manual_seed(0)
-    rows = [
-        torch.randn(4, 3, generator=generator, dtype=torch.float64, requires_grad=True)
-        for _ in range(2)
-    ]
-    assert torch.autograd.gradcheck(lambda a, b: n_pair(F.normalize(a), F.normalize(b)), rows)
-
-
-def test_half_precision_and_autocast_are_computed_in_float32() -> None:
-    image, text = unit(16, dtype=torch.float32), unit(16, seed=1, dtype=torch.float32)
-    with torch.autocast("cpu", dtype=torch.bfloat16):
-        cast = n_pair(image, text)
-    assert cast.dtype == torch.float32 and cast.item() == n_pair(image, text).item()
-
-
-def test_bad_rows_and_a_batch_of_one_are_named() -> None:
-    with pytest.raises(ValueError, match=r"\(4, 8\) and text \(3, 8\)"):
-        n_pair(unit(4), unit(3))
-    text = unit(5)
-    text[3, 2] = math.nan
-    with pytest.raises(ValueError, match="text embeddings hold NaN .* row 3"):
-        n_pair(unit(5), text)
-    with pytest.warns(UserWarning, match="batch of one pair"):
-        assert n_pair(unit(1), unit(1, seed=1)).item() == 0
