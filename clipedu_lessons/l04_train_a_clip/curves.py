@@ -1,118 +1,130 @@
-"""The picture of a training run: its loss against chance, and what it can name, step by step."""
+"""The picture of a training run: its loss, and what the model can name on the way."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
 
+from clipedu.evaluation import clopper_pearson
 from clipedu.plots import COLOURS, DASHES, MARKERS
-from clipedu.training.checkpoint import read_history
-from clipedu.training.recipe import Recipe
-from clipedu.training.trainer import TrainingResult
 from clipedu_lessons.common.figures import new_figure
+from clipedu_lessons.common.records import read_record
 
-Rows = Sequence[dict[str, Any]]
+#: step -> task -> (share, lowest, highest): a share and its 95 % interval.
+Scores = Mapping[int, Mapping[str, tuple[float, float, float]]]
+WIDTH = 15  # steps of a mean
 
 
-def training_curve(
-    run: TrainingResult | Rows | str | Path, *, recipe: Recipe | None = None, title: str = ""
+def library_losses(seed: int) -> list[float]:
+    """The losses of the library's run with this seed, as benchmarks/my_clip.py stored them.
+
+    Empty where no run is stored. results/my_clip.json says with which recipe, when and where.
+    """
+    try:
+        rows = read_record("my_clip")
+    except FileNotFoundError:
+        return []
+    return [row["loss"] for row in rows if row["who"] == "library" and row["seed"] == seed]
+
+
+def run_figure(
+    losses: Sequence[float], batch_size: int, scores: Scores, library: Sequence[float] = ()
 ) -> Figure:
-    """Loss with the line of ln N, and beneath it zero-shot accuracy where it was measured.
+    """Loss of each step with ln N and the library's run, and beside it zero-shot accuracy.
 
-    Args:
-        run: a result, its history, or a run's folder.
-        recipe: for the line of ln N; known from a result or a folder.
     Raises ValueError when there is no step to draw.
     """
-    rows, recipe = _rows(run, recipe)
-    measured = [row for row in rows if row.get("zero_shot")]
-    figure = new_figure(7, 6 if measured else 3.6)
-    axes = figure.subplots(2 if measured else 1, 1, sharex=True, squeeze=False)[:, 0]
-    steps = np.array([row["step"] for row in rows])
-    loss = np.array([row["loss"] for row in rows])
-    axes[0].plot(steps, loss, color="0.75", linewidth=0.8, linestyle="-", marker="")
-    axes[0].plot(steps, smoothed(loss), color=COLOURS[0], linestyle="-", marker="", label="loss")
-    if recipe is not None and recipe.objective == "infonce":
-        chance = math.log(recipe.batch_size)
-        axes[0].axhline(chance, color=COLOURS[1], linestyle="--", marker="")
-        words = f"guessing: ln {recipe.batch_size} = {chance:.2f}"
-        axes[0].annotate(words, (steps[-1], chance), (0, 3), ha="right", **_OFFSET)
-    axes[0].set_ylabel("loss")
-    axes[0].set_ylim(bottom=0)
-    if title:
-        axes[0].set_title(title)
-    for k, name in enumerate(_tasks(measured)):
-        points = [
-            (r["step"], 100 * r["zero_shot"][name]) for r in measured if name in r["zero_shot"]
-        ]
-        x, y = zip(*points, strict=True)
+    if not losses:
+        raise ValueError("There is no step to draw: the list of losses is empty.")
+    figure = new_figure(9.5, 3.8)
+    left, right = figure.subplots(1, 2, width_ratios=(1.2, 1))
+    plain: dict[str, Any] = {"marker": "", "linestyle": "-"}
+    steps = np.arange(1, len(losses) + 1)
+    left.plot(steps, losses, color="0.75", linewidth=0.8, label="each step", **plain)
+    words = f"mean of {WIDTH} steps"
+    left.plot(steps, centered_mean(losses), color=COLOURS[0], label=words, **plain)
+    if library:
+        mean = centered_mean(library)
+        style: dict[str, Any] = {"linestyle": "--", "marker": "", "color": COLOURS[4]}
+        left.plot(np.arange(1, len(mean) + 1), mean, label="the library's run", **style)
+    guess = math.log(batch_size)
+    left.axhline(guess, color="0.4", linestyle=":", marker="")
+    words = f"guessing: ln {batch_size} = {guess:.2f}"
+    left.annotate(words, (steps[-1], guess), (0, 3), ha="right", **_OFFSET)
+    left.set(xlabel="step", ylabel="loss (nats)", ylim=(0, 1.12 * max(guess, *losses)))
+    left.legend(loc="lower left")
+    for k, name in enumerate(_tasks(scores)):
+        x = [step for step, row in scores.items() if name in row]
+        y = 100 * np.array([scores[step][name] for step in x])  # (points, 3)
         style = {"color": COLOURS[k % 7], "linestyle": DASHES[k % 7], "marker": MARKERS[k % 7]}
-        axes[1].plot(x, y, label=name, markevery=1, **style)
-        axes[1].annotate(f"{y[-1]:.0f} %", (x[-1], y[-1]), (5, -3), **_OFFSET)
-    if measured:
-        axes[1].set_ylabel("zero-shot accuracy in %")
-        axes[1].set_ylim(bottom=0)
-        axes[1].legend(loc="best")
-    axes[-1].set_xlabel("step")
+        errors = [y[:, 0] - y[:, 1], y[:, 2] - y[:, 0]]
+        right.errorbar(x, y[:, 0], errors, capsize=3, label=name.replace("_", " "), **style)
+    right.set(xlabel="step", ylabel="right at the first guess (%)", ylim=(0, None))
+    if scores:
+        right.legend(loc="upper left")
     return figure
 
 
-def describe_training(
-    run: TrainingResult | Rows | str | Path, *, recipe: Recipe | None = None
+def run_words(
+    losses: Sequence[float], batch_size: int, scores: Scores, library: Sequence[float] = ()
 ) -> str:
-    """The same in words, for `clipedu.plots.show(training_curve(run), describe_training(run))`."""
-    rows, recipe = _rows(run, recipe)
-    loss = smoothed(np.array([row["loss"] for row in rows]))
-    words = f"Loss over {rows[-1]['step']:,} steps: from {rows[0]['loss']:.2f} to {loss[-1]:.2f}"
-    if recipe is not None and recipe.objective == "infonce":
-        n = recipe.batch_size
-        words += f"; guessing among {n} captions would be ln {n} = {math.log(n):.2f}"
-    measured = [row for row in rows if row.get("zero_shot")]
-    for k, name in enumerate(_tasks(measured)):
-        values = [row["zero_shot"][name] for row in measured if name in row["zero_shot"]]
-        words += ". Zero-shot accuracy: " if k == 0 else "; "
-        change = f"from {values[0]:.1%} to " if len(values) > 1 else ""
-        words += f"{name} {change}{values[-1]:.1%}"
+    """The same in words, for `show(run_figure(...), run_words(...))`."""
+    guess = math.log(batch_size)
+    words = f"Left: the loss falls from {losses[0]:.2f} to {centered_mean(losses)[-1]:.2f}, "
+    words += f"below the dotted line of guessing at {guess:.2f}"
+    if library:
+        words += f"; the library's run, dashed, ends at {centered_mean(library)[-1]:.2f}"
+    for k, name in enumerate(_tasks(scores)):
+        shares = [row[name][0] for row in scores.values() if name in row]
+        words += ". Right: accuracy with 95 % intervals: " if k == 0 else "; "
+        words += f"{name.replace('_', ' ')} from {shares[0]:.0%} to {shares[-1]:.0%}"
     return words + "."
 
 
-def smoothed(values: np.ndarray, width: int = 20) -> np.ndarray:
-    """(n,) -> (n,): the mean of each value and up to `width - 1` before it."""
+def shortcut_figure(
+    losses: Mapping[str, Sequence[float]], answers: Mapping[str, Sequence[int]], asked: int
+) -> Figure:
+    """The losses of two runs, and how many of `asked` color and shape questions each got right.
+
+    The questions have eight options: chance is 12.5 %, and knowing the color leaves ln 32.
+    """
+    figure = new_figure(9.5, 3.2)
+    left, right = figure.subplots(1, 2)
+    how = zip(answers, ("-", "--"), ("0.8", "0.4"), (0.0, 0.4), strict=True)
+    for name, dashes, gray, shift in how:
+        left.plot(losses[name], linestyle=dashes, color="black", marker="", label=name)
+        share = np.array(answers[name]) / asked
+        ends = np.array([clopper_pearson(number, asked) for number in answers[name]])
+        error = 100 * np.abs(ends.T - share)
+        bars: dict[str, Any] = {"color": gray, "edgecolor": "black", "capsize": 3, "label": name}
+        right.bar(np.arange(len(share)) + shift, 100 * share, 0.38, yerr=error, **bars)
+    for n in (256, 32):
+        left.axhline(math.log(n), color="0.5", linestyle=":", marker="", linewidth=1)
+        left.annotate(f"ln {n}", (0, math.log(n)), (0, 2), **_OFFSET)
+    left.set(xlabel="step", ylabel="loss (nats)", ylim=(0, None))
+    right.axhline(12.5, color="black", linestyle=":", marker="", linewidth=1)
+    right.set_xticks([0.2, 1.2], ["which color?", "which shape?"])
+    right.set(ylabel="right answers (%)", ylim=(0, 105))
+    left.legend(loc="lower left")
+    right.legend(loc="upper center", ncols=2)
+    return figure
+
+
+def centered_mean(values: Sequence[float], width: int = WIDTH) -> np.ndarray:
+    """(n,) -> (n,): the mean of each value and its neighbors, fewer of them near the ends."""
     total = np.concatenate(([0.0], np.cumsum(values, dtype=np.float64)))
-    last = np.arange(1, len(values) + 1)
-    first = np.maximum(0, last - width)
-    return (total[last] - total[first]) / (last - first)
+    place = np.arange(len(values))
+    reach = np.minimum(np.minimum(place, place[::-1]), width // 2)
+    first, last = place - reach, place + reach + 1
+    return np.asarray((total[last] - total[first]) / (last - first))
 
 
-_OFFSET: dict[str, Any] = {
-    "xycoords": "data",
-    "textcoords": "offset points",
-    "fontsize": 9,
-    "va": "bottom",
-}
+_OFFSET: dict[str, Any] = {"textcoords": "offset points", "fontsize": 9, "va": "bottom"}
 
 
-def _rows(
-    run: TrainingResult | Rows | str | Path, recipe: Recipe | None
-) -> tuple[Rows, Recipe | None]:
-    if isinstance(run, TrainingResult):
-        rows: Rows = run.history
-        recipe = recipe or run.recipe
-    elif isinstance(run, (str, Path)):
-        rows = read_history(run)
-        there = Path(run) / "recipe.json"
-        recipe = recipe or (Recipe.load(there) if there.exists() else None)
-    else:
-        rows = run
-    if not rows:
-        raise ValueError(f"There is no step to draw: the history of {run!r} is empty.")
-    return rows, recipe
-
-
-def _tasks(measured: Rows) -> list[str]:
-    return list(dict.fromkeys(name for row in measured for name in row["zero_shot"]))
+def _tasks(scores: Scores) -> list[str]:
+    return list(dict.fromkeys(name for row in scores.values() for name in row))

@@ -1,323 +1,278 @@
-"""Exercises 04.3 and 04.4: which weights decay, and a step that clamps the logit scale."""
+# mypy: allow-untyped-defs
+"""Exercises 04.10 to 04.12: parameter groups, Muon's polynomial, and Muon's step."""
 
 from __future__ import annotations
 
-import math
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
 from torch import Generator, Tensor
 
-from clipedu_classroom.spec import FunctionExercise, Misconception
+from clipedu_classroom.spec import FunctionExercise, whole
 
-ADDED = ("positional_embedding", "class_embedding")
-
-
-def split(shapes: dict[str, tuple[int, ...]]) -> tuple[list[str], list[str]]:
-    return _split(shapes, lambda name, shape: len(shape) >= 2 and not name.endswith(ADDED))
+TABLES = ("class_embedding", "positional_embedding")
+Rule = Callable[[str, Tensor], bool]
 
 
-def _split(shapes: dict[str, tuple[int, ...]], decays: Any) -> tuple[list[str], list[str]]:
-    decayed = [name for name, shape in shapes.items() if decays(name, shape)]
-    return decayed, [name for name in shapes if name not in decayed]
+def decays(name: str, p: Tensor) -> bool:
+    return p.ndim >= 2 and not name.endswith(TABLES)
 
 
-def _decays(rule: Any) -> Any:
-    """A wrong answer by the rule (name, number of dimensions) -> does it decay?"""
-    return lambda shapes: _split(shapes, lambda name, shape: rule(name, len(shape)))
+def is_wide(p: Tensor) -> bool:
+    return min(len(p), p[0].numel()) >= 16
+
+
+def is_matrix(name: str, p: Tensor) -> bool:
+    return decays(name, p) and "embedding" not in name and is_wide(p)
+
+
+def groups_by(
+    does_decay: Rule = decays,
+    matrix: Rule = is_matrix,
+    *,
+    always: bool = False,
+    seen: Callable[[list[Any]], list[Any]] = lambda rows: rows,
+) -> Any:
+    """parameter_groups by these rules."""
+
+    def parameter_groups(named: Iterable[Any], weight_decay: float, *, muon: bool = False) -> Any:
+        groups: dict[Any, Any] = {}
+        for name, p in seen(list(named)):
+            kind = bool(does_decay(name, p)), (muon or always) and bool(matrix(name, p))
+            decay = weight_decay * kind[0]
+            new = {"params": [], "names": [], "weight_decay": decay, "muon": kind[1]}
+            group = groups.setdefault(kind, new)
+            group["params"].append(p)
+            group["names"].append(name)
+        return list(groups.values())
+
+    return parameter_groups
+
+
+def drive_groups(answer, shapes, weight_decay, muon):
+    import torch
+    from torch import nn
+
+    parameters = {name: nn.Parameter(torch.zeros(shape)) for name, shape in shapes.items()}
+    names_of = {id(p): name for name, p in parameters.items()}
+    found: dict[tuple[float, bool], list[str]] = {}
+    for group in answer(iter(parameters.items()), weight_decay, muon=muon):
+        key = (round(float(group["weight_decay"]), 6), bool(group.get("muon", False)))
+        names = [names_of.get(id(p), "not a parameter of the model") for p in group["params"]]
+        aligned = list(group["names"]) == names
+        found[key] = found.get(key, []) + (names if aligned else ["`names` differ from `params`"])
+    return {f"decay {d}, muon {m}": sorted(names) for (d, m), names in found.items() if names}
 
 
 def some_shapes(generator: Generator) -> dict[str, Any]:
     """A model's worth of names in a shuffled order."""
-    width = int(torch.randint(4, 64, (), generator=generator))
+    width = whole(generator, 18, 40)
     known: dict[str, tuple[int, ...]] = {
         "logit_scale": (),
-        "positional_embedding": (16, width),
-        "text_projection": (width, 8),
-        "token_embedding.weight": (100, width),
-        "ln_final.weight": (width,),
-        "ln_final.bias": (width,),
-        "visual.class_embedding": (width,),
-        "visual.positional_embedding": (5, width),
+        "positional_embedding": (24, width),
+        "text.text_projection": (width, 20),
+        "text.token_embedding.weight": (50, width),
+        "text.ln_final.weight": (width,),
+        "text.ln_final.bias": (width,),
+        "visual.class_embedding": (1, width),
+        "visual.positional_embedding": (17, width),
         "visual.conv1.weight": (width, 3, 4, 4),
+        "visual.stem.0.weight": (12, 3, 3, 3),
+        "visual.stem.3.weight": (width, 18, 3, 3),
         "visual.ln_pre.weight": (width,),
-        "visual.bn1.weight": (width,),
-        "transformer.resblocks.0.attn.in_proj_weight": (3 * width, width),
-        "transformer.resblocks.0.attn.in_proj_bias": (3 * width,),
-        "transformer.resblocks.0.mlp.c_fc.weight": (4 * width, width),
-        "transformer.resblocks.0.mlp.c_fc.bias": (4 * width,),
-        "prompts.class_embedding": (3, width),
-        "text.old_class_embedding": (3, width),
-        "positional_embedding_mixer.weight": (width, width),
+        "visual.head.weight": (width, 6),
+        "text.transformer.resblocks.0.attn.in_proj_weight": (3 * width, width),
+        "text.transformer.resblocks.0.attn.in_proj_bias": (3 * width,),
+        "text.transformer.resblocks.0.mlp.c_fc.weight": (4 * width, width),
     }
     names = list(known)
     order = torch.randperm(len(names), generator=generator).tolist()
-    return {"shapes": {names[i]: known[names[i]] for i in order}}
+    return {
+        "shapes": {names[i]: known[names[i]] for i in order},
+        "weight_decay": 0.05 + float(torch.rand((), generator=generator)),
+        "muon": bool(torch.rand((), generator=generator) < 0.7),
+    }
 
 
-SPLIT = FunctionExercise(
-    id="04.3",
-    name="split_parameters",
-    reference=split,
+def _shapes(muon: bool) -> Any:
+    return lambda generator: {**some_shapes(generator), "muon": muon}
+
+
+GROUPS = FunctionExercise(
+    id="04.10",
+    name="parameter_groups",
+    reference=groups_by(),
+    drive=drive_groups,
     inputs=some_shapes,
-    extremes={
-        "no parameters": lambda g: {"shapes": {}},
-        "one gain": lambda g: {"shapes": {"ln.weight": (4,)}},
-    },
-    misconceptions=(
-        Misconception(
-            "no embedding decays, not even the tokens'",
-            _decays(lambda name, ndim: ndim >= 2 and "embedding" not in name),
-            "Read the end of the names.",
-        ),
-        Misconception(
-            "only tensors of exactly two dimensions decay, so that convolutions do not",
-            _decays(lambda name, ndim: ndim == 2 and not name.endswith(ADDED)),
-            "How many dimensions has the weight of a convolution?",
-        ),
-        Misconception(
-            "everything decays",
-            lambda shapes: (list(shapes), []),
-            "Which parameters should not decay?",
-        ),
-        Misconception(
-            "only tensors of more than two dimensions decay",
-            _decays(lambda name, ndim: ndim > 2 and not name.endswith(ADDED)),
-            "Two dimensions are enough.",
-        ),
-        Misconception(
-            "tensors of one dimension decay, too",
-            _decays(lambda name, ndim: ndim >= 1 and not name.endswith(ADDED)),
-            "How many dimensions have a gain and a bias? len(shape) counts them.",
-        ),
-        Misconception(
-            "the name decides, not the number of dimensions",
-            _decays(lambda name, ndim: name.endswith("weight")),
-            "ln_final.weight is a gain, and text_projection is a matrix.",
-        ),
-        Misconception(
-            "the words bias and ln in a name decide, not the number of dimensions",
-            _decays(
-                lambda name, ndim: not any(word in name for word in ("bias", "ln", "logit_scale"))
-            ),
-            "Count the dimensions; a name may hold any word.",
-        ),
-        Misconception(
-            "the names must be equal to the two endings",
-            _decays(lambda name, ndim: ndim >= 2 and name not in ADDED),
-            "visual.positional_embedding ends in positional_embedding.",
-        ),
-        Misconception(
-            "the part behind the last full stop must be equal to an ending",
-            _decays(lambda name, ndim: ndim >= 2 and name.split(".")[-1] not in ADDED),
-            "text.old_class_embedding ends in class_embedding.",
-        ),
-        Misconception(
-            "the endings are looked for anywhere in the name",
-            _decays(lambda name, ndim: ndim >= 2 and not any(a in name for a in ADDED)),
-            "Only the end of the name counts.",
-        ),
-        Misconception(
-            "class embeddings of two dimensions decay",
-            _decays(lambda name, ndim: ndim >= 2 and not name.endswith(ADDED[0])),
-            "Two endings are named.",
-        ),
-        Misconception(
-            "positional embeddings decay",
-            _decays(lambda name, ndim: ndim >= 2 and not name.endswith(ADDED[1])),
-            "Two endings are named.",
-        ),
-        Misconception(
-            "positional and class embeddings are in neither list",
-            lambda shapes: tuple(
-                [name for name in names if not name.endswith(ADDED)] for names in split(shapes)
-            ),
-            "All others do not decay: every name is in one of the two lists.",
-        ),
-        Misconception(
-            "only the endings decide, not the number of dimensions",
-            _decays(lambda name, ndim: not name.endswith(ADDED)),
-            "How many dimensions have a gain and a bias? len(shape) counts them.",
-        ),
-        Misconception(
-            "the names are sorted by the alphabet",
-            lambda shapes: tuple(sorted(names) for names in split(shapes)),
-            "Each list has the order of the dictionary.",
-        ),
-        Misconception(
-            "sets are returned, which have no order",
-            lambda shapes: tuple(set(names) for names in split(shapes)),
-            "Return lists, in the order of the dictionary.",
-        ),
-        Misconception(
-            "the shapes are returned with the names",
-            lambda shapes: tuple({name: shapes[name] for name in names} for names in split(shapes)),
-            "Return two lists of names.",
-        ),
-        Misconception(
-            "only the decayed names are returned",
-            lambda shapes: split(shapes)[0],
-            "Return both lists.",
-        ),
-        Misconception(
-            "the beginning of the name is compared, not its end",
-            _decays(lambda name, ndim: ndim >= 2 and not name.startswith(ADDED)),
-            "visual.positional_embedding ends in positional_embedding.",
-        ),
-        Misconception(
-            "the shapes are returned, not the names",
-            lambda shapes: tuple([shapes[name] for name in names] for names in split(shapes)),
-            "Return two lists of names.",
-        ),
-    ),
+    trials=4,
+    extremes={"without Muon": _shapes(False), "with Muon": _shapes(True)},
 )
 
 
-def step_and_clamp(log_scale: Tensor, gradient: Tensor, rate: float, maximum: float) -> Tensor:
-    return (log_scale - rate * gradient).clamp(max=math.log(maximum))
+def orthogonalize(matrices: Tensor) -> Tensor:
+    return newton(matrices)
 
 
-def a_scale(generator: Generator) -> dict[str, Any]:
-    """Draws on both sides of the limit, before and after the step."""
-    maximum = 20.0 + 80 * float(torch.rand((), generator=generator))
-    start = math.log(maximum)
-    if torch.rand((), generator=generator) < 0.4:
-        # So small a limit that a scale's logarithm can pass it, too.
-        maximum = 1.5 + float(torch.rand((), generator=generator))
-        start = maximum
+def newton(
+    matrices: Tensor,
+    abc: tuple[float, float, float] = (3.4445, -4.7750, 2.0315),
+    steps: int = 5,
+    *,
+    divide: Callable[[Tensor], Any] = lambda x: x.norm(dim=(1, 2), keepdim=True) + 1e-7,
+) -> Tensor:
+    a, b, c = abc
+    x = matrices.float() / divide(matrices.float())
+    tall = x.shape[1] > x.shape[2]
+    x = x.mT if tall else x
+    for _ in range(steps):
+        square = x @ x.mT
+        x = a * x + (b * square + c * square @ square) @ x
+    return (x.mT if tall else x).to(matrices.dtype)
+
+
+def drive_orthogonalize(answer, matrices):
+    import torch
+
+    given = matrices.float()
+    found = answer(given)
+    if tuple(found.shape) != tuple(given.shape):
+        return {"the shape": list(found.shape)}
+    left, _, right = torch.linalg.svd(given, full_matrices=False)
+    seen = left.mT @ found.float() @ right.mT  # diagonal, if the directions are the same
+    values = seen.diagonal(dim1=1, dim2=2)
+    rest = (seen - torch.diag_embed(values)).abs().amax(dim=(1, 2))
+    fine = (values > 0.6) & (values < 1.3)
     return {
-        "log_scale": start + 0.5 * torch.randn((), generator=generator),
-        "gradient": 4 * torch.randn((), generator=generator),
-        "rate": 0.05 + 0.2 * float(torch.rand((), generator=generator)),
-        "maximum": maximum,
+        "singular values": torch.where(fine, 1.0, (values * 10).round() / 10),
+        "other directions": torch.where(rest < 0.15, 0.0, (rest * 10).round() / 10),
+        "dtype": str(found.dtype),
     }
 
 
-def _scale(log_scale: float, gradient: float) -> dict[str, Any]:
-    return {
-        "log_scale": torch.tensor(log_scale),
-        "gradient": torch.tensor(gradient),
-        "rate": 0.1,
-        "maximum": 100.0,
-    }
+def some_matrices(generator: Generator) -> dict[str, Any]:
+    rows, columns = whole(generator, 4, 8), whole(generator, 9, 14)
+    count = whole(generator, 2, 3)
+    noise = torch.randn(count, rows, columns, generator=generator)
+    left, _, right = torch.linalg.svd(noise, full_matrices=False)
+    values = torch.logspace(0, -1.3, rows) * 300.0 ** torch.arange(count)[:, None]
+    matrices = left @ torch.diag_embed(values) @ right
+    tall = bool(torch.rand((), generator=generator) < 0.5)
+    return {"matrices": (matrices.mT if tall else matrices).contiguous()}
 
 
-CLAMP = FunctionExercise(
-    id="04.4",
-    name="step_and_clamp",
-    reference=step_and_clamp,
-    inputs=a_scale,
-    trials=12,
+def _tall(generator: Generator) -> dict[str, Any]:
+    matrices = some_matrices(generator)["matrices"]
+    return {"matrices": matrices if matrices.shape[1] > matrices.shape[2] else matrices.mT}
+
+
+ORTHOGONALIZE = FunctionExercise(
+    id="04.11",
+    name="orthogonalize",
+    reference=orthogonalize,
+    drive=drive_orthogonalize,
+    inputs=some_matrices,
     extremes={
-        "a step past the maximum": lambda g: _scale(4.5, -20.0),
-        "a scale below 1": lambda g: _scale(-0.5, 1.0),
-        "a start above the maximum": lambda g: _scale(6.0, 5.0),
-        "a scale of 0.0001": lambda g: _scale(-9.0, 0.5),
+        "more rows than columns": _tall,
+        "a gradient of a millionth": lambda g: {"matrices": 1e-6 * some_matrices(g)["matrices"]},
     },
-    misconceptions=(
-        Misconception(
-            "there is no step, only a clamp",
-            lambda s, g, rate, maximum: s.clamp(max=math.log(maximum)),
-            "Where is the gradient used?",
-        ),
-        Misconception(
-            "the rate is forgotten",
-            lambda s, g, rate, maximum: (s - g).clamp(max=math.log(maximum)),
-            "How long is the step?",
-        ),
-        Misconception(
-            "the scale is also held above 1",
-            lambda s, g, rate, maximum: (s - rate * g).clamp(0, math.log(maximum)),
-            "There is no lower limit here.",
-        ),
-        Misconception(
-            "the scale is returned, not its logarithm",
-            lambda s, g, rate, maximum: (s - rate * g).exp().clamp(max=maximum),
-            "What does the model keep as its parameter?",
-        ),
-        Misconception(
-            "the logarithm has base 10",
-            lambda s, g, rate, maximum: (s - rate * g).clamp(max=math.log10(maximum)),
-            "The inverse of exp is the natural logarithm.",
-        ),
-        Misconception(
-            "the clamp holds the value above the limit, not below it",
-            lambda s, g, rate, maximum: (s - rate * g).clamp(min=math.log(maximum)),
-            "Is it a floor or a ceiling?",
-        ),
-        Misconception(
-            "the step is taken on the scale, not on its logarithm",
-            lambda s, g, rate, maximum: (s.exp() - rate * g).clamp(max=maximum).log(),
-            "The parameter that learns is the logarithm.",
-        ),
-        Misconception(
-            "the maximum is always 100, whatever was asked for",
-            lambda s, g, rate, maximum: (s - rate * g).clamp(max=math.log(100)),
-            "Use `maximum`.",
-        ),
-        Misconception(
-            "the logarithm has base 2",
-            lambda s, g, rate, maximum: (s - rate * g).clamp(max=math.log2(maximum)),
-            "The inverse of exp is the natural logarithm.",
-        ),
-        Misconception(
-            "the gradient is clamped, not the parameter",
-            lambda s, g, rate, maximum: s - rate * g.clamp(max=math.log(maximum)),
-            "Which number is it that may be at most `maximum`?",
-        ),
-        Misconception(
-            "only the sign of the gradient is used",
-            lambda s, g, rate, maximum: (s - rate * g.sign()).clamp(max=math.log(maximum)),
-            "Plain gradient descent goes further where the slope is steeper.",
-        ),
-        Misconception(
-            "the gradient is divided by the rate",
-            lambda s, g, rate, maximum: (s - g / rate).clamp(max=math.log(maximum)),
-            "A small rate makes a small step.",
-        ),
-        Misconception(
-            "a step that would go too far is not taken at all",
-            lambda s, g, rate, maximum: (s - rate * g) if s - rate * g <= math.log(maximum) else s,
-            "It is taken, and ends at the maximum.",
-        ),
-        Misconception(
-            "the scale before the step is compared with the maximum",
-            lambda s, g, rate, maximum: (
-                s - rate * g if s.exp() <= maximum else torch.full_like(s, math.log(maximum))
-            ),
-            "Which number may not be larger than `maximum`: the old or the new?",
-        ),
-        Misconception(
-            "the maximum itself is returned where the scale would be too large",
-            lambda s, g, rate, maximum: (
-                s - rate * g if (s - rate * g).exp() < maximum else torch.full_like(s, maximum)
-            ),
-            "The parameter is the logarithm: what is the logarithm of `maximum`?",
-        ),
-        Misconception(
-            "the scale is also held above 1 / maximum",
-            lambda s, g, rate, maximum: (s - rate * g).clamp(-math.log(maximum), math.log(maximum)),
-            "There is no lower limit here.",
-        ),
-        Misconception(
-            "the gradient is multiplied by the scale, as if it were that of the scale",
-            lambda s, g, rate, maximum: (s - rate * g * s.exp()).clamp(max=math.log(maximum)),
-            "The gradient that is given is the parameter's own.",
-        ),
-        Misconception(
-            "the gradient is multiplied by the parameter",
-            lambda s, g, rate, maximum: (s - rate * g * s).clamp(max=math.log(maximum)),
-            "new = old - rate x gradient, and nothing else.",
-        ),
-        Misconception(
-            "the gradient's sign is lost",
-            lambda s, g, rate, maximum: (s - rate * g.abs()).clamp(max=math.log(maximum)),
-            "The step may go either way.",
-        ),
-        Misconception(
-            "1 is added before the logarithm",
-            lambda s, g, rate, maximum: (s - rate * g).clamp(max=math.log1p(maximum)),
-            "What undoes exp?",
-        ),
-    ),
+)
+
+
+def muon_with(
+    *,
+    ahead: Callable[[Any, Any], Any] = lambda g, m: g + 0.95 * m,
+    size: Callable[[Any], float] = lambda shape: 0.2 * max(shape) ** 0.5,
+    parts: int = 3,
+    decay: str = "decoupled",
+    sign: float = 1.0,
+) -> Any:
+    """The class MuonAdamW with one thing changed."""
+
+    class MuonAdamW(torch.optim.AdamW):
+        @torch.no_grad()
+        def step(self, closure: Any = None) -> Any:
+            groups = self.param_groups
+            self.param_groups = [group for group in groups if not group["muon"]]
+            super().step(closure)
+            self.param_groups = groups
+            for group in groups:
+                for name, p in zip(group["names"], group["params"], strict=True):
+                    if group["muon"] and p.grad is not None:
+                        self.muon_step(name, p, group["lr"], group["weight_decay"])
+
+        def muon_step(self, name: str, p: Tensor, rate: float, weight_decay: float) -> None:
+            momentum = self.state[p].setdefault("momentum", torch.zeros_like(p))
+            g = p.grad + (weight_decay * p if decay == "coupled" else 0)  # type: ignore[operator]
+            momentum.mul_(0.95).add_(g)
+            flat = ahead(g, momentum).reshape(len(p), -1)
+            cut = parts if name.endswith("in_proj_weight") else 1
+            matrices = flat.view(cut, -1, flat.shape[1])
+            update = sign * size(matrices.shape[1:]) * orthogonalize(matrices)
+            shrink = 1 - rate * weight_decay if decay in ("decoupled", "late") else 1.0
+            if decay == "late":
+                p.sub_(rate * update.reshape(p.shape)).mul_(shrink)
+            else:
+                p.mul_(shrink).sub_(rate * update.reshape(p.shape))
+
+    return MuonAdamW
+
+
+def drive_muon(answer, weights, gradients, rate, weight_decay):
+    from torch import nn
+
+    def orthogonalize(matrices):  # a stand-in that depends on how they are cut, and is exact
+        return matrices / (matrices.norm(dim=(1, 2), keepdim=True) + 1e-12)
+
+    space = answer.muon_step.__globals__
+    before = space.get("orthogonalize")
+    space["orthogonalize"] = orthogonalize
+    try:
+        kept = {name: nn.Parameter(weight.float().clone()) for name, weight in weights.items()}
+        muon = [name for name, p in kept.items() if p.ndim > 1]
+        rest = [name for name in kept if name not in muon]
+        groups = [
+            {"params": [kept[name] for name in names], "names": names, "muon": names is muon}
+            for names in (muon, rest)
+        ]
+        optimizer = answer(groups, lr=rate, weight_decay=weight_decay, betas=(0.9, 0.98), eps=1e-6)
+        steps = {}
+        for number, part in enumerate(gradients, 1):
+            for name, p in kept.items():
+                p.grad = part[name].float() if name in part else None
+            optimizer.step()
+            for name, p in kept.items():
+                steps[f"{name} after step {number}"] = p.detach().clone()
+        return steps
+    finally:
+        space["orthogonalize"] = before
+
+
+def some_steps(generator: Generator) -> dict[str, Any]:
+    width = whole(generator, 2, 5)
+    shapes = {
+        "attn.in_proj_weight": (3 * width, width + 4),
+        "visual.conv1.weight": (5, 2, 3, 3),
+        "mlp.c_fc.weight": (width + 3, 2),
+        "ln.weight": (width,),
+    }
+    drawn = [
+        {name: torch.randn(shape, generator=generator) for name, shape in shapes.items()}
+        for _ in range(4)
+    ]
+    del drawn[2]["mlp.c_fc.weight"]  # a parameter without a gradient is left alone
+    return {
+        "weights": drawn[0],
+        "gradients": drawn[1:],
+        "rate": 0.05 + 0.1 * float(torch.rand((), generator=generator)),
+        "weight_decay": 0.3 + float(torch.rand((), generator=generator)),
+    }
+
+
+MUON = FunctionExercise(
+    id="04.12",
+    name="MuonAdamW",
+    reference=muon_with(),
+    drive=drive_muon,
+    inputs=some_steps,
 )

@@ -1,79 +1,86 @@
 from __future__ import annotations
 
-import dataclasses
-import json
 import math
-from pathlib import Path
 
 import numpy as np
 import pytest
-from matplotlib.colors import to_rgb
 
-from clipedu.training import RECIPES, Recipe
-from clipedu_lessons.l04_train_a_clip.curves import describe_training, smoothed, training_curve
+from clipedu_lessons.l04_train_a_clip import curves
+from clipedu_lessons.l04_train_a_clip.curves import (
+    centered_mean,
+    run_figure,
+    run_words,
+    shortcut_figure,
+)
 
-
-@pytest.fixture
-def recipe() -> Recipe:
-    return dataclasses.replace(RECIPES["tiny"], batch_size=16, steps=100, precision="fp32")
-
-
-ROWS = [{"step": k, "loss": 3.0 - k / 100} for k in range(1, 101)]
-for k, lucide in ((50, 0.25), (100, 0.41)):
-    ROWS[k - 1]["zero_shot"] = {"lucide": lucide, "heroicons": lucide + 0.2}
-
-
-def test_the_figure_has_loss_chance_and_every_task(recipe) -> None:
-    figure = training_curve(ROWS, recipe=recipe)
-    top, bottom = figure.axes
-    assert any(np.allclose(line.get_ydata(), math.log(16)) for line in top.lines)
-    assert any("ln 16 = 2.77" in text.get_text() for text in top.texts)
-    raw = top.lines[0]
-    assert list(raw.get_ydata()) == [row["loss"] for row in ROWS]
-    assert [line.get_label() for line in bottom.lines] == ["lucide", "heroicons"]
-    assert list(bottom.lines[0].get_ydata()) == [25.0, 41.0]
-    assert list(bottom.lines[0].get_xdata()) == [50, 100]
-    assert figure.axes[-1].get_xlabel() == "step"
+LOSSES = [3.0 - k / 100 for k in range(1, 101)]
+SCORES = {
+    k: {"lucide": (x, x - 0.05, x + 0.06), "heroicons": (x + 0.2, x + 0.1, x + 0.3)}
+    for k, x in ((50, 0.25), (100, 0.41))
+}
 
 
-def test_lines_can_be_told_apart_without_colour(recipe) -> None:
-    bottom = training_curve(ROWS, recipe=recipe).axes[1]
-    assert len({str(line.get_linestyle()) for line in bottom.lines}) == 2
-    assert len({line.get_marker() for line in bottom.lines}) == 2
-    grey = [np.dot(to_rgb(line.get_color()), (0.299, 0.587, 0.114)) for line in bottom.lines]
-    assert abs(grey[0] - grey[1]) > 0.15
+def test_the_figure_has_losses_chance_and_every_task() -> None:
+    left, right = run_figure(LOSSES, 16, SCORES, library=[2.9] * 80).axes
+    assert list(left.lines[0].get_ydata()) == LOSSES
+    assert list(left.lines[2].get_xdata()) == list(range(1, 81))
+    assert any(np.allclose(line.get_ydata(), math.log(16)) for line in left.lines)
+    assert any("ln 16 = 2.77" in text.get_text() for text in left.texts)
+    labels = [text.get_text() for text in left.get_legend().get_texts()]
+    assert labels == ["each step", "mean of 15 steps", "the library's run"]
+    assert [bar.get_label() for bar in right.containers] == ["lucide", "heroicons"]
+    points, _, (bars,) = right.containers[0].lines
+    assert list(points.get_ydata()) == [25.0, 41.0]
+    (_, low), (_, high) = bars.get_segments()[0]
+    assert (low, high) == pytest.approx((20.0, 31.0))
 
 
-def test_a_run_without_evaluation_has_one_panel(recipe) -> None:
-    rows = [{k: v for k, v in row.items() if k != "zero_shot"} for row in ROWS]
-    assert len(training_curve(rows).axes) == 1
-    assert len(training_curve(rows).axes[0].lines) == 2  # nobody said what guessing costs
-    siglip = dataclasses.replace(recipe, objective="siglip")
-    assert len(training_curve(rows, recipe=siglip).axes[0].lines) == 2
+def test_lines_can_be_told_apart_without_color() -> None:
+    right = run_figure(LOSSES, 16, SCORES).axes[1]
+    drawn = [container.lines[0] for container in right.containers]
+    assert len({str(line.get_linestyle()) for line in drawn}) == 2
+    assert len({line.get_marker() for line in drawn}) == 2
 
 
-def test_the_words_say_what_the_figure_shows(recipe) -> None:
-    words = describe_training(ROWS, recipe=recipe)
-    assert words == (
-        "Loss over 100 steps: from 2.99 to 2.10; guessing among 16 captions would be ln 16 = 2.77. "
-        "Zero-shot accuracy: lucide from 25.0% to 41.0%; heroicons from 45.0% to 61.0%."
+def test_the_words_say_what_the_figure_shows() -> None:
+    assert run_words(LOSSES, 16, SCORES, library=[2.9] * 80) == (
+        "Left: the loss falls from 2.99 to 2.00, below the dotted line of guessing at 2.77; "
+        "the library's run, dashed, ends at 2.90. Right: accuracy with 95 % intervals: lucide "
+        "from 25% to 41%; heroicons from 45% to 61%."
     )
 
 
-def test_a_folder_is_read(recipe, tmp_path: Path) -> None:
-    (tmp_path / "history.jsonl").write_text("".join(json.dumps(row) + "\n" for row in ROWS))
-    recipe.save(tmp_path / "recipe.json")
-    assert describe_training(tmp_path) == describe_training(ROWS, recipe=recipe)
-    assert len(training_curve(tmp_path).axes) == 2
+def test_the_mean_is_centered() -> None:
+    values = [0.0, 1.0, 5.0, 3.0, 4.0]
+    assert list(centered_mean(values, 3)) == [0.0, 2.0, 3.0, 4.0, 4.0]
+    assert list(centered_mean([float(k) for k in range(40)])) == pytest.approx(range(40))
 
 
-def test_nothing_to_draw(tmp_path: Path) -> None:
+def test_nothing_to_draw_is_refused() -> None:
     with pytest.raises(ValueError, match="no step to draw"):
-        training_curve(tmp_path)
+        run_figure([], 16, {})
 
 
-def test_smoothing_is_the_mean_of_what_came_before() -> None:
-    values = np.random.default_rng(0).random(57)
-    slow = [values[max(0, k - 19) : k + 1].mean() for k in range(57)]
-    assert smoothed(values) == pytest.approx(slow)
-    assert smoothed(values, 1) == pytest.approx(values)
+def test_the_library_s_run_is_read_or_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [
+        {"who": who, "seed": seed, "step": 1, "loss": loss}
+        for who, seed, loss in (("library", 0, 6.5), ("library", 1, 6.6), ("my_clip", 0, 6.7))
+    ]
+    monkeypatch.setattr(curves, "read_record", lambda name: rows)
+    assert curves.library_losses(0) == [6.5]
+
+    def missing(name: str) -> None:
+        raise FileNotFoundError(name)
+
+    monkeypatch.setattr(curves, "read_record", missing)
+    assert curves.library_losses(0) == []
+
+
+def test_both_questions_have_a_bar_with_an_interval_for_each_run() -> None:
+    losses = {"as drawn": [5.5, 4.0], "painted": [5.5, 3.5]}
+    left, right = shortcut_figure(losses, {"as drawn": [10, 80], "painted": [99, 20]}, 100).axes
+    assert [list(line.get_ydata()) for line in left.lines[:2]] == list(losses.values())
+    heights = [[bar.get_height() for bar in bars.patches] for bars in right.containers[1::2]]
+    assert heights == [[10, 80], [99, 20]]
+    low, high = right.containers[0].lines[2][0].get_segments()[1][:, 1]
+    assert low < 80 < high
