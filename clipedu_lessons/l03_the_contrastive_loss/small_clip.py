@@ -6,9 +6,10 @@ read as the mean of its words' vectors. 200 steps of 512 pairs take a few second
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import torch
@@ -72,6 +73,18 @@ class SmallCLIP(nn.Module):
         return image, text, self.logit_scale.exp()
 
 
+@contextlib.contextmanager
+def one_thread() -> Iterator[None]:
+    """The matrices are small: more threads cost more than they save, and round differently."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+@one_thread()
 def train_small(
     data: SmallData, loss_of: LossOf, *, steps: int = 200, batch: int = 512, seed: int = 0
 ) -> tuple[SmallCLIP, float]:
