@@ -358,7 +358,7 @@ def _in_order(
                 break
         after = max(at for at in [*answered, *helpers] if last <= at < end or at == last)
         judged.setdefault(after, []).append(exercise_id)
-    loads: list[Load] = []
+    loads = [Load("given", assignment.given, setup=True)] if assignment.given else []
     for at in sorted({*answered, *helpers}):
         following = next((answered[later] for later in sorted(answered) if later >= at), [])
         limit = max((first[exercise_id] for exercise_id in following), default=len(rank))

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +42,8 @@ class Part:
 
 @dataclass(frozen=True)
 class Assignment:
-    """`parts`: every cell of the pristine notebook, in its order."""
+    """`parts`: every cell of the pristine notebook, in its order. `given`: code that answers may
+    use, since the library is not in the sandbox."""
 
     lesson: str
     name: str
@@ -50,6 +51,7 @@ class Assignment:
     questions: tuple[Question, ...]
     parts: tuple[Part, ...]
     library: tuple[str, ...]
+    given: str = ""
 
     @property
     def max_points(self) -> float:
@@ -100,7 +102,18 @@ def read_assignment(path: str | Path) -> Assignment:
         raise ValueError(f"{path}: {error}") from None
     lesson = questions[0].id.partition(".")[0]
     library = specs.library_needed(lesson)
-    return Assignment(lesson, path.stem, path, questions, tuple(parts), library)
+    given = _earlier_parts(lesson) + specs.given(lesson)
+    return Assignment(lesson, path.stem, path, questions, tuple(parts), library, given)
+
+
+def _earlier_parts(lesson: str) -> str:
+    """The parts of my_clip.py of earlier lessons, solved, where the lesson adds parts; else ""."""
+    from clipedu_classroom import my_clip
+
+    parts = my_clip.course_parts()
+    earlier = [replace(part, text=part.solved) for key, part in parts.items() if key < lesson]
+    adds = any(key.startswith(f"{lesson}.") for key in parts)
+    return my_clip.render(my_clip.course_header(), earlier) if adds and earlier else ""
 
 
 def _question(part: Part, points: dict[str, float], titles: dict[str, str]) -> Question:

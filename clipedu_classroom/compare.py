@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from clipedu_classroom.calling import leaves, tensors
+from clipedu_classroom.protocol import is_record
 
 KINDS = ("type", "shape", "value")
 
@@ -30,6 +31,8 @@ def difference(
     if unordered and isinstance(got, (list, tuple)) and isinstance(want, (list, tuple)):
         return _unordered(list(got), want, tolerance)
     absolute = tolerance if absolute is None else absolute
+    if is_record(want) and is_record(got):  # from a sandbox a dataclass returns as a namespace
+        got, want = vars(got), vars(want)
     if is_numeric(want):
         got = got if is_numeric(got) else _as_numbers(got)
         return "type" if got is None else _numbers(got, want, tolerance, absolute)

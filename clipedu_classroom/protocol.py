@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, is_dataclass
 from types import SimpleNamespace
 from typing import Any
 
@@ -73,17 +73,20 @@ def encode(tree: Any, on_function: Callable[[Callable[..., Any]], int] | None = 
         for kind in (tuple, list, (set, frozenset)):
             if isinstance(value, kind):
                 return [kind.__name__ if isinstance(kind, type) else "set", items(value, depth)]
-        if is_dataclass(value) and not isinstance(value, type):  # a model's config
-            return [
-                "record",
-                items(((f.name, getattr(value, f.name)) for f in fields(value)), depth),
-            ]
+        if is_record(value):
+            return ["record", items(vars(value).items(), depth)]
         if on_function is not None and callable(value):
             return ["function", on_function(value)]
         return ["opaque", type(value).__name__]
 
     text = json.dumps(walk(tree)).encode()
     return len(text).to_bytes(4, "big") + text + safetensors.torch.save(tensors)
+
+
+def is_record(value: Any) -> bool:
+    """Whether it is a model's config: a dataclass, or the namespace as which one travels."""
+    kind = type(value)
+    return kind is SimpleNamespace or (is_dataclass(kind) and not hasattr(kind, "__slots__"))
 
 
 def decode(message: bytes, on_function: Callable[[int], Callable[..., Any]] | None = None) -> Any:

@@ -92,6 +92,11 @@ def library_needed(lesson: str) -> tuple[str, ...]:
     return tuple(name for space in lesson_specs(lesson) for name in space.get("LIBRARY_NEEDED", ()))
 
 
+def given(lesson: str) -> str:
+    """Code of the library, `GIVEN` in the lesson's checks, that a submission may use."""
+    return "\n\n".join(space["GIVEN"] for space in lesson_specs(lesson) if "GIVEN" in space)
+
+
 def spec_fingerprint(exercise_id: str) -> str:
     """A digest of the text that says what is right in an exercise: of your own file if it declares
     the exercise, else of the lesson's checks and exercises and of what lessons share."""

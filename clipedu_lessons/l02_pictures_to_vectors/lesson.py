@@ -440,9 +440,9 @@ for name, (config, steps) in runs.items():
     numbers(**{key + "_slow": f"{slow:.0%}", key + "_fast": f"{fast:.0%}"})
 
 # %% [markdown]
-# At the larger learning rate the model with a stem names {=stem_fast} of the pictures, and the baseline {=patches_fast}. A third block costs more work than the stem and gains nothing ({=block_fast}). Twice as many steps cost more still, and reach {=steps_fast}. At the smaller rate all models learn more slowly. There the stem is again far above the baseline ({=stem_slow} against {=patches_slow}), and about level with twice the steps ({=steps_slow}). The points in the figure are single runs: two runs of the same model differ by far less than the stem gains over the baseline.
+# At the larger learning rate the model with a stem names {=stem_fast} of the pictures, and the baseline {=patches_fast}. A third block costs more work than the stem and gains almost nothing ({=block_fast}). Twice as many steps cost more still, and reach {=steps_fast}. At the smaller rate all models learn more slowly. There the stem is again far above the baseline ({=stem_slow} against {=patches_slow}), and about level with twice the steps ({=steps_slow}). The points in the figure are single runs: two runs of the same model differ by far less than the stem gains over the baseline.
 #
-# So in a run this short, a careful look at small neighborhoods is worth about as much as training twice as long, or more. This is why the encoder of this course has a stem.
+# So in a run this short, a careful look at small neighborhoods is worth about as much as training twice as long, or more. That is the reason for the stem in the encoder of this course.
 #
 # Two limits should be named. The test set is small, so each accuracy is uncertain by about 6 points (95 % interval). And the runs are short: the ViTs of the CLIP paper all have a patch convolution and saw 400 million pairs for 32 epochs. What a stem would gain there, this measurement does not show.
 #

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import copy
+import csv
 import dataclasses
 import inspect
 import json
@@ -271,3 +272,18 @@ def test_each_solution_went_in_when_its_notebook_ran(lesson):
         if key.startswith(lesson):
             said = f"my_clip.py: {' and '.join(part.names)} is now yours (exercise {key})."
             assert said in "\n".join(texts)
+
+
+@pytest.mark.parametrize("number", ["01", "02", "04"])
+def test_the_grader_gives_the_solutions_full_points(number: str, tmp_path: Path) -> None:
+    """Its sandbox has no library: what an answer takes from earlier lessons must be given."""
+    (exercises,) = (ROOT / "exercises").glob(f"{number}_*.ipynb")
+    (tmp_path / "submissions").mkdir()
+    solved = (ROOT / "solutions" / exercises.name).read_bytes()
+    (tmp_path / "submissions" / "ann.ipynb").write_bytes(solved)
+    table = tmp_path / "grades.csv"
+    command = [sys.executable, "-m", "clipedu", "grade", exercises, tmp_path / "submissions"]
+    subprocess.run([*command, "--csv", table], check=True, capture_output=True)
+    with table.open(encoding="utf-8") as file:
+        (row,) = csv.DictReader(file)
+    assert row["points"] == row["max_points"] != "0", row["message"]

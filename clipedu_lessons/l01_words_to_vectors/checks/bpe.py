@@ -163,6 +163,7 @@ ENCODE = FunctionExercise(
         "a merge in the middle that was learned first": _cut(
             tuple("abc"), ("b", "c"), ("a", "bc"), ("a", "b")
         ),
+        "two pairs that share a letter": _cut(tuple("abc"), ("a", "b"), ("b", "c")),
         "a pair that occurs twice": _cut(tuple("starstar"), *STAR),
         "a run of one letter": _cut(tuple("ooooo"), ("o", "o"), ("oo", "oo")),
         "a word of one letter": _cut(("s",), *STAR),
