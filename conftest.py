@@ -22,7 +22,7 @@ import pytest
 TOLERANCE = 1e-3
 TOLERANCE_TAG = re.compile(r"tolerance-(\d+(?:\.\d+)?(?:e-?\d+)?)")
 #: Cells that a notebook must compare, by its folder: else something is wrong with its tags.
-MINIMUM = {"notebooks": 8, "exercises": 3, "solutions": 3}
+MINIMUM = {"notebooks": 7, "exercises": 3, "solutions": 3}
 #: Kinds of output that are never compared. Warnings name temporary files and differ by version.
 NEVER = ("stderr", "application/vnd.clipedu.numbers+json")
 #: A number with a point or an exponent. A version (2.13.0) is none, and an integer is text.
