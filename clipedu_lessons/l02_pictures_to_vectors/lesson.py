@@ -3,7 +3,7 @@
 #
 # **How does a picture become a vector?**
 #
-# About 75 minutes to read and do, and about 90 seconds to run on two CPU cores. The exercises take three hours more.
+# About 75 minutes to read and do, and about a minute to run on two CPU cores. The exercises take three hours more.
 # This lesson rebuilds the image encoders of section 2.4 of Radford et al. 2021 (arXiv 2103.00020).
 #
 # CLIP compares a picture with a caption by comparing two vectors. Lesson 01 built the text encoder, which turns a caption into its vector. This lesson builds the image encoder. Most of it is about the Vision Transformer (ViT), which you train in lesson 04; a shorter part is about the ResNet, the other encoder of the paper.
