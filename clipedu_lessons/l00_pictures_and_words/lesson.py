@@ -412,7 +412,7 @@ for first, second in (("outlined", "filled"), ("apple", "river")):
     numbers(**{f"match_{first}": percent})
 
 # %% [markdown]
-# With *outlined* and *filled* the model matches {=match_outlined} of the pairs. The unrelated words give {=match_apple}, close to a coin flip. So the captions taught it something about pictures that no name contains. It learned this from artists other than the one it is tested on.
+# With *outlined* and *filled* the model matches {=match_outlined} of the pairs. The unrelated words give {=match_apple}, which is no better than a coin flip. So the captions taught it something about pictures that no name contains. It learned this from artists other than the one it is tested on.
 #
 # ### Check your understanding
 #
@@ -665,7 +665,7 @@ for what, title, part in (
     line_of("  official names of the same", official[part])
 
 # %% [markdown]
-# The words that are the name of some training picture win {=by_name} of the time, those that are only a tag {=by_tag}, and those that no caption uses by itself {=by_none}. The pictures are not the reason, since the official names of all three groups do well. So the explanation holds: **this model knows a word from the captions that used it, and from nothing else**. Where our captions are silent, it has no meaning to fall back on. A tag is hardly better, because only about seven captions in a hundred mention tags at all. Even a known name can fail, because it meets what *that* artist drew: *trash* is a bin in the training sets, and Lucide's *delete* is a crossed-out key of a keyboard.
+# The words that are the name of some training picture win {=by_name} of the time, those that are only a tag {=by_tag}, and those that no caption uses by itself {=by_none}. The pictures are not the reason, since the official names of all three groups do well. This fits the explanation, although the groups are small and their intervals overlap: **the model knows a word from the captions that used it**. Where our captions are silent, it has no meaning to fall back on. A tag hardly helps, because only about seven captions in a hundred mention tags at all. Even a known name can fail, because it meets what *that* artist drew: *trash* is a bin in the training sets, and Lucide's *delete* is a crossed-out key of a keyboard.
 #
 # Compare this with section 4. New *combinations* of known words work, and new *words* do not. The paper's remedy is scale: 400 million captions use nearly every common word, for nearly every thing it can mean.
 #
