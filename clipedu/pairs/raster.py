@@ -8,7 +8,6 @@ never meet another version's words. Pixels are plain RGBA: what is behind them i
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import errno
 import hashlib
 import io
@@ -161,7 +160,7 @@ def _draw_all(size: int, pixels: Path, index: Path, progress: bool) -> None:
                 file.seek(0)
                 _write_header(file, len(drawn), size)
             checksum = _checksum(draft)
-        rows = [{k: v for k, v in dataclasses.asdict(icon).items() if v} for icon in drawn]
+        rows = [{k: v for k, v in icon._asdict().items() if v} for icon in drawn]
         blank = len(icons) - len(drawn)
         write_whole(index, json.dumps({"crc32": checksum, "blank": blank, "icons": rows}))
     except PictureCacheError:  # drawing broke off: the disk is not to blame
