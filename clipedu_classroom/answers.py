@@ -345,6 +345,7 @@ def _in_order(
     setup = [part for part in assignment.parts if part.role == "setup"]
     answered: dict[int, list[str]] = {}
     judged: dict[int, list[str]] = {}
+    judged_after: dict[str, int] = {}
     for exercise_id, chosen in used.items():
         for at in chosen:
             answered.setdefault(at, []).append(exercise_id)
@@ -358,6 +359,7 @@ def _in_order(
                 break
         after = max(at for at in [*answered, *helpers] if last <= at < end or at == last)
         judged.setdefault(after, []).append(exercise_id)
+        judged_after[exercise_id] = after
     loads = [Load("given", assignment.given, setup=True)] if assignment.given else []
     for at in sorted({*answered, *helpers}):
         following = next((answered[later] for later in sorted(answered) if later >= at), [])
@@ -365,6 +367,9 @@ def _in_order(
         while setup and rank[setup[0].cell_id] < limit:
             part = setup.pop(0)
             loads.append(Load(part.cell_id or "setup", part.source, setup=True))
+            for exercise_id, code in assignment.stand_ins.get(part.cell_id, {}).items():
+                if judged_after.get(exercise_id, -1) < at:  # else it would be judged in its place
+                    loads.append(Load("given", code, setup=True))
         own = cells[at].part
         loads.append(
             Load(

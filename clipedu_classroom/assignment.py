@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +43,8 @@ class Part:
 @dataclass(frozen=True)
 class Assignment:
     """`parts`: every cell of the pristine notebook, in its order. `given`: code that answers may
-    use, since the library is not in the sandbox."""
+    use, since the library is not in the sandbox. `stand_ins`: what a setup cell imports of parts
+    of `my_clip.py` of the same lesson, solved: cell id -> exercise id -> code."""
 
     lesson: str
     name: str
@@ -52,6 +53,7 @@ class Assignment:
     parts: tuple[Part, ...]
     library: tuple[str, ...]
     given: str = ""
+    stand_ins: dict[str, dict[str, str]] = field(default_factory=dict)
 
     @property
     def max_points(self) -> float:
@@ -103,7 +105,8 @@ def read_assignment(path: str | Path) -> Assignment:
     lesson = questions[0].id.partition(".")[0]
     library = specs.library_needed(lesson)
     given = _earlier_parts(lesson) + specs.given(lesson)
-    return Assignment(lesson, path.stem, path, questions, tuple(parts), library, given)
+    stand_ins = _stand_ins(lesson, parts)
+    return Assignment(lesson, path.stem, path, questions, tuple(parts), library, given, stand_ins)
 
 
 def _earlier_parts(lesson: str) -> str:
@@ -114,6 +117,20 @@ def _earlier_parts(lesson: str) -> str:
     earlier = [replace(part, text=part.solved) for key, part in parts.items() if key < lesson]
     adds = any(key.startswith(f"{lesson}.") for key in parts)
     return my_clip.render(my_clip.course_header(), earlier) if adds and earlier else ""
+
+
+def _stand_ins(lesson: str, parts: list[Part]) -> dict[str, dict[str, str]]:
+    """What setup cells import of this lesson's own parts of my_clip.py; see :class:`Assignment`."""
+    from clipedu_classroom import my_clip
+
+    mine = {k: p for k, p in my_clip.course_parts().items() if k.startswith(f"{lesson}.")}
+    found = {}
+    for part in parts:
+        lists = re.findall(r"^from clipedu\S* import ([\w, ]+)", part.source, re.MULTILINE)
+        names = {name.strip() for words in lists for name in words.split(",")}
+        if part.role == "setup" and names:
+            found[part.cell_id] = {k: p.solved for k, p in mine.items() if names & {*p.own}}
+    return found
 
 
 def _question(part: Part, points: dict[str, float], titles: dict[str, str]) -> Question:

@@ -274,16 +274,47 @@ def test_each_solution_went_in_when_its_notebook_ran(lesson):
             assert said in "\n".join(texts)
 
 
-@pytest.mark.parametrize("number", ["01", "02", "04"])
-def test_the_grader_gives_the_solutions_full_points(number: str, tmp_path: Path) -> None:
-    """Its sandbox has no library: what an answer takes from earlier lessons must be given."""
-    (exercises,) = (ROOT / "exercises").glob(f"{number}_*.ipynb")
-    (tmp_path / "submissions").mkdir()
-    solved = (ROOT / "solutions" / exercises.name).read_bytes()
-    (tmp_path / "submissions" / "ann.ipynb").write_bytes(solved)
-    table = tmp_path / "grades.csv"
-    command = [sys.executable, "-m", "clipedu", "grade", exercises, tmp_path / "submissions"]
+def graded(cells: list[dict[str, Any]], exercises: Path, folder: Path) -> dict[str, str]:
+    """The grader's row for one student with these cells."""
+    (folder / "submissions").mkdir()
+    notebook = json.loads(exercises.read_text("utf-8")) | {"cells": cells}
+    (folder / "submissions" / "ann.ipynb").write_text(json.dumps(notebook), "utf-8")
+    table = folder / "grades.csv"
+    command = [sys.executable, "-m", "clipedu", "grade", exercises, folder / "submissions"]
     subprocess.run([*command, "--csv", table], check=True, capture_output=True)
     with table.open(encoding="utf-8") as file:
         (row,) = csv.DictReader(file)
+    return row
+
+
+def cells_of(tree: str, number: str) -> tuple[list[dict[str, Any]], Path]:
+    (path,) = (ROOT / tree).glob(f"{number}_*.ipynb")
+    return json.loads(path.read_text("utf-8"))["cells"], path
+
+
+@pytest.mark.parametrize("number", ["01", "02", "04"])
+def test_the_grader_gives_the_solutions_full_points(number: str, tmp_path: Path) -> None:
+    """Its sandbox has no library: what an answer takes from earlier lessons must be given."""
+    row = graded(cells_of("solutions", number)[0], cells_of("exercises", number)[1], tmp_path)
     assert row["points"] == row["max_points"] != "0", row["message"]
+
+
+def test_a_part_is_graded_without_those_before_it(tmp_path: Path) -> None:
+    """The notebook imports them from the library, so its check passes, and so must the grader."""
+    cells, exercises = cells_of("exercises", "01")
+    solved = {cell["id"]: cell for cell in cells_of("solutions", "01")[0]}
+    wanted = {f"01-{number}-solution" for number in (8, 11, 13, 14)}
+    row = graded([solved[c["id"]] if c["id"] in wanted else c for c in cells], exercises, tmp_path)
+    earned = {key for key in row if key.startswith("01.") and row[key] not in ("", "0", "0.0")}
+    assert {key for key in earned if key.count(".") == 1} == {"01.8", "01.11", "01.13", "01.14"}
+
+
+def test_a_check_that_moved_down_does_not_judge_what_was_given(tmp_path: Path) -> None:
+    cells, exercises = cells_of("exercises", "01")
+    solved = {cell["id"]: cell for cell in cells_of("solutions", "01")[0]}
+    at = {cell["id"]: k for k, cell in enumerate(cells)}
+    cells[at["01-11-solution"]]["source"] = "class MultiHeadAttention(nn.Module):\n    pass"
+    cells[at["01-13-solution"]] = solved["01-13-solution"]
+    cells.append(cells.pop(at["01-11-check"]))
+    row = graded(cells, exercises, tmp_path)
+    assert row["01.11"] in ("0", "0.0")
