@@ -259,7 +259,7 @@ def as_markdown(card: dict[str, Any]) -> str:
         "## Limits",
         "",
         "* It knows icons and emoji, in English words, lower case. Photographs mean nothing to it.",
-        "* It is poor at digits and at counting: the README's table of tasks has both.",
+        "* It is poor at digits and at counting: docs/TASKS.md has both.",
         "* Emoji of people carry the choices of those who drew and named them; do not use the "
         "model to judge people.",
         "* The pictures' licences are in NOTICE.md.",

@@ -1,9 +1,8 @@
-"""Asks the shipped model every task, and writes the table that the README shows.
+"""Asks the shipped model every task, and writes the table of docs/TASKS.md.
 
     python benchmarks/tasks.py             # what `make tasks` runs; a minute or two on 2 cores
 
-Writes benchmarks/tasks.csv, how it was made to tasks.json, and the README between its markers. The
-table of lesson 05, in its results/, is that of the first edition's checkpoint, `laptop_1`.
+Writes benchmarks/tasks.csv, how it was made to tasks.json, and docs/TASKS.md between its markers.
 Columns: value and its 95 % interval with the task's own prompts; p: could answers that know nothing
 of their pictures do as well (permutation test; with 24 tasks p < 0.002 counts); bare, context,
 ensemble, by_probability: the same pictures asked with the bare name, with the task's context, with
@@ -161,7 +160,7 @@ def as_csv(rows: list[dict[str, Any]]) -> str:
 
 
 def as_markdown(rows: list[dict[str, Any]], about: dict[str, Any]) -> str:
-    """The README's table. Gains are in points against the bare class name."""
+    """The table of docs/TASKS.md. Gains are in points against the bare class name."""
 
     def percent(share: float) -> str:
         return f"{100 * share:.1f}%"
@@ -174,7 +173,7 @@ def as_markdown(rows: list[dict[str, Any]], about: dict[str, Any]) -> str:
         "| with labels | context | ensemble | seen in training |",
         "|---|--:|--:|--:|--:|--:|---|--:|--:|--:|---|",
     ]
-    for row in rows:
+    for row in sorted(rows, key=lambda row: row["seen"] == "yes"):  # held-out tasks come first
         name = row["task"] + ("" if row["metric"] == "top1" else " (per class)")
         lines.append(
             f"| {name} | {row['pictures']:,} | {row['classes']} | {percent(row['chance'])} "
@@ -196,14 +195,14 @@ def as_markdown(rows: list[dict[str, Any]], about: dict[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def write_readme(table: str, readme: Path) -> None:
-    """Put the table between the markers. Raises ValueError when the README has none."""
-    text = readme.read_text("utf-8")
+def write_page(table: str, page: Path) -> None:
+    """Put the table between the markers. Raises ValueError when the page has none."""
+    text = page.read_text("utf-8")
     before, found, rest = text.partition(MARKERS[0] + "\n")
     _, closed, after = rest.partition(MARKERS[1])
     if not (found and closed):
-        raise ValueError(f"{readme.name} has no {MARKERS[0]} and {MARKERS[1]}.")
-    write_whole(readme, before + found + table + closed + after)
+        raise ValueError(f"{page.name} has no {MARKERS[0]} and {MARKERS[1]}.")
+    write_whole(page, before + found + table + closed + after)
 
 
 def digest(checkpoint: str) -> str:
@@ -218,7 +217,7 @@ def main() -> None:
     parser.add_argument("--checkpoint", default="laptop")
     parser.add_argument("--tasks", nargs="+", default=list(TASKS), metavar="NAME")
     parser.add_argument("--out", type=Path, default=Path(__file__).with_suffix(".csv"))
-    parser.add_argument("--readme", type=Path, default=ROOT / "README.md")
+    parser.add_argument("--page", type=Path, default=ROOT / "docs" / "TASKS.md")
     args = parser.parse_args()
     model, tokenizer, _ = load_pretrained(args.checkpoint)
     rows, missing, start = [], [], time.process_time()
@@ -243,7 +242,7 @@ def main() -> None:
     write_whole(args.out, as_csv(rows))
     write_whole(args.out.with_suffix(".json"), json.dumps(about, indent=1) + "\n")
     table = as_markdown(rows, about)
-    write_readme(table, args.readme)
+    write_page(table, args.page)
     print(table)
 
 
