@@ -18,6 +18,7 @@ from clipedu_classroom.examine import examine
 from clipedu_classroom.exercise_reader import course_record
 from clipedu_classroom.report import Report
 from clipedu_classroom.spec import Exercise
+from clipedu_classroom.start import reveal
 from clipedu_classroom.subject import MISSING, LocalSubject, Subject, SubjectLost
 
 
@@ -58,8 +59,10 @@ def check(exercise_id: str, *answers: Any, seed: int | None = None) -> Report:
     else:
         report = report_on(exercise, LocalSubject(_one(exercise, answers)), seed=seed)
     messages = [state.record_check(exercise.id, report.status, report.diagnosis)]
-    if about.my_clip and report.passed and not os.environ.get("NBGRADER_EXECUTION"):
-        messages.append(my_clip.keep(about, answers, sys._getframe(1).f_globals))
+    if report.passed and not os.environ.get("NBGRADER_EXECUTION"):
+        if about.my_clip:
+            messages.append(my_clip.keep(about, answers, sys._getframe(1).f_globals))
+        messages.append(reveal(about))
     print("".join(f"{message}\n" for message in messages if message), end="")
     return report.raise_if_failed() if os.environ.get("NBGRADER_EXECUTION") else report
 

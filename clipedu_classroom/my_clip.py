@@ -33,7 +33,7 @@ from clipedu.files import write_whole
 from clipedu_classroom import state
 from clipedu_classroom.exercise_reader import ExerciseRecord, course_records
 from clipedu_classroom.sandbox import PACKAGES, own_environment
-from clipedu_classroom.source import LESSONS, course_root
+from clipedu_classroom.source import LESSONS, course_root, student_folder
 from clipedu_classroom.stubs import bound_names, without_marks
 from clipedu_classroom.student_code import (
     clean,
@@ -138,7 +138,7 @@ def _temporary() -> Path:
 def folder() -> Path:
     """Where the file lies: the course's folder, or, where no progress is kept (builds, tests), one
     that ends with this process. Raises FileNotFoundError without a course."""
-    return _temporary() if state.is_off() else course_root()
+    return _temporary() if state.is_off() else student_folder()
 
 
 def student_file() -> str:

@@ -18,6 +18,7 @@ from itertools import pairwise
 from pathlib import Path
 
 LESSONS = "clipedu_lessons"
+MARK = ".clipedu-course.json"  # in a folder that `clipedu start` laid out
 #: The l makes a folder an importable package; a course without checks of its own may leave it out.
 FOLDER_NAME = re.compile(r"l?((\d\d)_[a-z0-9_]+)")
 MARKER = re.compile(r"# ?%%(?!\w)")
@@ -65,7 +66,7 @@ class Cell:
 
 def course_root(start: Path | None = None) -> Path:
     """The folder that holds `clipedu_lessons/`: $CLIPEDU_COURSE, else `start` (the current folder)
-    or one above it, else the checkout that this package lies in.
+    or one above it, else where this package lies, a checkout or site-packages.
 
     Raises FileNotFoundError when there is none.
     """
@@ -78,13 +79,27 @@ def course_root(start: Path | None = None) -> Path:
             "Set it to the course's folder, or unset it."
         )
     here = (start or Path.cwd()).resolve()
-    for folder in (here, *here.parents, Path(__file__).resolve().parents[1]):
+    for folder in (here, *here.parents):
         if (folder / LESSONS).is_dir() and (folder / "pyproject.toml").is_file():
             return folder
+    if ((installed := Path(__file__).resolve().parents[1]) / LESSONS).is_dir():
+        return installed
     raise FileNotFoundError(
         f"no course (a folder with {LESSONS!r} and 'pyproject.toml') is at {here} or above it. "
         "Run this inside the course's folder, or set CLIPEDU_COURSE to it."
     )
+
+
+def student_folder() -> Path:
+    """Where a student's own files lie: the folder of `clipedu start` that this is in, else the
+    course's checkout, else the current folder."""
+    here = Path.cwd().resolve()
+    for folder in (here, *here.parents):
+        if (folder / MARK).is_file():
+            return folder
+    root = course_root()
+    is_own = (root / "pyproject.toml").is_file() or "CLIPEDU_COURSE" in os.environ
+    return root if is_own else here
 
 
 def shown_path(path: Path) -> str:

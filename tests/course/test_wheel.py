@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import subprocess
 import sys
 import zipfile
@@ -12,6 +14,15 @@ import pytest
 from packaging.requirements import Requirement
 
 ROOT = Path(__file__).resolve().parents[2]
+MERGE_PAIR = """
+def merge_pair(symbols, pair):
+    merged, i = [], 0
+    while i < len(symbols):
+        found = tuple(symbols[i : i + 2]) == pair
+        merged.append(pair[0] + pair[1] if found else symbols[i])
+        i += 2 if found else 1
+    return tuple(merged)
+"""
 JUPYTER = {"jupyterlab", "ipykernel", "ipython", "ipywidgets", "anywidget", "nbformat", "nbclient"}
 
 
@@ -19,9 +30,9 @@ JUPYTER = {"jupyterlab", "ipykernel", "ipython", "ipywidgets", "anywidget", "nbf
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
     """Built offline from a copy, so that no build folder appears beside the sources."""
     copy, out = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("wheel")
-    for name in ("pyproject.toml", "README.md", "LICENSE", "NOTICE.md"):
+    for name in ("pyproject.toml", "setup.py", "README.md", "LICENSE", "NOTICE.md"):
         (copy / name).write_bytes((ROOT / name).read_bytes())
-    for package in ("clipedu", "clipedu_classroom", "clipedu_lessons"):
+    for package in ("clipedu", "clipedu_classroom", "clipedu_lessons", "notebooks", "exercises"):
         for path in (ROOT / package).rglob("*"):
             if path.is_file() and "__pycache__" not in path.parts:
                 target = copy / path.relative_to(ROOT)
@@ -62,3 +73,37 @@ def test_its_commands_are_found_by_entry_points(wheel: zipfile.ZipFile) -> None:
     (name,) = (name for name in wheel.namelist() if name.endswith("entry_points.txt"))
     text = wheel.read(name).decode()
     assert "[clipedu.commands]" in text and "clipedu = clipedu.cli.main:main" in text
+
+
+def test_a_course_folder_is_made_from_the_wheel_alone(
+    wheel: zipfile.ZipFile, tmp_path: Path
+) -> None:
+    """Unpacked, without the checkout, in a folder with spaces and letters that are not ASCII."""
+    wheel.extractall(tmp_path / "site")
+    env = {k: v for k, v in os.environ.items() if not k.startswith("CLIPEDU_")}
+    env |= {"PYTHONPATH": str(tmp_path / "site"), "CLIPEDU_STATE": str(tmp_path / "progress.json")}
+    course = tmp_path / "mein Kurs über CLIP"
+
+    def run(*words: str, cwd: Path = tmp_path) -> str:
+        done = subprocess.run(
+            [sys.executable, *words], cwd=cwd, env=env, capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    run("-m", "clipedu", "start", course.name)
+    stored = {path.name for path in (ROOT / "notebooks").glob("*.ipynb")}
+    assert {path.name for path in (course / "notebooks").glob("*.ipynb")} == stored
+    # One exercise, run as a notebook would: from its folder, and with cells of the laid-out file
+    made = json.loads((course / "exercises" / "01_words_to_vectors.ipynb").read_text("utf-8"))
+    cells = {cell["id"]: "".join(cell["source"]) for cell in made["cells"]}
+    script = f"{next(c for c in cells.values() if c.startswith('import math'))}\n{MERGE_PAIR}\n"
+    (course / "exercises" / "try.py").write_text(
+        script + f"print({cells['01-2-check']})\n", "utf-8"
+    )
+    said = run("try.py", cwd=course / "exercises")
+    assert "my_clip.py: merge_pair is now yours (exercise 01.2)." in said
+    assert "One solution of exercise 01.2 is now in solutions/01.md." in said
+    assert "def merge_pair" in (course / "my_clip.py").read_text("utf-8")
+    assert "def merge_pair" in (course / "solutions" / "01.md").read_text("utf-8")
+    assert not (tmp_path / "site" / "my_clip.py").exists()
