@@ -10,6 +10,7 @@ import sys
 import tomllib
 from importlib.metadata import packages_distributions
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -313,3 +314,36 @@ def test_a_test_that_connects_to_another_machine_fails(method: str, host: str) -
 def test_a_test_may_connect_to_this_machine() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         socket.create_connection(server.getsockname(), timeout=5).close()
+
+
+# ------------------------------------------------------------------------------ public CI
+WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+
+
+def untried(workflow: dict[str, Any]) -> list[str]:
+    """Commands of a workflow that are no verb of course.py, which anybody can type."""
+    verbs = subprocess.run(
+        [sys.executable, "course.py", "--help"], cwd=ROOT, capture_output=True, text=True
+    ).stdout
+    known = {line.split()[0] for line in verbs.splitlines() if line.startswith("  ")}
+    steps = [step for job in workflow["jobs"].values() for step in job["steps"]]
+    commands = [step["run"].strip() for step in steps if "run" in step]
+    return [
+        c for c in commands if c.split()[:2] != ["python", "course.py"] or c.split()[2] not in known
+    ]
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
+def test_workflows_run_only_what_can_be_tried_here(path: Path) -> None:
+    workflow = yaml.safe_load(path.read_text("utf-8"))
+    assert untried(workflow) == []
+    assert workflow["permissions"] == {"contents": "read"}
+    used = [s["uses"] for job in workflow["jobs"].values() for s in job["steps"] if "uses" in s]
+    assert used and all(re.fullmatch(r"[\w-]+/[\w-]+@(v\d+|release/v\d+)", name) for name in used)
+    assert all(job["runs-on"] for job in workflow["jobs"].values())
+
+
+def test_a_command_of_its_own_is_found() -> None:
+    steps = [{"run": "python course.py test"}, {"run": "pytest"}, {"run": "python course.py fly"}]
+    found = untried({"jobs": {"a": {"steps": steps}}})
+    assert found == ["pytest", "python course.py fly"] and len(WORKFLOWS) >= 3

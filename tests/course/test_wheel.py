@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import tarfile
 import zipfile
 from email.parser import Parser
 from pathlib import Path
@@ -27,10 +28,11 @@ JUPYTER = {"jupyterlab", "ipykernel", "ipython", "ipywidgets", "anywidget", "nbf
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
-    """Built offline from a copy, so that no build folder appears beside the sources."""
-    copy, out = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("wheel")
-    for name in ("pyproject.toml", "setup.py", "README.md", "LICENSE", "NOTICE.md"):
+def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Wheel and sdist, built offline as a release does: the wheel from the unpacked sdist."""
+    copy, out = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("dist")
+    top = ("pyproject.toml", "setup.py", "MANIFEST.in", "README.md", "LICENSE", "NOTICE.md")
+    for name in (*top, "CHANGELOG.md", "CITATION.cff", "environment.yml", "constraints-ci.txt"):
         (copy / name).write_bytes((ROOT / name).read_bytes())
     for package in ("clipedu", "clipedu_classroom", "clipedu_lessons", "notebooks", "exercises"):
         for path in (ROOT / package).rglob("*"):
@@ -38,10 +40,24 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
                 target = copy / path.relative_to(ROOT)
                 target.parent.mkdir(parents=True, exist_ok=True)
                 target.write_bytes(path.read_bytes())
-    command = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation"]
-    done = subprocess.run([*command, "-w", str(out), str(copy)], capture_output=True, text=True)
+    command = [sys.executable, "-m", "build", "--no-isolation", "-o", str(out), str(copy)]
+    done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    return zipfile.ZipFile(next(out.glob("*.whl")))
+    return out
+
+
+@pytest.fixture(scope="module")
+def wheel(dist: Path) -> zipfile.ZipFile:
+    return zipfile.ZipFile(next(dist.glob("*.whl")))
+
+
+def test_the_sdist_carries_the_notebooks(dist: Path) -> None:
+    with tarfile.open(next(dist.glob("*.tar.gz"))) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
+    trees = [ROOT / tree for tree in ("notebooks", "exercises")]
+    wanted = {path.relative_to(ROOT).as_posix() for t in trees for path in t.glob("*.ipynb")}
+    assert len(wanted) > 20 and wanted <= names
+    assert {"setup.py", "pyproject.toml", "NOTICE.md"} <= names
 
 
 def test_it_carries_every_file_of_the_three_packages(wheel: zipfile.ZipFile) -> None:
