@@ -13,18 +13,20 @@ import warnings
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
 
 from clipedu.evaluation.embedding import PICTURE_BATCH_SIZE, embed_pictures, embed_texts
 from clipedu.evaluation.inputs import check_embeddings
+from clipedu.evaluation.likelihood import class_scores
 from clipedu.evaluation.prompts import check_templates, prompts_for
 from clipedu.evaluation.statistics import clopper_pearson, mean_per_class_interval
 from clipedu.evaluation.tasks.task import Task
 from clipedu.models import CLIP
 from clipedu.numbers import check_whole
+from clipedu.objectives import ImageModel
 from clipedu.tokenizer import Tokenizer
 
 _CACHE: dict[Hashable, torch.Tensor] = {}  # classifiers, the one used last at the end
@@ -183,7 +185,7 @@ class ZeroShotResult:
 
     @cached_property
     def value_interval(self) -> tuple[float, float]:
-        """95 % for `value`: exact for top1, a seeded bootstrap over pictures for mean per class."""
+        """95 % for `value`: exact for top1, of grouped pictures for mean per class."""
         if self.metric == "top1":
             return self.interval
         right = self.predictions[:, 0] == self.labels
@@ -212,13 +214,21 @@ def zero_shot(
     batch_size: int = PICTURE_BATCH_SIZE,
     progress: bool = False,
     embeddings: torch.Tensor | None = None,
+    per_token: bool = False,
 ) -> ZeroShotResult:
     """Ask the model every picture of the task, and count.
 
+    A model without a text encoder is asked for the likelihood of each class as a caption, see
+    `class_scores`, which also has `per_token`: of the bare names, unless there are `templates`.
     templates: instead of the task's own; a list, one template, or the name of a set
     embeddings: (N, E) from `embed_pictures`, when many prompts are tried on the same pictures
     Raises what `zero_shot_classifier` and `embed_pictures` raise.
     """
+    if isinstance(model, ImageModel):
+        forms = "{}" if templates is None else templates
+        how: Any = {"per_token": per_token, "batch_size": batch_size, "progress": progress}
+        scores = class_scores(model, tokenizer, task.pictures, task.class_names, forms, **how)
+        return count(task, top_classes(scores, 5).cpu(), forms)
     asked = task.templates if templates is None else templates
     weights = zero_shot_classifier(model, tokenizer, task.class_names, asked, progress=progress)
     if embeddings is None:

@@ -83,6 +83,13 @@ class CLIP(nn.Module):
         """
         return self.visual.features(self._checked(pictures))
 
+    def image_grid(self, pictures: Tensor) -> Tensor:
+        """Pictures (B, 3, R, R) -> (B, P, W): a vector for each part of a picture, for a decoder.
+
+        Of a ViT the class token, then the patches; of a ResNet the cells of the last feature map.
+        """
+        return self.visual.grid(self._checked(pictures))
+
     def _checked(self, pictures: Tensor) -> Tensor:
         check_pictures(pictures, self.config.vision.resolution)
         return pictures.to(self.visual.conv1.weight.dtype)
@@ -109,7 +116,7 @@ def _add_text_prefix(module: nn.Module, state: dict[str, Any], prefix: str, *_: 
         state.pop(prefix + name, None)  # sizes, which the released files carry among the weights
     for key in [k for k in state if k.startswith(prefix)]:
         name = key.removeprefix(prefix)
-        if name != "logit_scale" and not name.startswith("visual."):
+        if not hasattr(module, name.partition(".")[0]):  # no part of the model itself
             state[f"{prefix}text.{name}"] = state.pop(key)
 
 

@@ -56,6 +56,11 @@ class ViTConfig(_Checked):
             found = f"convolutions of stride 2 cannot shrink a picture by {self.patch}"
             raise ValueError(f"ViTConfig: {found}; choose a patch of 2, 4, 8, 16, ...")
 
+    @property
+    def feature_width(self) -> int:
+        """Numbers in the features of a picture."""
+        return self.width
+
 
 STEM_SHRINK = {"paper": 4, "half": 2, "small": 1}  # how many times fewer pixels along a side
 

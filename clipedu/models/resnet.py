@@ -158,6 +158,10 @@ class ModifiedResNet(nn.Module):
             x = self.avgpool(self.relu(self.bn3(self.conv3(x))))  # (B, width, R/4, R/4)
         return x
 
+    def grid(self, pictures: Tensor) -> Tensor:
+        """(B, 3, R, R) -> (B, S*S, C): the feature map as a list of its cells."""
+        return self.feature_map(pictures).flatten(2).transpose(1, 2)
+
     def features(self, pictures: Tensor) -> Tensor:
         """(B, 3, R, R) -> (B, C): pooled by attention, before the projection."""
         return self.attnpool.features(self.feature_map(pictures))

@@ -77,14 +77,15 @@ ACTIVATIONS: dict[str, type[nn.Module]] = {"quick_gelu": QuickGELU, "gelu": nn.G
 
 def at_position(x: Tensor, position: Tensor) -> Tensor:
     """One token of each row: (B, L, ...) and (B,) -> (B, ...)."""
-    return x[torch.arange(len(x), device=x.device), position]
+    return x[torch.arange(x.shape[0], device=x.device), position]
 
 
 class MultiHeadAttention(nn.Module):
     """Self-attention, (B, L, W) -> (B, L, W), with one matrix for queries, keys and values.
 
     Parameters and initial values are those of ``torch.nn.MultiheadAttention``. With ``position``,
-    see :class:`ResidualAttentionBlock`, one token of each row asks: (B, L, W) -> (B, W).
+    see :class:`ResidualAttentionBlock`, one token of each row asks: (B, L, W) -> (B, W). Without
+    it, ``seen`` is that of :func:`attention`.
     """
 
     def __init__(self, width: int, heads: int) -> None:
@@ -96,11 +97,18 @@ class MultiHeadAttention(nn.Module):
         nn.init.xavier_uniform_(self.in_proj_weight)
         nn.init.zeros_(self.out_proj.bias)
 
-    def forward(self, x: Tensor, *, causal: bool = False, position: Tensor | None = None) -> Tensor:
+    def forward(
+        self,
+        x: Tensor,
+        *,
+        causal: bool = False,
+        position: Tensor | None = None,
+        seen: Tensor | None = None,
+    ) -> Tensor:
         weight, bias, heads = self.in_proj_weight, self.in_proj_bias, self.heads
         if position is None:
             q, k, v = split_heads(F.linear(x, weight, bias), 3, heads)  # each (B, H, L, W/H)
-            x = attention(q, k, v, causal=causal).transpose(1, 2)
+            x = attention(q, k, v, causal=causal, seen=seen).transpose(1, 2)
         else:
             width, key = x.shape[2], torch.arange(x.shape[1], device=x.device)
             query = at_position(x, position).unsqueeze(1)  # (B, 1, W)

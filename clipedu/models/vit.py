@@ -52,14 +52,23 @@ class VisionTransformer(nn.Module):
 
     def features(self, pictures: Tensor) -> Tensor:
         """(B, 3, R, R) -> (B, W): the class token after the last block, before the projection."""
+        x = self._tokens(pictures)
+        class_token = torch.zeros(x.shape[0], dtype=torch.long, device=x.device)
+        return self.ln_post(self.transformer(x, class_token))
+
+    def grid(self, pictures: Tensor) -> Tensor:
+        """(B, 3, R, R) -> (B, 1 + P, W): the class token and all patches after the last block."""
+        return self.ln_post(self.transformer(self._tokens(pictures)))
+
+    def _tokens(self, pictures: Tensor) -> Tensor:
+        """(B, 3, R, R) -> (B, 1 + P, W): what goes into the blocks."""
         x = self.conv1(self.stem(pictures)).flatten(2).transpose(1, 2)  # (B, patches, W)
         first = self.class_embedding.to(x.dtype).expand(x.shape[0], 1, -1)
         x = torch.cat([first, x], dim=1)  # (B, 1 + patches, W)
         x = x + self.positional_embedding.to(x.dtype)
         if self.training and self.patch_dropout:
             x = drop_patches(x, self.patch_dropout)  # (B, 1 + fewer, W)
-        class_token = torch.zeros(len(x), dtype=torch.long, device=x.device)
-        return self.ln_post(self.transformer(self.ln_pre(x), class_token))
+        return self.ln_pre(x)
 
     def forward(self, pictures: Tensor) -> Tensor:
         return self.features(pictures) @ self.proj

@@ -1,6 +1,7 @@
 """Training: a recipe, an optimizer, a loop, and files that can be trusted."""
 
 # ruff: noqa: F401  (what this package offers)
+from clipedu.training.adapt import METHODS
 from clipedu.training.batches import Batch, Feeder, Pairs, TokenTable
 from clipedu.training.checkpoint import (
     Checkpoint,
@@ -11,6 +12,13 @@ from clipedu.training.checkpoint import (
     read_history,
     save_checkpoint,
     save_model,
+)
+from clipedu.training.finetune import (
+    TaskPairs,
+    finetune_recipe,
+    interpolate,
+    load_any,
+    split_task,
 )
 from clipedu.training.grad_cache import GradCache
 from clipedu.training.optimizer import (
@@ -26,4 +34,4 @@ from clipedu.training.recipe import RECIPES, Execution, Recipe, get_recipe, trai
 from clipedu.training.run import Run, prepare_
 from clipedu.training.step import TrainingDiverged, read_steps, train_step
 from clipedu.training.trainer import TrainingInterrupted, TrainingResult, train
-from clipedu.training.validation import left_out_split, validation_split
+from clipedu.training.validation import accuracy_of, left_out_split, validation_split

@@ -15,7 +15,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from clipedu.pairs import Augmentation, to_model
+from clipedu.objectives import one_sentence
+from clipedu.pairs import NONE, Augmentation, augment, to_model
+from clipedu.pairs.batches import batch_generator
+from clipedu.pairs.clean import openai_standardize
 from clipedu.tokenizer import Tokenizer, row_ids
 from clipedu.training.parallel import World
 from clipedu.training.recipe import Recipe
@@ -104,6 +107,15 @@ class TokenTable:
         return torch.from_numpy(np.stack([self._rows[c] for c in captions]).astype(np.int64))
 
 
+def two_views(pictures: Tensor, random: torch.Generator, how: Augmentation) -> Tensor:
+    """(N, 3, S, S) pictures in 0..1 -> (2N, 3, S, S): each changed in two ways, for "simclr"."""
+    return torch.cat([augment(1 - pictures, random, how) for _ in range(2)])
+
+
+#: What the image encoder sees of pictures in 0..1, by the recipe's `pixels`.
+PIXELS = {"course": to_model, "openai": openai_standardize}
+
+
 class Feeder:
     """Makes the batch of any step: `feeder(k)`; of several ranks, this rank's part of it."""
 
@@ -123,11 +135,16 @@ class Feeder:
         self.warned = False
 
     def __call__(self, step: int) -> Batch:
-        wanted = (step, self.recipe.batch_size, self.seed, self.recipe.augmentation)
+        recipe = self.recipe
+        augmentation = NONE if recipe.objective == "simclr" else recipe.augmentation
+        wanted = (step, recipe.batch_size, self.seed, augmentation)
         if self.world.size == 1:
             pictures, captions = self.pairs.batch_at(*wanted)
         else:
             pictures, captions = self.pairs.part_at(*wanted, self.part)
+        if recipe.objective == "convirt":
+            draws = np.random.default_rng((self.seed, step, 4))
+            captions = [one_sentence(caption, draws) for caption in captions]
         tokens, ids = self.tokens(captions), None  # of all ranks: equal captions may be on two
         if self.recipe.mask_same_captions:
             found = row_ids(tokens)
@@ -135,7 +152,11 @@ class Feeder:
                 ids = found[self.part].to(self.device, non_blocking=True)
         if not self.warned and self.world.is_main_process:
             self._warn_of_cuts(step, captions, tokens)
-        pictures = to_model(pictures).contiguous(memory_format=torch.channels_last)
+        if recipe.objective == "simclr":
+            pictures = two_views(pictures, batch_generator(self.seed, step), recipe.augmentation)
+        pictures = PIXELS[self.recipe.pixels](pictures).contiguous(
+            memory_format=torch.channels_last
+        )
         tokens = tokens[self.part]
         return Batch(
             pictures.to(self.device, non_blocking=True),

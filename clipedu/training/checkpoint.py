@@ -23,8 +23,10 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from clipedu.files import draft_of
-from clipedu.models import CLIP, CLIPConfig, build
+from clipedu.models import CLIP, CLIPConfig
+from clipedu.objectives import new_model
 from clipedu.tokenizer import Tokenizer
+from clipedu.training.adapt import adapt_, merge_
 from clipedu.training.parallel import split_like
 from clipedu.training.recipe import Recipe
 
@@ -40,6 +42,10 @@ _PARTS = ("model", "optimizer", "average", "extra")
 
 class CheckpointError(ValueError):
     """A file that can't be used as what it was given for; the message says why and what to do."""
+
+
+class NotOurs(CheckpointError):
+    """A sound file that clipedu did not write."""
 
 
 @dataclass
@@ -123,8 +129,18 @@ def load_model(
         tensors = _part(tensors, "average") or _part(tensors, "model")
         about = {name: header[name] for name in ("seed", "step", "facts")}
         about["recipe"] = header["recipe"].to_dict()
-    model = build(header["config"], seed=0)
+    recipe = about.get("recipe", {})
+    model = new_model(
+        recipe.get("objective", "clip"),
+        header["config"],
+        seed=0,
+        options=recipe.get("options"),
+        ngrams=tensors.get("ngrams"),
+    )
+    if header["kind"] == "checkpoint":
+        adapt_(model, header["recipe"].method, header["recipe"].rank, 0)
     load_weights_(model, tensors, str(file))
+    merge_(model)
     return model.to(device).eval(), header["tokenizer"], about
 
 
@@ -202,7 +218,7 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     except (SafetensorError, OSError, ValueError) as error:
         raise CheckpointError(f"{damaged}, or train again ({error}).") from error
     if not header:
-        raise CheckpointError(f"{path} is a safetensors file, but not one of clipedu's.")
+        raise NotOurs(f"{path} is a safetensors file, but not one of clipedu's.")
     if (found := header["format"]) != FORMAT:
         raise CheckpointError(f"{path} has format {found!r}; this clipedu reads {FORMAT!r}.")
     if header["sha256"] != _checksum(tensors):

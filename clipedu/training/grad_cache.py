@@ -74,7 +74,9 @@ class _Chunks(torch.autograd.Function):
                         image, text, scale = ctx.network(*ctx.parts[k])
                     # The logit scale belongs to no chunk: its gradient goes back once.
                     more = ((scale,), (to_scale,)) if last else ((), ())
-                    torch.autograd.backward((image, text, *more[0]), (*gradients, *more[1]))
+                    pairs = zip((image, text, *more[0]), (*gradients, *more[1]), strict=True)
+                    outputs, gradient = zip(*[p for p in pairs if p[0].requires_grad], strict=True)
+                    torch.autograd.backward(outputs, gradient)
         return None, None, None
 
 

@@ -22,7 +22,9 @@ from clipedu.device import is_accelerator
 from clipedu.files import write_whole
 from clipedu.models import PRESETS, CLIPConfig, ViTConfig, count_flops
 from clipedu.numbers import is_whole
+from clipedu.objectives import OBJECTIVES, OLD_NAMES, PLAIN, check_options
 from clipedu.pairs import CAPTION_MIXES, NONE, TRAINING_FAMILIES, Augmentation
+from clipedu.training.adapt import METHODS
 from clipedu.training.optimizer import SCHEDULES, learning_rate
 
 
@@ -55,8 +57,9 @@ class Recipe:
     model: Mapping[str, Any] = field(default_factory=dict)  # fields of the preset to change
     vocab_size: int = 4096
     context_length: int = 32  # SOT and EOT included; longer captions are cut off
-    objective: Literal["infonce", "siglip"] = "infonce"  # paper Figure 3, or arXiv 2303.15343
-    mask_same_captions: bool = True  # with "infonce": equal captions are no wrong answers
+    objective: str = "clip"  # a name of `clipedu.objectives.OBJECTIVES`
+    options: Mapping[str, Any] = field(default_factory=dict)  # of it, see `objectives.OPTIONS`
+    mask_same_captions: bool = True  # with "clip", "convirt": equal captions are no wrong answers
     batch_size: int = 512  # pairs a step
     steps: int = 1000
     optimizer: Literal["adamw", "muon"] = "adamw"  # "muon": for matrices, AdamW for the rest
@@ -77,6 +80,9 @@ class Recipe:
     evaluate_every: int = 100  # steps between two, as the next; 0: only at the end
     checkpoint_every: int = 200
     patch_dropout: float = 0.0  # share of a ViT's patches left out (FLIP, arXiv 2212.00794)
+    method: str = "scratch"  # or one of `clipedu.training.METHODS`, for fine-tuning
+    rank: int = 4  # of the updates of "lora"
+    pixels: Literal["course", "openai"] = "course"  # OpenAI's weights expect their mean and std
     execution: Execution = field(default_factory=Execution)
 
     def __post_init__(self) -> None:
@@ -86,8 +92,15 @@ class Recipe:
                 object.__setattr__(self, name, _from_data(kind, data, name))
         if isinstance(self.betas, list):
             object.__setattr__(self, "betas", tuple(self.betas))
+        if _among(self.objective, OLD_NAMES):
+            object.__setattr__(self, "objective", OLD_NAMES[self.objective])
         _check(self)
         _check(self.augmentation, "augmentation.")
+        object.__setattr__(self, "options", check_options(self.objective, self.options))
+        for name, usual in (("accumulate", 1), ("tile", 0)):
+            if self.objective not in PLAIN and getattr(self.execution, name) != usual:
+                only = f"for {self.objective}: only the losses of clip and siglip come in parts"
+                raise ValueError(f"execution.{name} must be {usual} {only}.")
         try:  # a whole encoder's config becomes plain data, so that a recipe equals its file's
             plain = json.loads(json.dumps(dict(self.model), default=dataclasses.asdict))
             object.__setattr__(self, "model", plain)
@@ -103,6 +116,10 @@ class Recipe:
         if self.optimizer == "muon" and self.execution.sharded:
             why = "Muon looks at a matrix as a whole, and these split it among the ranks"
             raise ValueError(f"optimizer must be 'adamw' with execution.sharded: {why}.")
+        if self.method != "scratch" and self.objective != "clip":
+            raise ValueError("objective must be 'clip' in fine-tuning: a CLIP is what there is.")
+        if self.method == "lora" and self.execution.sharded:
+            raise ValueError("method must not be 'lora' with execution.sharded, which splits W.")
         if self.batch_size % (chunks := self.execution.accumulate):
             words = f"batch_size must be divisible by execution.accumulate, which is {chunks}"
             raise ValueError(f"{words}, not {self.batch_size}.")
@@ -206,7 +223,8 @@ _RULES: dict[str, tuple[Any, ...]] = {
     "model": (isinstance, Mapping, 'a set of named values, as {"vision_width": 48}'),
     "vocab_size": (_whole, 258, "a whole number from 258 (256 bytes, SOT, EOT)"),
     "context_length": (_whole, 3, "a whole number from 3 (SOT, one token, EOT)"),
-    "objective": (_among, ["infonce", "siglip"], "one of infonce, siglip"),
+    "objective": (_among, OBJECTIVES, f"one of {', '.join(OBJECTIVES)}"),
+    "options": (isinstance, Mapping, 'a set of named values, as {"lam": 0.5}'),
     "mask_same_captions": _SWITCH,
     "batch_size": (
         _whole,
@@ -232,6 +250,9 @@ _RULES: dict[str, tuple[Any, ...]] = {
     "evaluate_every": _EVERY,
     "checkpoint_every": _EVERY,
     "patch_dropout": (_number, 0, 0.95, "0 (off) or a share below 1, such as 0.5"),
+    "method": (_among, ["scratch", *METHODS], f"one of scratch, {', '.join(METHODS)}"),
+    "rank": (_whole, 1, "a whole number from 1, such as 4"),
+    "pixels": (_among, ["course", "openai"], "one of course, openai"),
     "execution": (isinstance, Execution, 'a set of named values, as {"tile": 1024}'),
     # of the execution
     "accumulate": (_whole, 1, "1 or more chunks"),

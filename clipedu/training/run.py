@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -14,11 +14,12 @@ from torch import Tensor, nn
 
 from clipedu import objectives
 from clipedu.device import DeviceChoice
-from clipedu.models import CLIP, ModifiedResNet, VisionTransformer, build
+from clipedu.models import CLIP, ModifiedResNet, VisionTransformer
 from clipedu.models.transformer import Transformer
 from clipedu.numbers import is_whole
 from clipedu.tokenizer import Tokenizer
 from clipedu.training import parallel
+from clipedu.training.adapt import adapt_
 from clipedu.training.checkpoint import Checkpoint, CheckpointError, load_weights_
 from clipedu.training.grad_cache import GradCache
 from clipedu.training.optimizer import make_optimizer, optimizer_tensors, restore_optimizer_
@@ -31,10 +32,11 @@ _DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 class Run:
-    """A training run: before its first step when it is made, with weights from the seed.
+    """A training run: before its first step when it is made, with weights from the seed or `start`.
 
     choice: the device, and the dtype of the autocast where the recipe's precision is "auto";
-    fingerprint: of the data, see `dataset_fingerprint`. Raises ValueError for split fp16 weights.
+    fingerprint: of the data, see `dataset_fingerprint`; texts: the captions, of which "ngrams"
+    makes its dictionary. Raises ValueError for what ranks can't share, and split fp16 weights.
     """
 
     def __init__(
@@ -45,6 +47,8 @@ class Run:
         tokenizer: Tokenizer,
         fingerprint: dict[str, Any] | None = None,
         world: World | None = None,
+        start: CLIP | None = None,
+        texts: Sequence[str] = (),
     ) -> None:
         self.recipe, self.seed, self.tokenizer = recipe, seed, tokenizer
         self.fingerprint, self.world = fingerprint or {}, world or World()
@@ -61,12 +65,26 @@ class Run:
                 "execution.sharded can't run in fp16: there each rank would decide by its own part "
                 'of the gradient whether to skip a step. Take precision "bf16" or "fp32".'
             )
-        self.model = model = build(recipe.config(tokenizer.vocab_size), seed=seed)
+        if self.world.size > 1 and recipe.objective not in objectives.PLAIN:
+            raise ValueError(
+                f"{recipe.objective} trains in one process: only clip and siglip can be shared."
+            )
+        config, ngrams = recipe.config(tokenizer.vocab_size), None
+        if recipe.objective == "ngrams" and texts:
+            different = list(dict.fromkeys(texts))
+            rows = tokenizer(different, recipe.context_length, truncate=True)
+            ngrams = objectives.count_ngrams(rows)
+        self.model = model = objectives.new_model(
+            recipe.objective, config, seed=seed, options=recipe.options, ngrams=ngrams
+        )
+        if start is not None:
+            load_weights_(model, dict(start.state_dict()), "the model to start from")
+        adapt_(model, recipe.method, recipe.rank, seed)
         self.bias: nn.Parameter | None = None  # SigLIP's, a scalar
         if recipe.objective == "siglip":
             model.logit_scale.data.fill_(objectives.SIGLIP_LOGIT_SCALE_INIT)
-            start = objectives.siglip_bias_init(recipe.batch_size)
-            self.bias = nn.Parameter(torch.tensor(start, device=device))
+            bias = objectives.siglip_bias_init(recipe.batch_size)
+            self.bias = nn.Parameter(torch.tensor(bias, device=device))
             parallel.average_gradient(self.bias, self.world)
         model.to(device)
         for parameter in model.parameters():
@@ -85,7 +103,10 @@ class Run:
             self.network = parallel.replicate(self.network, self.world, device)
         if execution.accumulate > 1:
             self.network = GradCache(self.network, execution.accumulate)
-        self.loss = choose_loss(recipe, self.world, self.bias)
+        if recipe.objective in objectives.PLAIN:
+            self.loss = choose_loss(recipe, self.world, self.bias)
+        else:
+            self.loss = cast(objectives.ImageModel, model).loss
         named = [*model.named_parameters()]
         if self.bias is not None:
             named.append(("logit_bias", self.bias))

@@ -28,8 +28,10 @@ from clipedu.device import fork_rng, is_accelerator, keep_freed_memory, pick_dev
 from clipedu.evaluation import Task
 from clipedu.files import write_whole
 from clipedu.models import CLIP
+from clipedu.objectives import chance_loss
 from clipedu.pairs import PairSet, training_pairs
 from clipedu.tokenizer import Tokenizer
+from clipedu.training.adapt import METHODS, merge_, train_mode_
 from clipedu.training.batches import Feeder, Pairs, dataset_fingerprint
 from clipedu.training.checkpoint import (
     CHECKPOINT_NAME,
@@ -97,6 +99,7 @@ def train(
     pairs: Pairs | None = None,
     tokenizer: Tokenizer | None = None,
     resume: str | Path | None = None,
+    start: CLIP | None = None,
     evaluate: Evaluate | str | Task | Sequence[str | Task] | None = None,
     progress: bool = True,
     callbacks: Sequence[Callback] = (),
@@ -111,6 +114,7 @@ def train(
         out: folder for checkpoint, model, recipe and history; None: no files.
         pairs, tokenizer: by default `training_pairs()`, and one trained on the captions of `pairs`.
         resume: a run's folder or checkpoint; its files go on there, unless `out` is given.
+        start: the model to fine-tune, which stays as it is, for a recipe that names a method.
         evaluate: tasks or their names, or a function (model, tokenizer) -> {name: accuracy}.
         progress: show a line with loss against ln N, pairs/s, logit scale and zero-shot accuracy.
         callbacks: each is called after each step with the history row and the model.
@@ -157,12 +161,16 @@ def train(
                 _check_pairs(recipe, data)
                 if isinstance(data, PairSet):  # others bring their own captions
                     data = data.drawn(recipe.captions, recipe.set_weights)
-                tasks = None if evaluate is None else load_tasks(evaluate, size)
+                wordless = recipe.objective == "simclr" and not callable(evaluate)
+                tasks = None if evaluate is None or wordless else load_tasks(evaluate, size)
             if tokenizer is None:
                 if not (texts := data.texts()):
                     raise ValueError("These pairs have no texts(): give `train` a tokenizer.")
                 tokenizer = Tokenizer.train(texts, recipe.vocab_size, progress=progress)
-            run = Run(recipe, seed, choice, tokenizer, dataset_fingerprint(data), world)
+            _check_start(recipe, start, tokenizer, resumed is not None)
+            texts = data.texts() if recipe.objective == "ngrams" else []
+            facts = dataset_fingerprint(data)
+            run = Run(recipe, seed, choice, tokenizer, facts, world, start, texts)
             if saved is not None:
                 restore_(run, saved, str(resumed))
             if resumed is not None:  # the rows after the checkpoint will be made again
@@ -190,9 +198,10 @@ def _loop(
     look_every = LOOK_EVERY if is_accelerator(device) and not callbacks else 1
     shown, unread, accuracy = progress and run.world.is_main_process, [], {}
     at_once = run.world.share(recipe.batch_size) // recipe.execution.accumulate
-    if at_once < recipe.batch_size and run.world.is_main_process:
+    seen_apart = at_once < recipe.batch_size and recipe.method == "scratch"
+    if seen_apart and run.world.is_main_process:
         warn_of_batch_norm(run.model, at_once)
-    run.model.train()
+    train_mode_(run.model, recipe.method)
     with (
         contextlib.closing(batches),
         progress_bar(recipe, run.step, shown) as bar,
@@ -257,9 +266,19 @@ def _check_pairs(recipe: Recipe, pairs: Pairs) -> None:
         raise ValueError(f"{words}. Take a batch_size of at most {most}, or more data.")
 
 
+def _check_start(recipe: Recipe, start: CLIP | None, words: Tokenizer, resumed: bool) -> None:
+    if start is None and recipe.method != "scratch" and not resumed:
+        raise ValueError(f"{recipe.method!r} needs a trained model: train(..., start=model).")
+    if start is not None and recipe.method == "scratch":
+        raise ValueError(f"With a model to start from, method is one of {', '.join(METHODS)}.")
+    if start is not None and start.config != recipe.config(words.vocab_size):
+        wrong = "The recipe or the tokenizer belongs to another model than the one to start from"
+        raise ValueError(f"{wrong}. Take finetune_recipe(model), and the model's own tokenizer.")
+
+
 def _result(run: Run, folder: Path | None) -> TrainingResult:
     facts = (run.tokenizer, run.recipe, run.seed, run.step, run.history, run.seconds)
-    return TrainingResult(unshard(run.best_model).eval(), *facts, folder)
+    return TrainingResult(merge_(unshard(run.best_model)).eval(), *facts, folder)
 
 
 def _try_to(write: Callable[..., Any], *what: Any, **more: Any) -> None:
@@ -290,10 +309,13 @@ def describe(
     The speed is that of the last ten steps.
     """
     n, loss = recipe.batch_size, f"loss {rows[-1]['loss']:.2f}"
-    if recipe.objective == "infonce":  # SigLIP's loss has no such landmark
-        loss += f" (ln {n} = {math.log(n):.2f})"
+    chance = chance_loss(recipe.objective, n, recipe.vocab_size)
+    if chance is not None:
+        loss += f" (ln {round(math.exp(chance))} = {chance:.2f})"
     speed = statistics.fmean(row["pairs_per_second"] for row in rows[-10:])
-    words = [loss, f"{speed:,.0f} pairs/s", f"logit scale {rows[-1]['logit_scale']:.1f}"]
+    words = [loss, f"{speed:,.0f} pairs/s"]
+    if recipe.objective in ("clip", "siglip", "convirt"):
+        words.append(f"logit scale {rows[-1]['logit_scale']:.1f}")
     return ", ".join(words + [f"{name} {x:.1%}" for name, x in (accuracy or {}).items()])
 
 

@@ -6,9 +6,10 @@ from collections.abc import Callable, Sequence
 
 import torch
 
-from clipedu.evaluation import Task, load_task, zero_shot
+from clipedu.evaluation import Task, embed_pictures, load_task, zero_shot
 from clipedu.evaluation.prompts import TEMPLATE_SETS
 from clipedu.models import CLIP
+from clipedu.objectives import ImageModel
 from clipedu.pairs import (
     TRAINING_FAMILIES,
     PairSet,
@@ -18,6 +19,8 @@ from clipedu.pairs import (
     training_pairs,
 )
 from clipedu.tokenizer import Tokenizer
+from clipedu.training.adapt import train_mode_
+from clipedu.training.batches import PIXELS
 from clipedu.training.parallel import World, broadcast_buffers, unshard
 from clipedu.training.run import Run
 
@@ -43,22 +46,33 @@ def evaluated(run: Run, evaluate: Evaluate | list[Task]) -> dict[str, float]:
     accuracy = {}
     if not callable(evaluate):
         for task in evaluate:
-            accuracy[task.name] = shared_accuracy(model, run.tokenizer, task, world)
+            pixels = run.recipe.pixels
+            accuracy[task.name] = shared_accuracy(model, run.tokenizer, task, world, pixels)
     elif world.is_main_process:  # it knows nothing of ranks: the others wait
         accuracy = evaluate(model, run.tokenizer)
-    run.model.train()
+    train_mode_(run.model, run.recipe.method)
     return {name: float(value) for name, value in accuracy.items()}
 
 
-def shared_accuracy(model: CLIP, tokenizer: Tokenizer, task: Task, world: World) -> float:
-    """Top-1 accuracy, each rank asking its share of the pictures; the same number on all ranks."""
-    if world.size == 1:
+def accuracy_of(model: CLIP, tokenizer: Tokenizer, task: Task, pixels: str = "course") -> float:
+    """Zero-shot top-1 accuracy of a model that sees pictures as the recipe's `pixels` says."""
+    if isinstance(model, ImageModel):  # it has no embeddings, and no other pixels
         return zero_shot(model, tokenizer, task).top1
+    embeddings = embed_pictures(model, task.pictures, preprocess=PIXELS[pixels])
+    return zero_shot(model, tokenizer, task, embeddings=embeddings).top1
+
+
+def shared_accuracy(
+    model: CLIP, tokenizer: Tokenizer, task: Task, world: World, pixels: str = "course"
+) -> float:
+    """`accuracy_of`, each rank asking its share of the pictures; the same number on all ranks."""
+    if world.size == 1:
+        return accuracy_of(model, tokenizer, task, pixels)
     mine = slice(world.rank, None, world.size)
     hits = 0.0
     if world.rank < len(task):  # of many ranks some may have none, and such a Task is refused
         part = task.take(mine)
-        hits = zero_shot(model, tokenizer, part).top1 * len(part)
+        hits = accuracy_of(model, tokenizer, part, pixels) * len(part)
     share = torch.tensor(float(round(hits)), device=next(model.parameters()).device)
     return world.sum(share).item() / len(task)
 

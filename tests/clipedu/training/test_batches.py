@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import dataclasses
 from typing import Any
 
 import numpy as np
@@ -66,7 +65,7 @@ def test_facts_tell_one_data_set_from_another(fake_pairs) -> None:
     assert facts == dataset_fingerprint(fake_pairs())
     assert (facts["pairs"], facts["kind"]) == (40, "FakePairs")
     shorter, renamed, turned = fake_pairs(count=39), fake_pairs(), fake_pairs()
-    renamed.icons[7] = dataclasses.replace(renamed.icons[7], name="small red lef")
+    renamed.icons[7] = renamed.icons[7]._replace(name="small red lef")
     turned.icons.reverse()
     digests = [dataset_fingerprint(some)["captions_sha256"] for some in (shorter, renamed, turned)]
     assert len({facts["captions_sha256"], *digests}) == 4
