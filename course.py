@@ -199,7 +199,7 @@ def setup(extras: Sequence[str] = (), fresh: bool = False) -> None:
         return
     check_machine(sys.version_info[:2], platform.system(), platform.machine())
     began = time.monotonic()
-    wanted |= {"test", "grading", "browser"} & set(stamp)
+    wanted |= {"test", "grading", "real", "browser"} & set(stamp)
     say(f"Setting up in {VENV} with {', '.join(sorted(wanted))}")
     if fresh and Path(sys.prefix).resolve() == VENV.resolve():
         raise SetupError("this Python lives in .venv: deactivate it first (type: deactivate)")
@@ -249,7 +249,7 @@ def do_clean(*words: str) -> int:
     return 0
 
 
-FOR_TESTS = ["test", "grading"]
+FOR_TESTS = ["test", "grading", "real"]
 FIRST = min(ROOT.glob("notebooks/*.ipynb"), default=ROOT).name
 FIRST_PAGE = f"--LabApp.default_url=/lab/tree/notebooks/{FIRST}"
 BUILD = partial(python, "-m", "clipedu", "build")

@@ -26,7 +26,10 @@ class DownloadError(OSError):
 
 @dataclass(frozen=True)
 class Download:
-    """A file at `url`. sha256: of its content (a `.gz` unzipped, a `.tar.gz` not); size: bytes."""
+    """A file at `url`. sha256: of its content (a `.gz` unzipped, a `.tar.gz` not); size: bytes.
+
+    In place of a SHA-256, with 64 digits, there may be the 40 of git's id of a file.
+    """
 
     url: str
     sha256: str
@@ -44,7 +47,10 @@ def is_whole(path: Path, file: Download) -> bool:
         if file.size is not None and path.stat().st_size != file.size:
             return False
         with gzip.open(path) if zipped else path.open("rb") as content:
-            return hashlib.file_digest(content, "sha256").hexdigest() == file.sha256
+            digest = hashlib.sha256()
+            if len(file.sha256) == 40:
+                digest = hashlib.sha1(b"blob %d\0" % path.stat().st_size)
+            return hashlib.file_digest(content, lambda: digest).hexdigest() == file.sha256
     except (OSError, EOFError, zlib.error):  # missing, or a gzip that is cut off or broken
         return False
 

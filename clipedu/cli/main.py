@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import importlib
+import io
 import json
 import os
 import sys
@@ -26,7 +27,9 @@ VERBS = {
     "data": ("draw the pictures and list the families", "clipedu.cli.data:add_data"),
     "train": ("train a CLIP from scratch, or go on with a run", "clipedu.cli.train:add_train"),
     "evaluate": ("measure a model zero-shot", "clipedu.cli.evaluate:add_evaluate"),
+    "finetune": ("train a trained CLIP further", "clipedu.cli.finetune:add_finetune"),
     "load": ("open real CLIP weights, or convert them", "clipedu.cli.load:add_load"),
+    "export": ("write the encoders as ONNX", "clipedu.cli.load:add_export"),
     "bench": ("measure a training step on this CPU", "clipedu.cli.bench:add_bench"),
     "tasks": ("list the zero-shot tasks, or download one", "clipedu.cli.evaluate:add_tasks"),
 }
@@ -79,6 +82,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     chosen = next((word for word in words if not word.startswith("-")), None)
     code = int(any(word.startswith("--json") for word in words))  # 1 until the file is written
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a file's name may be no text
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         args = make_parser(chosen).parse_args(words)
         result = args.run(args)

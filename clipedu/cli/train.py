@@ -6,7 +6,6 @@ import argparse
 import ast
 import contextlib
 import json
-import math
 import sys
 from pathlib import Path
 from typing import Any
@@ -19,10 +18,12 @@ EXAMPLES = """\
   clipedu train --batch-size 4096 --set execution.accumulate=8 --out runs/large
   torchrun --nproc-per-node 2 -m clipedu train --set execution.sharded=true --out runs/split
   clipedu train --shards shards --steps 100 --out runs/shards
+  clipedu train --objective virtex --recipe lesson --out runs/virtex
 """
 TASKS = ("lucide", "font_awesome", "heroicons")
 #: Fields of a recipe that have an option of their own, short for --set.
 CHANGES = "steps batch_size learning_rate weight_decay ema_decay objective precision preset".split()
+OBJECTIVES = "clip, siglip, convirt, virtex, caption, icmlm, bow, ngrams or simclr"
 SET = "any other field, as warmup=0.1, augmentation.thin=0.3 or model.vision_width=48"
 
 
@@ -44,13 +45,15 @@ def add_train(subparsers: Any) -> argparse.ArgumentParser:
     parser.add_argument("--shards", type=Path, metavar="DIR", help="take the pairs of tar shards")
     changes = parser.add_argument_group("change the recipe")
     for name in CHANGES:
-        changes.add_argument(f"--{name.replace('_', '-')}")
+        helps = OBJECTIVES if name == "objective" else None
+        changes.add_argument(f"--{name.replace('_', '-')}", help=helps)
     changes.add_argument("--set", action="append", default=[], metavar="FIELD=VALUE", help=SET)
     return parser
 
 
 def run_train(args: argparse.Namespace) -> int | tuple[int, dict[str, Any]]:
     """Trains, prints the outcome and returns it for `--json`; 130 after Ctrl-C."""
+    from clipedu.objectives import chance_loss
     from clipedu.training import TrainingInterrupted, World, train
 
     recipe = _recipe(args)
@@ -72,6 +75,8 @@ def run_train(args: argparse.Namespace) -> int | tuple[int, dict[str, Any]]:
         return 0
     speed = f"{result.seconds / 60:.1f} minutes, {result.pairs_per_second:,.0f} pairs a second"
     print(f"{result.step:,} steps in {speed}. Model: {result.folder}")
+    if result.recipe.objective == "simclr":
+        print("  no zero-shot: simclr has seen no words. A linear probe can ask its features.")
     for name, accuracy in result.zero_shot.items():
         print(f"  zero-shot {name:<14} {accuracy:6.1%}")
     return 0, {
@@ -79,7 +84,9 @@ def run_train(args: argparse.Namespace) -> int | tuple[int, dict[str, Any]]:
         **{name: getattr(result, name) for name in ("seed", "zero_shot")},
         "steps": result.step,
         "loss": result.history[-1]["loss"] if result.history else None,
-        "chance_loss": math.log(result.recipe.batch_size),
+        "chance_loss": chance_loss(
+            result.recipe.objective, result.recipe.batch_size, result.tokenizer.vocab_size
+        ),
         **{name: round(getattr(result, name), 1) for name in ("seconds", "pairs_per_second")},
         "recipe": result.recipe.to_dict(),
     }
@@ -121,8 +128,9 @@ def _recipe(args: argparse.Namespace) -> Any:
         part, dot, inner = field.partition(".")
         if not equals:
             raise ValueError(f"--set takes FIELD=VALUE, not {change!r}.")
-        if dot and part not in ("model", "augmentation", "execution"):
-            raise ValueError(f"Only model, augmentation and execution have fields, not {part!r}.")
+        if dot and part not in ("model", "augmentation", "execution", "options"):
+            names = "model, augmentation, execution and options"
+            raise ValueError(f"Only {names} have fields, not {part!r}.")
         if dot and not isinstance(data[part], dict):  # an earlier --set put something else there
             raise ValueError(f"{part} was set to {data[part]!r}, which has no field {inner!r}.")
         data[part] = {**data[part], inner: _value(text)} if dot else _value(text)

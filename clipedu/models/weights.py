@@ -26,7 +26,7 @@ FORMS = ("safetensors", "openai", "hf")
 Shapes = dict[str, tuple[int, ...]]
 _SIZES = ("input_resolution", "context_length", "vocab_size")  # numbers among OpenAI's tensors
 #: A folder's description of the model: whose it is, what reads it, and its weights, best first.
-_FOLDERS = {
+FOLDERS = {
     "open_clip_config.json": (
         ("open_clip", read_open_clip_config),
         ("open_clip_model.safetensors", "open_clip_pytorch_model.bin"),
@@ -86,7 +86,7 @@ def read_weights(source: str | Path, *, activation: str | None = None) -> Weight
     try:
         tensors, form, config, said = _read(file)
         if description is not None:
-            form, read_config = _FOLDERS[description.name][0]
+            form, read_config = FOLDERS[description.name][0]
             config = read_config(json.loads(description.read_text("utf-8")))
     except (SafetensorError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise WeightsError(f"{path} can't be used: {error}.") from error
@@ -166,13 +166,13 @@ def save_weights(model: CLIP, out: str | Path, form: str | None = None) -> list[
 def _find(path: Path) -> tuple[Path, Path | None]:
     """The file of weights, and the description that belongs to it, if any."""
     folder = path if path.is_dir() else path.parent
-    for description, (_, names) in _FOLDERS.items():
+    for description, (_, names) in FOLDERS.items():
         for file in (folder / name for name in names):
             if path in (folder, file) and file.is_file() and (folder / description).is_file():
                 return file, folder / description
     if path.is_file():
         return path, None
-    wanted = " or ".join(f"{names[0]} with {file}" for file, (_, names) in _FOLDERS.items())
+    wanted = " or ".join(f"{names[0]} with {file}" for file, (_, names) in FOLDERS.items())
     raise FileNotFoundError(f"There is no file {path}, nor a folder of that name with {wanted}.")
 
 

@@ -32,6 +32,7 @@ def add_plan_parser(subparsers: Any) -> argparse.ArgumentParser:
     parser.add_argument("--chunk", type=int, help="pairs at a time in the encoders (GradCache)")
     parser.add_argument("--loss", default="local", help="dense, local or tiled")
     parser.add_argument("--sharded", action="store_true", help="weights and Adam split (FSDP)")
+    parser.add_argument("--learned", type=float, default=1.0, help="share of weights that learn")
     parser.add_argument("--utilisation", type=float, default=0.3, help="default 0.3")
     parser.add_argument("--paper", action="store_true", help="work out the paper's utilisation")
     parser.set_defaults(run=run_plan)
@@ -56,7 +57,8 @@ def run_plan(args: argparse.Namespace) -> tuple[int, dict[str, Any]]:
         }
     wanted = "batch_size gpus gpu precision checkpointing chunk loss sharded utilisation".split()
     pairs = PAPER_PAIRS_SEEN if args.pairs is None else args.pairs
-    ours = plan(args.preset, pairs=pairs, **{name: getattr(args, name) for name in wanted})
+    same = {name: getattr(args, name) for name in wanted}
+    ours = plan(args.preset, pairs=pairs, learned=args.learned, **same)
     print(plan_words(ours))
     told = "parameters memory total_memory fits flops communication days gpu_days".split()
     facts = {name: getattr(ours, name) for name in (*told, "communication_days")}

@@ -131,6 +131,7 @@ def plan(
     average: bool = False,
     utilisation: float = 0.3,
     fused: bool = True,
+    learned: float = 1.0,
 ) -> Plan:
     """Memory, compute, communication and days of a training run.
 
@@ -149,6 +150,7 @@ def plan(
         average: a moving average of the weights is kept too.
         utilisation: share of the printed speed that the run reaches.
         fused: attention by a fused kernel.
+        learned: share of the weights that learn, below 1 in fine-tuning: 0.02 for LoRA.
     Raises:
         ValueError: an unknown name; a number out of range; a batch that the GPUs can't share; bf16
             on a GPU without it.
@@ -158,6 +160,8 @@ def plan(
     config = PRESETS[preset]
     numbers = {"batch_size": batch_size, "pairs": pairs, "gpus": gpus, "chunk": chunk}
     _check(numbers, gpu, precision, loss, utilisation)
+    if not 0 < learned <= 1:
+        raise ValueError(f"learned must be a share above 0 and up to 1, not {learned!r}.")
     local = batch_size // gpus
     with torch.device("meta"):
         parameters = count_parameters(CLIP(config))
@@ -170,8 +174,8 @@ def plan(
     matrices = LOSS_COPIES * (1 if loss == "dense" or gpus == 1 else 2)
     memory = {
         "weights": 4.0 * share,
-        "gradients": 4.0 * share,
-        "optimizer": (12.0 if average else 8.0) * share,
+        "gradients": 4.0 * share * learned,
+        "optimizer": (12.0 if average else 8.0) * share * learned,
         "half-precision copies": float(kept.weight_copies),
         "activations": together * kept.per_pair(checkpointing=checkpointing),
         # on their way back through a block, beside the activations that the others still keep

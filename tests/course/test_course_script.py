@@ -430,7 +430,7 @@ def test_verbs_set_up_what_they_need_and_pass_their_words_on(
         assert calls[-1][-3:] == ["--fix", "and", "--more"]
         assert ("test" in extras[-1]) == (verb in ("test", "lint", "run", "test-browser"))
         assert (ROOT / calls[-1][0]).is_file() or calls[-1][0] == "-m"
-    assert course.main(["setup", "--test"]) == 0 and extras[-1] == {"test", "grading"}
+    assert course.main(["setup", "--test"]) == 0 and extras[-1] == {"test", "grading", "real"}
     course.main(["run", "ruff", "check"])
     assert calls[-1] == ["-m", "ruff", "check"]
     course.main(["lab"])

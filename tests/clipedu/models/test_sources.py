@@ -38,7 +38,7 @@ def test_an_address_needs_a_checksum(monkeypatch) -> None:
 
 def test_a_model_in_hugging_faces_cache(monkeypatch, tmp_path: Path) -> None:
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
-    with pytest.raises(FileNotFoundError, match="hf download"):
+    with pytest.raises(FileNotFoundError, match="hf:OWNER/MODEL"):
         locate("openai/clip-vit-base-patch32")
     model = tmp_path / "models--openai--clip-vit-base-patch32"
     (model / "snapshots" / "abc").mkdir(parents=True)
