@@ -14,7 +14,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import platformdirs
 import torch
 from torch import Tensor
 
@@ -173,6 +172,8 @@ def cache_folder() -> Path:
 
     $CLIPEDU_CACHE, else `clipedu` in this user's cache folder. Raises OSError with a way out.
     """
+    import platformdirs  # here: what computes needs nothing but torch
+
     named = os.environ.get("CLIPEDU_CACHE")
     try:
         if named:

@@ -17,6 +17,7 @@ EVALUATE_EXAMPLES = """\
   clipedu evaluate --tasks all                   on every task of `clipedu tasks`
   clipedu evaluate runs/mine --json mine.json    your own run, and the figures as JSON
   clipedu evaluate runs/mine --tasks lucide --templates "a drawing of a {}" "{}"
+  clipedu evaluate runs/mine --pictures photos --classes names.txt     pictures of your own
 """
 TASKS_EXAMPLES = """\
   clipedu tasks                        every task: pictures, classes, chance, who drew them
@@ -36,6 +37,9 @@ def add_evaluate(subparsers: Any) -> argparse.ArgumentParser:
     checkpoint.help = "a .safetensors file, a run's folder, or a shipped model (laptop)"
     parser.add_argument("--tasks", nargs="+", metavar="NAME", help=TASK_HELP)
     parser.add_argument("--templates", nargs="+", metavar="TEMPLATE", help=TEMPLATE_HELP)
+    own = "your pictures: in folders with a class's name they are scored, others are named"
+    parser.add_argument("--pictures", metavar="DIR", help=own)
+    parser.add_argument("--classes", metavar="FILE", help="their classes, a name a line")
     parser.add_argument("--batch-size", type=int, default=256, metavar="N", help="default 256")
     parser.add_argument("--device", metavar="NAME", help="auto, cpu, cuda or mps")
     parser.add_argument("--markdown", action="store_true", help="print the table as Markdown")
@@ -44,8 +48,11 @@ def add_evaluate(subparsers: Any) -> argparse.ArgumentParser:
 
 def run_evaluate(args: argparse.Namespace) -> tuple[int, dict[str, Any]]:
     """Measure and print the table. Returns exit code 0 and the figures, for `--json`."""
-    from clipedu.device import pick_device  # torch takes a second, and --help needs none of it
-    from clipedu.evaluation import as_dict, as_markdown, as_text, evaluate
+    import torch  # takes a second, and --help needs none of it
+
+    from clipedu.device import pick_device
+    from clipedu.evaluation import as_dict, as_markdown, as_text, classify, evaluate
+    from clipedu.evaluation.own import own_pictures, read_class_names
     from clipedu.evaluation.prompts import check_templates
     from clipedu.evaluation.tasks.task import check_names
     from clipedu.training import load_pretrained
@@ -56,17 +63,34 @@ def run_evaluate(args: argparse.Namespace) -> tuple[int, dict[str, Any]]:
         templates = check_templates(templates[0] if len(templates) == 1 else templates)
     tasks = None if args.tasks == ["all"] else args.tasks or USUAL
     check_names(tasks or ())
+    if (args.pictures is None) != (args.classes is None) or (args.pictures and args.tasks):
+        raise ValueError("--pictures DIR and --classes FILE go together, and without --tasks.")
+    names = read_class_names(args.classes) if args.classes else []
     device = pick_device(args.device).device
 
     model, tokenizer, _ = load_pretrained(args.checkpoint)
     print(f"{args.checkpoint} on {device}", file=sys.stderr)
+    model, named = model.to(device), {}
+    if names:
+        task, others, bad = own_pictures(args.pictures, names, model.config.vision.resolution)
+        tasks = [task] if task else []
+        for file, why in bad.items():
+            print(f"{file} can't be read: {why}", file=sys.stderr)
+        if others:
+            pictures = torch.cat([*others.values()])
+            answers = classify(model, tokenizer, pictures, names, templates or "name")
+            named = {f: [[*x] for x in a[:5]] for f, a in zip(others, answers, strict=True)}
+    for file, best in named.items():
+        print(f"{file}: " + ", ".join(f"{name} {share:.0%}" for name, share in best))
+    if tasks == []:
+        return 0, {"checkpoint": str(args.checkpoint), "named": named, "tasks": {}}
     start = time.perf_counter()
     options = {"batch_size": args.batch_size, "progress": sys.stderr.isatty()}
-    results = evaluate(model.to(device), tokenizer, tasks, templates=templates, **options)
+    results = evaluate(model, tokenizer, tasks, templates=templates, **options)
     seconds = round(time.perf_counter() - start, 2)
     print(as_markdown(results) if args.markdown else as_text(results))
     call = {"checkpoint": str(args.checkpoint), "device": str(device), "seconds": seconds}
-    return 0, as_dict(results, **call)
+    return 0, as_dict(results, **call, **({"named": named} if names else {}))
 
 
 def add_tasks(subparsers: Any) -> argparse.ArgumentParser:

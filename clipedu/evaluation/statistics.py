@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import torch
 
+MANY_CLASSES = 20  # from here on a class is one thing, drawn a few times
+
 
 def clopper_pearson(right: int, n: int, level: float = 0.95) -> tuple[float, float]:
     """The exact (Clopper & Pearson 1934) interval for a probability, after `right` of `n` trials.
@@ -26,22 +28,48 @@ def clopper_pearson(right: int, n: int, level: float = 0.95) -> tuple[float, flo
     return float(interval.low), float(interval.high)
 
 
+def grouped_interval(
+    right: torch.Tensor,
+    groups: torch.Tensor | None = None,
+    weights: torch.Tensor | None = None,
+    level: float = 0.95,
+) -> tuple[float, float]:
+    """Clopper & Pearson for a weighted share of right answers, of pictures that come in groups.
+
+    Five drawings of one name are no five independent trials. So the exact interval is taken for as
+    many trials as would vary as much as the groups do (Korn & Graubard 1998). Where all answers are
+    alike nothing varies, and the groups are counted. Groups of one picture and equal weights give
+    `clopper_pearson`.
+    right: (N,) bool; groups: (N,) int64, by default each picture is one; weights: (N,), default 1.
+    Raises ValueError when there are no pictures.
+    """
+    from scipy.special import betaincinv
+
+    n = len(right)
+    if n < 1:
+        raise ValueError("An interval needs at least one picture.")
+    group = torch.arange(n) if groups is None else groups.unique(return_inverse=True)[1]
+    share = (torch.ones(n) if weights is None else weights).double()
+    share = share / share.sum()
+    value = float((share * right).sum())
+    size = torch.bincount(group, share)
+    off = torch.bincount(group, share * (right.double() - value)).square().sum()
+    trials = value * (1 - value) / float(off) if off > 1e-12 else 1 / float(size.square().sum())
+    hits, trials, tail = value * min(trials, n), min(trials, n), (1 - level) / 2
+    low = betaincinv(hits, trials - hits + 1, tail) if hits > 0 else 0.0
+    high = betaincinv(hits + 1, trials - hits, 1 - tail) if hits < trials - 1e-9 else 1.0
+    return float(low), float(high)
+
+
 def mean_per_class_interval(
     labels: torch.Tensor, right: torch.Tensor, classes: int
 ) -> tuple[float, float]:
-    """95 % of 1,000 means over classes, the N pictures drawn again with replacement, by a seed.
+    """95 % for the mean over classes of the share of right answers, by `grouped_interval`.
 
-    labels: (N,) int64; right: (N,) bool, was the answer right; a class that a draw lacks is left
-    out of its mean. Raises ValueError when there are no pictures.
+    labels: (N,) int64; right: (N,) bool, was the answer right. With 20 classes or more a class is
+    taken as one thing drawn several times, so classes are the groups; with fewer, each picture is
+    one. Raises ValueError when there are no pictures.
     """
-    n = len(labels)
-    if n < 1:
-        raise ValueError("An interval needs at least one picture.")
-    generator = torch.Generator().manual_seed(0)
-    means = []
-    for _ in range(1000):
-        rows = torch.randint(n, (n,), generator=generator)
-        hits = torch.bincount(labels[rows], right[rows].double(), classes)
-        means.append((hits / torch.bincount(labels[rows], None, classes)).nanmean())  # 0 / 0 is NaN
-    low, high = torch.stack(means).quantile(torch.tensor([0.025, 0.975], dtype=torch.float64))
-    return float(low), float(high)
+    shown = torch.bincount(labels, minlength=classes)
+    groups = labels if classes >= MANY_CLASSES else None
+    return grouped_interval(right, groups, 1 / shown[labels].double())

@@ -12,6 +12,7 @@ import io
 import os
 import unicodedata
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import regex
@@ -111,8 +112,8 @@ def over_white(image: Image.Image) -> Image.Image:
 def rgba_picture(source: Source, size: int = 512, *, draft: int = 0) -> Image.Image:
     """What `clean_picture` takes, as RGBA in 8 bits: upright, with all its pixels. Raises the same.
 
-    size: of the square that an SVG is drawn in. draft: a JPEG is decoded smaller where it has more
-    than so many pixels a side.
+    Its `info` tells the file's "format" and "frames". size: of the square that an SVG is drawn in.
+    draft: a JPEG is decoded smaller where it has more than so many pixels a side.
     """
     if isinstance(source, np.ndarray | torch.Tensor):
         image = _from_array(source)
@@ -134,9 +135,11 @@ def rgba_picture(source: Source, size: int = 512, *, draft: int = 0) -> Image.Im
             image.draft("RGB", (draft, draft))
         image.load()
         rgba = _in_8_bits(image).convert("RGBA")  # also palettes, CMYK, one bit
+        info: Any = {"format": image.format, "frames": getattr(image, "n_frames", 1)}
     except Exception as error:  # Pillow raises whatever broken bytes lead it to
         raise ValueError(f"The picture can't be read to its end: {error}.") from error
-    rgba.info = {}  # broken tags beside sound pixels do no harm: only the orientation is looked at
+    # Broken tags beside sound pixels do no harm: only the orientation is looked at.
+    rgba.info = info
     with contextlib.suppress(Exception):  # there is none, or it can't be read
         rgba.getexif()[_ORIENTATION] = image.getexif()[_ORIENTATION]
     ImageOps.exif_transpose(rgba, in_place=True)
@@ -153,6 +156,9 @@ def _from_bytes(data: bytes, name: str, size: int) -> Image.Image:
     except Image.DecompressionBombError:
         raise ValueError(f"{name}: the picture has {_TOO_LARGE}") from None
     except UnidentifiedImageError:
+        if data[4:8] == b"ftyp" and data[8:11] in (b"hei", b"hev", b"mif", b"msf"):
+            how = "only a plugin (pillow-heif) lets Pillow read it. Save it as a JPEG."
+            raise ValueError(f"{name}: a HEIC picture; {how}") from None
         known = "PNG, JPEG, GIF, WebP, BMP, TIFF and SVG can"
         raise ValueError(f"{name}: not a picture that can be read. {known}.") from None
     except Exception as error:

@@ -15,7 +15,7 @@ import re
 import tarfile
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, Literal, NamedTuple
 
@@ -29,14 +29,14 @@ from clipedu.numbers import check_whole, is_whole
 from clipedu.pairs.augment import NONE, Augmentation, apply_params, draw_params, ink
 from clipedu.pairs.batches import PairSet, batch_generator
 from clipedu.pairs.captions import caption
-from clipedu.pairs.clean import clean_caption, rgba_picture
+from clipedu.pairs.clean import Source, clean_caption, rgba_picture
 from clipedu.pairs.icons import FAMILIES, HELD_OUT_FAMILIES
 
 PICTURES = ("jpg", "jpeg", "png", "webp")
 #: Why a sample is left out; "lost": it was counted, or is in a shard that can't be read to its end.
 REASONS = ("lost", "no picture", "broken picture", "no caption", "name twice")
-_OURS = re.compile(r"\d{5,}(\.tar|_stats\.json)")
-_SHARD = re.compile(r"[^.].*\.(tar(\.(gz|bz2|xz|zst))?|tgz|tbz2?|txz)", re.IGNORECASE)
+OUR_FILES = re.compile(r"\d{5,}(\.tar|_stats\.json)")
+SHARD_NAME = re.compile(r"[^.].*\.(tar(\.(gz|bz2|xz|zst))?|tgz|tbz2?|txz)", re.IGNORECASE)
 #: Of a sample: ending -> offset and length of each file that ends so.
 Files = dict[str, list[tuple[int, int]]]
 
@@ -45,7 +45,7 @@ class Sample(NamedTuple):
     """A good sample: its picture has `length` bytes at `offset` of the shard."""
 
     key: str
-    caption: str
+    captions: tuple[str, ...]  # one is drawn each time that the picture is in a batch
     shard: Path
     offset: int
     length: int
@@ -55,8 +55,13 @@ class Sample(NamedTuple):
     def picture(self) -> np.ndarray:
         """(size, size, 4) uint8 RGBA, the middle square; OSError, ValueError: the file changed."""
         with self.shard.open("rb") as shard:
-            whole = rgba_picture(_read(shard, self.offset, self.length), self.size)
-        return np.asarray(ImageOps.fit(whole, (self.size, self.size), Image.Resampling.BICUBIC))
+            return middle_square(read_at(shard, self.offset, self.length), self.size)
+
+
+def middle_square(source: Source, size: int) -> np.ndarray:
+    """A picture -> (size, size, 4) uint8 RGBA. Raises what `rgba_picture` raises."""
+    whole = rgba_picture(source, size, draft=4 * size)
+    return np.asarray(ImageOps.fit(whole, (size, size), Image.Resampling.BICUBIC))
 
 
 class ShardPairs:
@@ -65,13 +70,15 @@ class ShardPairs:
     `role` is "held_out" where any picture is of a held-out family, else "train".
     """
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, *, look: bool = True) -> None:
+        self.look = look  # at each picture; else a broken one is found when it is needed
         self.size = size  # pixels along a side that pictures are cropped and scaled to
         self.role: Literal["train", "held_out"] = "train"
         self.shards: list[Path] = []
         self.samples: list[Sample] = []  # the good ones, in the order of the shards
         self.skipped: Counter[str] = Counter()  # by reason; of a shard with a fault at least one
         self.notes: list[str] = []  # faults of shards, and the first sample skipped for a reason
+        self.bad: list[tuple[str, str, str, int]] = []  # all of them: name, reason, why, how many
 
     def add_shard(self, path: Path) -> None:
         """Adds the good samples of a tar file, counts the others, and notes what is wrong."""
@@ -89,25 +96,30 @@ class ShardPairs:
         lost = written - good - bad if written else max(packed, bool(fault) and not bad)
         if lost > 0:
             self.skipped["lost"] += lost
+        if fault or lost > 0:
+            self.bad.append((path.name, "lost", fault or "fewer than were written", max(0, lost)))
         if fault:
             self.notes.append(f"{path.name}: {fault}")
 
     def _add_sample(self, path: Path, file: BinaryIO, key: str, files: Files) -> None:
-        data = {ending: _read(file, *places[0]) for ending, places in files.items()}
+        data = {ending: read_at(file, *places[0]) for ending, places in files.items()}
         if twice := max(map(len, files.values())) - 1:
             self.skipped["name twice"] += twice
+            self.bad.append((f"{path.name}/{key}", "name twice", "the first is taken", twice))
         reason, ending = "no picture", next((e for e in PICTURES if e in data), "")
         try:
             if not ending:
                 raise ValueError(f"its files end in .{', .'.join(files)}")
             reason = "no caption"
-            words, family = _caption(data)
+            words, family = _captions(data)
             reason = "broken picture"
-            rgba_picture(data[ending], self.size)
+            if self.look:
+                rgba_picture(data[ending], self.size)
         except (TypeError, ValueError) as error:
             if not self.skipped[reason]:
                 self.notes.append(f"{reason}, such as {key!r} in {path.name}: {error}")
             self.skipped[reason] += 1
+            self.bad.append((f"{path.name}/{key}", reason, str(error), 1))
             return
         self.samples.append(Sample(key, words, path, *files[ending][0], self.size))
         if family in HELD_OUT_FAMILIES:  # the course's own shards name it
@@ -123,7 +135,7 @@ class ShardPairs:
 
     def texts(self) -> list[str]:
         """Every caption: what a tokenizer learns from."""
-        return [sample.caption for sample in self.samples]
+        return [words for sample in self.samples for words in sample.captions]
 
     def report(self) -> str:
         """How many samples there are, what was left out and why."""
@@ -155,7 +167,10 @@ class ShardPairs:
         rgba = np.stack([self[row].picture for row in rows[part]])
         params = draw_params(n, batch_generator(seed, step), augmentation).take(part)
         pictures = apply_params(ink(torch.from_numpy(rgba)), params, augmentation)
-        return pictures, [self[row].caption for row in rows]
+        draws = np.random.default_rng((seed, step, 5)).random(n)  # the same on every rank
+        captions = [self[row].captions for row in rows]
+        chosen = [c[int(len(c) * u)] for c, u in zip(captions, draws, strict=True)]
+        return pictures, chosen
 
 
 def open_shards(folder: str | Path, size: int = 32, *, progress: bool = True) -> ShardPairs:
@@ -164,7 +179,7 @@ def open_shards(folder: str | Path, size: int = 32, *, progress: bool = True) ->
     Raises FileNotFoundError for no .tar file, ValueError for not one good sample in all of them.
     """
     folder = Path(folder)
-    files = sorted(path for path in folder.glob("*") if _SHARD.fullmatch(path.name))
+    files = sorted(path for path in folder.glob("*") if SHARD_NAME.fullmatch(path.name))
     if not files:
         what = "no .tar file in it" if folder.is_dir() else "no such folder"
         raise FileNotFoundError(
@@ -211,10 +226,10 @@ def _members(file: BinaryIO, mode: Any) -> Iterator[tuple[tarfile.TarInfo, int]]
 
 def _holds_bytes(file: BinaryIO, start: int, stop: int) -> bool:
     """Whether any byte there is not zero."""
-    return bool(_read(file, start, max(0, stop - start)).strip(b"\0"))
+    return bool(read_at(file, start, max(0, stop - start)).strip(b"\0"))
 
 
-def _read(file: BinaryIO, offset: int, length: int) -> bytes:
+def read_at(file: BinaryIO, offset: int, length: int) -> bytes:
     file.seek(offset)
     return file.read(length)
 
@@ -226,8 +241,11 @@ def _split(name: str) -> tuple[str, str]:
     return (folder + slash + stem if stem else ""), ending.lower()
 
 
-def _caption(data: dict[str, bytes]) -> tuple[str, Any]:
-    """The caption (.txt, else .json) and the family; TypeError or ValueError for no words."""
+def _captions(data: dict[str, bytes]) -> tuple[tuple[str, ...], Any]:
+    """A sample's captions (.txt, else .json) and family; TypeError or ValueError for no words.
+
+    Several are in the list "captions" of the .json, where an import puts them.
+    """
     about: Any = None
     with contextlib.suppress(ValueError, RecursionError):  # not UTF-8, not JSON
         about = json.loads(data.get("json", b"{}"))
@@ -239,7 +257,9 @@ def _caption(data: dict[str, bytes]) -> tuple[str, Any]:
     # img2dataset writes str(caption) as .txt: an empty cell of a table becomes the word "nan"
     if "caption" in about and not isinstance(told, str) and words == str(told):
         raise TypeError(f"the caption {told!r} is no text")
-    return words, about.get("family")
+    several = about.get("captions")
+    more = map(clean_caption, several) if isinstance(several, list) else ()
+    return tuple(dict.fromkeys([words, *more])), about.get("family")
 
 
 def _count_written(path: Path) -> int:
@@ -270,7 +290,7 @@ def write_shards(
     check_whole("seed", seed, least=0)
     folder = Path(folder)
     tars = sorted(folder.glob("*.tar"))
-    old = [path for path in [*tars, *folder.glob("*_stats.json")] if _OURS.fullmatch(path.name)]
+    old = [path for path in [*tars, *folder.glob("*_stats.json")] if OUR_FILES.fullmatch(path.name)]
     if old and not overwrite:
         what = f"{folder} holds {len(old)} files of shards already. Choose another folder, or "
         raise FileExistsError(f"{what}write over them with overwrite=True (--overwrite).")
@@ -285,14 +305,10 @@ def write_shards(
         starts = range(0, len(order), per_shard)
         for number, start in enumerate(tqdm(starts, "writing shards", disable=not progress)):
             rows = order[start : start + per_shard].tolist()
-            data = io.BytesIO()
-            with tarfile.open(fileobj=data, mode="w", format=tarfile.USTAR_FORMAT) as tar:
-                for position, row in enumerate(rows):
-                    _write_sample(tar, pairs, row, f"{number:05d}{position:0{digits}d}", seed)
-            (draft / f"{number:05d}.tar").write_bytes(data.getvalue())
-            n = len(rows)
-            stats = dict(count=n, successes=n, failed_to_download=0, failed_to_resize=0)
-            text = json.dumps({**stats, "status_dict": {"success": n}}, indent=1) + "\n"
+            keys = [f"{number:05d}{position:0{digits}d}" for position in range(len(rows))]
+            samples = (_sample(pairs, *each, seed) for each in zip(rows, keys, strict=True))
+            (draft / f"{number:05d}.tar").write_bytes(pack_shard(samples))
+            text = shard_stats(len(rows), len(rows))
             (draft / f"{number:05d}_stats.json").write_text(text, "utf-8")
         for path in old:  # only now: what was there stays until all of the new is written
             path.unlink()
@@ -300,7 +316,7 @@ def write_shards(
     return [path for path in written if path.suffix == ".tar"]
 
 
-def _write_sample(tar: tarfile.TarFile, pairs: PairSet, row: int, key: str, seed: int) -> None:
+def _sample(pairs: PairSet, row: int, key: str, seed: int) -> tuple[str, dict[str, bytes]]:
     icon = pairs.icons[row]
     words = caption(icon, np.random.default_rng((seed, row)))
     picture = io.BytesIO()
@@ -312,8 +328,23 @@ def _write_sample(tar: tarfile.TarFile, pairs: PairSet, row: int, key: str, seed
         about[field] = getattr(icon, field)
     about["license"] = FAMILIES[icon.family].license
     text = json.dumps(about, ensure_ascii=False, indent=1)
-    files = {"png": picture.getvalue(), "txt": words.encode(), "json": text.encode()}
-    for ending, content in files.items():
-        member = tarfile.TarInfo(f"{key}.{ending}")  # with no time and no owner: the same bytes
-        member.size = len(content)
-        tar.addfile(member, io.BytesIO(content))
+    return key, {"png": picture.getvalue(), "txt": words.encode(), "json": text.encode()}
+
+
+def pack_shard(samples: Iterable[tuple[str, dict[str, bytes]]]) -> bytes:
+    """(key, ending -> content) of each sample -> a tar file; the same samples, the same bytes."""
+    data = io.BytesIO()
+    with tarfile.open(fileobj=data, mode="w", format=tarfile.USTAR_FORMAT) as tar:
+        for key, files in samples:
+            for ending, content in files.items():
+                member = tarfile.TarInfo(f"{key}.{ending}")  # with no time and no owner
+                member.size = len(content)
+                tar.addfile(member, io.BytesIO(content))
+    return data.getvalue()
+
+
+def shard_stats(count: int, good: int, **more: Any) -> str:
+    """The text of a shard's NNNNN_stats.json: of `count` pictures so many are in it."""
+    bad = count - good
+    stats = dict(count=count, successes=good, failed_to_download=0, failed_to_resize=bad)
+    return json.dumps({**stats, "status_dict": {"success": good}, **more}, indent=1) + "\n"
