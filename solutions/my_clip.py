@@ -436,3 +436,18 @@ def zero_shot_classifier(model, tokenizer, names, templates=("{}",)):
     captions = [template.format(name) for template in templates for name in names]
     each = model.encode_text(tokenizer(captions), normalize=True)  # (T * C, E)
     return F.normalize(each.view(len(templates), len(names), -1).mean(0), dim=-1)
+
+# ---- exercise 06.6: prompt_ensemble ----
+@torch.no_grad()
+def prompt_ensemble(model, tokenizer, image, names, templates, by="embeddings"):
+    """Embedded pictures (N, E) -> probabilities (N, C), averaged over templates (section 3.1.4)."""
+    model.eval()
+    prompts = [template.format(name) for template in templates for name in names]
+    each = model.encode_text(tokenizer(prompts), normalize=True)
+    each = each.view(len(templates), len(names), -1)  # (T, C, E)
+    if by == "embeddings":
+        each = F.normalize(each.mean(0, keepdim=True), dim=-1)  # (1, C, E)
+    logits = model.logit_scale.exp() * image @ each.mT  # (T, N, C)
+    if by == "logits":
+        logits = logits.mean(0, keepdim=True)
+    return logits.softmax(-1).mean(0)

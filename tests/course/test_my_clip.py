@@ -33,7 +33,7 @@ from clipedu.tokenizer.tokenizer import row_ids
 from clipedu_classroom import my_clip
 
 ROOT = Path(__file__).resolve().parents[2]
-LONGEST = 450  # lines, through lesson 05
+LONGEST = 750  # lines, through lesson 13
 KNOWN = {"torch", "numpy", "regex"} | set(sys.stdlib_module_names)
 SMALL = {
     **{"vision_width": 48, "vision_layers": 1, "vision_heads": 2, "embed_dim": 32},
@@ -184,6 +184,26 @@ def classifies_the_same(text: str) -> None:
     )
 
 
+def averages_the_same(text: str) -> None:
+    """The prompt ensemble of lesson 06, in all three ways."""
+    from clipedu.evaluation import embed_pictures
+    from clipedu_lessons.l06_prompts.ensembles import WAYS, prompt_ensemble
+
+    module = imported(text)
+    library = build("laptop_vit_stem", seed=0, vocab_size=tokenizer().vocab_size)
+    mine = module.CLIP(config_of(module, library.config))
+    mine.load_state_dict(library.state_dict())
+    image = embed_pictures(library, pairs().batch(6, seed=2)[0])
+    names, templates = ["red ball", "green tree", "boat"], ["{}", "a {}.", "an icon of a {}."]
+    for way in WAYS:
+        torch.testing.assert_close(
+            module.prompt_ensemble(mine, tokenizer(), image, names, templates, way),
+            prompt_ensemble(library, tokenizer(), image, names, templates, way),
+            rtol=0,
+            atol=1e-5,
+        )
+
+
 #: Each proof, and a mutant of the file that it refuses: what is replaced (a pattern), and by what.
 PROOFS: dict[Callable[[str], None], list[tuple[str, str]]] = {
     stands_alone: [
@@ -205,6 +225,11 @@ PROOFS: dict[Callable[[str], None], list[tuple[str, str]]] = {
         (r"weight_decay=0\.2", "weight_decay=0.5"),
     ],
     classifies_the_same: [(r"\.mean\((dim=)?0\)", "[0]")],
+    averages_the_same: [
+        (r"each\.mean\(0, keepdim=True\)", "each[:1]"),
+        (r"logits = logits\.mean\(0, keepdim=True\)", "pass"),
+        (r"logit_scale\.exp\(\) \* image", "logit_scale * image"),
+    ],
 }
 
 
@@ -260,7 +285,7 @@ def test_a_new_process_imports_it(tmp_path):
     assert done.stdout.strip() == "[]", done.stderr
 
 
-@pytest.mark.parametrize("lesson", ["01", "02", "03", "04"])
+@pytest.mark.parametrize("lesson", ["01", "02", "03", "04", "06"])
 def test_each_solution_went_in_when_its_notebook_ran(lesson):
     """Stored outputs of solutions/, which nbval compares with fresh ones."""
     (path,) = (ROOT / "solutions").glob(f"{lesson}_*.ipynb")
@@ -292,7 +317,7 @@ def cells_of(tree: str, number: str) -> tuple[list[dict[str, Any]], Path]:
     return json.loads(path.read_text("utf-8"))["cells"], path
 
 
-@pytest.mark.parametrize("number", ["01", "02", "04"])
+@pytest.mark.parametrize("number", ["01", "02", "04", "06"])
 def test_the_grader_gives_the_solutions_full_points(number: str, tmp_path: Path) -> None:
     """Its sandbox has no library: what an answer takes from earlier lessons must be given."""
     row = graded(cells_of("solutions", number)[0], cells_of("exercises", number)[1], tmp_path)

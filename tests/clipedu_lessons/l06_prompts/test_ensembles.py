@@ -1,4 +1,4 @@
-"""Ensembles, selection, and the tests that say whether a gain is one."""
+"""Ensembles, and the intervals and tests of an accuracy."""
 
 from __future__ import annotations
 
@@ -16,12 +16,13 @@ from clipedu.evaluation import (
     zero_shot_classifier,
 )
 from clipedu_lessons.l06_prompts.ensembles import (
+    WAYS,
+    average,
     compare_templates,
-    forward_selection,
+    prompt_ensemble,
     template_embeddings,
     zero_shot_by_probability,
 )
-from clipedu_lessons.l06_prompts.flips import sign_test
 
 FORMS = ["{}", "an icon of {}", "a boat of {}", "{}, outlined"]
 
@@ -51,22 +52,23 @@ def test_probabilities_are_averaged(model, tokenizer, task) -> None:
     assert torch.equal(one.predictions, same.predictions)  # with one template there is no choice
 
 
-def test_forward_selection_is_greedy(model, tokenizer, task) -> None:
-    chosen = forward_selection(model, tokenizer, [task], FORMS, most=3)
-    alone = {form: zero_shot(model, tokenizer, task, templates=[form]).value for form in FORMS}
-    assert chosen[0].value == pytest.approx(max(alone.values()))
-    assert chosen[0].template == max(FORMS, key=lambda form: (alone[form], -FORMS.index(form)))
-    values = [step.value for step in chosen]
-    assert values == sorted(set(values)) and len(chosen) <= 3  # each step helps, or it ends
-    kept = [step.template for step in chosen]
-    final = zero_shot(model, tokenizer, task, templates=kept).value
-    assert final == pytest.approx(values[-1])
-    with pytest.raises(ValueError, match="at least one task"):
-        forward_selection(model, tokenizer, [], FORMS)
-    with pytest.raises(ValueError, match="no {}"):
-        forward_selection(model, tokenizer, [task], ["an icon"])
-    with pytest.raises(ValueError, match="1 or more"):
-        forward_selection(model, tokenizer, [task], FORMS, most=0)
+def test_three_ways_to_average(model, tokenizer, task) -> None:
+    image = embed_pictures(model, task.pictures)
+    each = template_embeddings(model, tokenizer, task.class_names, FORMS)  # (T, C, E)
+    scale = float(model.logit_scale.detach().exp())
+    logits = scale * torch.einsum("ne,tce->tnc", image, each)
+    rows = zero_shot_classifier(model, tokenizer, task.class_names, FORMS)
+    expected = {
+        "embeddings": (scale * image @ rows.T).softmax(-1),
+        "logits": logits.mean(0).softmax(-1),
+        "probabilities": logits.softmax(-1).mean(0),
+    }
+    assert set(expected) == set(WAYS)
+    for way, wanted in expected.items():
+        found = prompt_ensemble(model, tokenizer, image, task.class_names, FORMS, way)
+        torch.testing.assert_close(found, wanted, rtol=0, atol=1e-5)
+    with pytest.raises(ValueError, match="'votes'"):
+        average(image, each, scale, "votes")
 
 
 def test_compare_templates(model, tokenizer, task) -> None:
@@ -76,16 +78,6 @@ def test_compare_templates(model, tokenizer, task) -> None:
 
 
 # -------------------- how sure
-def test_sign_test_is_a_coin() -> None:
-    from scipy.stats import binomtest
-
-    for better, worse in ((0, 0), (1, 0), (5, 0), (12, 9), (9, 12), (40, 11)):
-        expected = binomtest(better, better + worse).pvalue if better + worse else 1.0
-        assert sign_test(better, worse) == pytest.approx(expected)
-    with pytest.raises(ValueError, match="0 or more"):
-        sign_test(-1, 2)
-
-
 def test_chance_p_is_not_fooled_by_the_commonest_class(benchmark_script) -> None:
     chance_p = benchmark_script("tasks").chance_p
     labels = torch.tensor([0] * 90 + [1] * 10)
@@ -104,8 +96,7 @@ def test_mean_per_class_interval() -> None:
     right = torch.rand(200, generator=torch.Generator().manual_seed(1)) < 0.7
     low, high = mean_per_class_interval(labels, right, 4)
     assert low < float(right.double().mean()) < high and 0.08 < high - low < 0.2
-    assert mean_per_class_interval(labels, right, 4) == (low, high)  # seeded
-    assert mean_per_class_interval(labels, torch.ones(200, dtype=torch.bool), 9) == (1, 1)
+    assert 0.97 < mean_per_class_interval(labels, torch.ones(200, dtype=torch.bool), 9)[0] < 1
     with pytest.raises(ValueError, match="at least one"):
         mean_per_class_interval(labels[:0], right[:0], 4)
 
