@@ -343,23 +343,18 @@ def _in_order(
     rank = {part.cell_id: number for number, part in enumerate(assignment.parts)}
     first = {question.id: rank.get(question.cell_id, 0) for question in assignment.questions}
     setup = [part for part in assignment.parts if part.role == "setup"]
-    answered: dict[int, list[str]] = {}
-    judged: dict[int, list[str]] = {}
-    judged_after: dict[str, int] = {}
+    answered, judged_after = dict[int, list[str]](), dict[str, int]()
     for exercise_id, chosen in used.items():
         for at in chosen:
             answered.setdefault(at, []).append(exercise_id)
     for exercise_id, chosen in used.items():
         last = chosen[-1]
-        end = min((at for at in answered if at > last), default=len(cells))
-        for at in range(last + 1, len(cells)):
-            part = cells[at].part
-            if part and (part.role, part.exercise) == ("check", exercise_id):
-                end = at
-                break
-        after = max(at for at in [*answered, *helpers] if last <= at < end or at == last)
-        judged.setdefault(after, []).append(exercise_id)
-        judged_after[exercise_id] = after
+        later = ((at, cells[at].part) for at in range(last + 1, len(cells)))
+        checks = [at for at, p in later if p and (p.role, p.exercise) == ("check", exercise_id)]
+        end = checks[0] if checks else min((a for a in answered if a > last), default=len(cells))
+        judged_after[exercise_id] = max(
+            at for at in [*answered, *helpers] if last <= at < end or at == last
+        )
     loads = [Load("given", assignment.given, setup=True)] if assignment.given else []
     for at in sorted({*answered, *helpers}):
         following = next((answered[later] for later in sorted(answered) if later >= at), [])
@@ -376,7 +371,7 @@ def _in_order(
                 own.cell_id if own else f"cell-{at + 1}",
                 cells[at].code if at in answered else helpers[at],
                 exercises=tuple(answered.get(at, ())),
-                judged=tuple(judged.get(at, ())),
+                judged=tuple(key for key, after in judged_after.items() if after == at),
             )
         )
     return loads

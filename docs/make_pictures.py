@@ -13,7 +13,7 @@ from clipedu.files import write_whole
 
 ROOT = Path(__file__).resolve().parents[1]
 #: Which figure of a lesson stands for it, counted from 0.
-WHICH = {"00": 0, "01": 0, "02": 0, "03": 0, "04": 3}
+WHICH = {"00": 2, "01": 1, "02": 0, "03": 2, "04": 6}
 
 
 def main() -> None:

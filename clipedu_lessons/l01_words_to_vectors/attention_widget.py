@@ -73,7 +73,7 @@ def tower_heads(model: CLIP, tokenizer: Tokenizer, caption: str) -> Heads:
         qkv = linear(norm(x), attn.in_proj_weight, attn.in_proj_bias)[0]  # (L, 3W)
         queries, keys, _ = qkv.view(len(labels), 3, attn.heads, -1).permute(1, 2, 0, 3)  # (H, L, D)
         for number, (q, k) in enumerate(zip(queries, keys, strict=True), 1):
-            heads[f"layer {layer}, head {number}"] = (q, k)
+            heads[f"block {layer}, head {number}"] = (q, k)
         x = block(x)
     return Heads(labels, heads)
 

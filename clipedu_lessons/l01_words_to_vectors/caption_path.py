@@ -1,4 +1,4 @@
-"""The way of a caption through the text tower: pieces, ids, a vector for each, one vector for all.
+"""The way of a caption through the text encoder: pieces, ids, a vector for each, one for all.
 
 `caption_path` is the data, `path_figure` the picture, `CaptionExplorer` a text box for captions of
 your own, with the nearest of some given captions beneath.
@@ -44,7 +44,7 @@ class CaptionPath:
 
 @torch.no_grad()
 def caption_path(model: CLIP, tokenizer: Tokenizer, caption: str) -> CaptionPath:
-    """Follow one caption through the tower. Raises ValueError for a caption that is too long."""
+    """Follow one caption through the encoder. Raises ValueError for a caption that is too long."""
     ids = (tokenizer.sot, *tokenizer.encode(caption), tokenizer.eot)
     pieces = ("[SOT]", *tokenizer.tokens(caption), "[EOT]")
     vector = embed_texts(model, tokenizer, [caption])[0].cpu()
@@ -74,7 +74,7 @@ def path_in_words(path: CaptionPath) -> str:
     return (
         f"The caption '{path.caption}' is cut into {inner}, framed by start and end; each of the "
         f"{len(path.ids)} tokens has an id and is looked up as a column of "
-        f"{path.looked_up.shape[1]} numbers; the tower makes one vector of {len(path.vector)} "
+        f"{path.looked_up.shape[1]} numbers; the encoder makes one vector of {len(path.vector)} "
         "numbers of them."
     )
 
@@ -118,7 +118,7 @@ def path_figure(path: CaptionPath, picture: np.ndarray | None = None) -> Figure:
     )
     bottom.imshow(_scaled(path.vector[None]), aspect="auto", cmap="Greys", vmin=-1, vmax=1)
     bottom.set_title(
-        f"3. the tower makes one vector of all: {len(path.vector)} numbers, length 1", loc="left"
+        f"3. the encoder makes one vector: {len(path.vector)} numbers, length 1", loc="left"
     )
     for axes in (middle, bottom):
         axes.set_xticks([])

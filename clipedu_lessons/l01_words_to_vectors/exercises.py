@@ -1970,9 +1970,9 @@ EXERCISE = dict(
 # %% [markdown]
 # A larger vocabulary makes captions shorter, and the token table longer: with W numbers a row, each merge costs W numbers that must be learned from the captions in which the piece occurs.
 #
-# How many merges would you make for our captions, for a tower that is 128 numbers wide, as ours is? Measure at least two quantities at five or more sizes, on the training captions **and** on the names of a family that is held out. Report in at most ten lines, with a table or a figure, and name one thing that could make your conclusion wrong.
+# How many merges would you make for our captions and a text encoder of width 128? Measure at least two quantities at five or more sizes, on the training captions **and** on the names of an icon set that is held out. Report in at most ten lines, with a table or a figure, and name one thing that could make your conclusion wrong.
 #
-# The cell below gives you the texts and a first measurement. Change it.
+# The cell below gives you the texts of four icon sets, which keeps a run short, and a first measurement. Change it.
 
 # %%
 from clipedu.pairs import FIRST_EDITION, all_captions, load_icons
@@ -1996,7 +1996,7 @@ for merges in (0, 500):
 # | 2000 | 4.4 | 3.1 | 21 % | 256,000 |
 # | 3838 | 3.9 | 2.6 | 69 % | 491,264 |
 #
-# The first 1,000 merges shorten a training text by 12 pieces, the next 2,838 by 1.3 more, for nearly three times the numbers. Names of a family that was not used gain in the same way, because they are mostly made of words that were. Their new words are the exception: a word that no caption had still takes 2.6 pieces at the end, down from 3.2 at 1,000 merges.
+# The first 1,000 merges shorten a training text by 12 pieces, the next 2,838 by 1.3 more, for nearly three times the numbers. Names of an icon set that was not used gain in the same way, because they are mostly made of words that were. Their new words are the exception: a word that no caption had still takes 2.6 pieces at the end, down from 3.2 at 1,000 merges.
 # Past 2,000 merges most new rows belong to pieces seen under 50 times, which can hardly be learned. I would take about 2,000: half a piece more per text than the largest vocabulary, half the table, one row in five rare.
 # What could make this wrong: pieces are counted, not accuracy. A longer row costs a short tower little, and a rare word that is whole may be easier to learn than its parts. To find out, train one recipe with 1,000, 2,000 and 4,096 ids and several seeds, and compare zero-shot accuracy.
 

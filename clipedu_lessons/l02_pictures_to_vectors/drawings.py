@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from clipedu.evaluation import clopper_pearson
 from clipedu_lessons.common.figures import new_figure
 
 
@@ -21,9 +22,7 @@ def comparison_figure(rows: Tensor, columns: Tensor, cosines: Mapping[str, Tenso
     n, m = len(rows), len(columns)
     for title, table in cosines.items():
         if tuple(table.shape) != (n, m):
-            raise ValueError(
-                f"{title!r} is {tuple(table.shape)}; expected one value a pair: {n, m}"
-            )
+            raise ValueError(f"{title!r} is {tuple(table.shape)}, not one value a pair: {n, m}")
     figure = new_figure(4.4 * len(cosines), 4.2)
     parts: Any = figure.subfigures(1, len(cosines), squeeze=False)
     for part, (title, table) in zip(parts[0], cosines.items(), strict=True):
@@ -48,10 +47,12 @@ def _cell(axes: Axes, value: float) -> None:
     _bare(axes)
 
 
-def accuracy_figure(found: Mapping[str, Mapping[str, Sequence[float]]], chance: float) -> Figure:
-    """Accuracies by group and name: a bar for the mean, a point for each run.
+def accuracy_figure(
+    found: Mapping[str, Mapping[str, Sequence[float]]], chance: float, asked: int
+) -> Figure:
+    """Bars for the mean accuracies with 95 % intervals, a point for each run.
 
-    found: group (a learning rate) -> name (an encoder) -> shares of right answers, one a seed.
+    found: group (a learning rate) -> name (an encoder) -> shares of `asked` answers, one a seed.
     """
     figure = new_figure(7.2, 3.0)
     axes = figure.subplots()
@@ -62,30 +63,29 @@ def accuracy_figure(found: Mapping[str, Mapping[str, Sequence[float]]], chance: 
         at = [i + (k - (len(names) - 1) / 2) * wide for i in range(len(found))]
         runs = [[100 * share for share in group[name]] for group in found.values()]
         means = [sum(run) / len(run) for run in runs]
-        look: dict[str, Any] = {"color": fills[k % 4], "hatch": hatches[k % 4]}
-        axes.bar(at, means, 0.92 * wide, label=name, edgecolor="black", **look)
+        ends = [clopper_pearson(round(mean * asked / 100), asked) for mean in means]
+        reach = [[abs(100 * x[k] - m) for x, m in zip(ends, means, strict=True)] for k in (0, 1)]
+        look: dict[str, Any] = {"color": fills[k % 4], "hatch": hatches[k % 4], "capsize": 3}
+        axes.bar(at, means, 0.92 * wide, yerr=reach, label=name, edgecolor="black", **look)
         for x, run in zip(at, runs, strict=True):
-            axes.plot([x] * len(run), run, color="black", linestyle="", marker="o", markersize=3.5)
+            axes.plot([x] * len(run), run, "ko", linestyle="", markersize=3.5, markevery=1)
     axes.axhline(100 * chance, color="black", linestyle=":", marker="")
     axes.set_xticks(range(len(found)), list(found))
-    highest = max(share for group in found.values() for run in group.values() for share in run)
-    axes.set(ylabel="right answers (percent)", ylim=(0, 140 * highest))
+    axes.set(ylabel="right answers (percent)")
+    axes.margins(y=0.3)  # room for the legend
     axes.legend(fontsize=9, loc="upper left", ncols=2)
     return figure
 
 
 def draw_picture(axes: Axes, picture: Tensor, title: str = "", size: float = 9) -> None:
     """A picture (3, R, C) in 0..1 in a frame, without ticks; size: of the title, in points."""
-    rgb = picture.permute(1, 2, 0).clamp(0, 1).numpy()
-    axes.imshow(rgb, interpolation="nearest", vmin=0, vmax=1)
+    axes.imshow(picture.permute(1, 2, 0).clamp(0, 1).numpy(), interpolation="nearest")
     if title:
         axes.set_title(title, fontsize=size).set_parse_math(False)
     _bare(axes)
 
 
 def _bare(axes: Axes) -> None:
-    axes.set_xticks([])
-    axes.set_yticks([])
+    axes.set(xticks=[], yticks=[])
     axes.grid(False)
-    for spine in axes.spines.values():
-        spine.set(visible=True, color="#888888")
+    axes.spines[:].set(visible=True, color="#888888")

@@ -81,7 +81,7 @@ show(*clip_figure("image encoder"))
 # A caption had to be turned into numbers first. A picture is a block of numbers: one **channel** each for red, green and blue, and in each channel one number per pixel, from 0 (no light) to 1 (full light).
 # PyTorch's order is (batch, channel, row, column), and the first row is the top one.
 #
-# The encoders of this course see the numbers moved to the range -1 to 1, centered on 0. `to_model` does that. (OpenAI's code does the same with the mean and standard deviation of each channel.)
+# The encoders of this course get the numbers rescaled to the range from -1 to 1. `to_model` does that. (OpenAI's code does the same with the mean and standard deviation of each channel.)
 
 # %% tags=["nbval-check-output"]
 house = drawn([lucide["house"]])  # (1, 3, 32, 32)
@@ -245,8 +245,8 @@ for name, table in tables.items():
     ours = tiny_vit(by_hand, table)
     shuffled = tiny_vit(by_hand[order], table)
     change = (ours - shuffled).norm() / ours.norm()
-    print(f"{name:18} relative change {change:.4f}")
-    numbers(**{name.replace(" ", "_"): f"{change:.4f}"})
+    print(f"{name:18} relative change {change:.1%}")
+    numbers(**{name.replace(" ", "_"): f"{change:.1%}"})
 
 # %% [markdown]
 # With positions, shuffling changes the embedding by {=with_positions} of its length. Without them the change is {=without_positions}: the layer sees a *bag* of patches, as the CBOW encoder of lesson 01 sees a bag of words. The house in the right order and the same sixteen squares in any other order would get the same vector.
@@ -277,7 +277,7 @@ from clipedu_lessons.common.architecture import image_encoder_figure
 show(*image_encoder_figure(PRESETS["laptop_vit_stem"]))
 
 # %% [markdown]
-# One layer is CLIP's own: the LayerNorm *before* the first block, which normalizes the sum of patch and position (section 2.4 of the paper). OpenAI's code calls it `ln_pre`. Hooks let us watch the shapes in the library's encoder. **Predict** them for a batch of five pictures before you run the cell. This one is the paper's form of the ViT, with a patch convolution.
+# One layer is CLIP's own: the LayerNorm *before* the first block, which normalizes the sum of patch and position (section 2.4 of the paper). OpenAI's code calls it `ln_pre`. To watch the shapes inside the library's encoder, we use *forward hooks*: functions that PyTorch calls whenever a module has computed its output. **Predict** them for a batch of five pictures before you run the cell. This one is the paper's form of the ViT, with a patch convolution.
 
 # %% tags=["nbval-check-output"]
 def watch(encoder, pictures, names):
@@ -427,8 +427,8 @@ for group, shares in found.items():
 # %%
 from clipedu_lessons.l02_pictures_to_vectors.drawings import accuracy_figure
 
-words = "Accuracy on unseen artists, two runs each, at two learning rates."
-show(accuracy_figure(found, chance=1 / len(classes)), words)
+words = "Accuracy on unseen artists with 95 % intervals, two runs each, at two learning rates."
+show(accuracy_figure(found, 1 / len(classes), len(x_test)), words)
 print("                          10^6 multiply-adds     mean accuracy at")
 print("                          x steps / 150          0.001   0.003")
 for name, (config, steps) in runs.items():
@@ -440,11 +440,11 @@ for name, (config, steps) in runs.items():
     numbers(**{key + "_slow": f"{slow:.0%}", key + "_fast": f"{fast:.0%}"})
 
 # %% [markdown]
-# At the larger learning rate the model with a stem names {=stem_fast} of the pictures, and the baseline {=patches_fast}. A third block costs more work than the stem and gains almost nothing ({=block_fast}). Twice as many steps cost more still, and reach {=steps_fast}. At the smaller rate all models learn more slowly. There the stem is again far above the baseline ({=stem_slow} against {=patches_slow}), and about level with twice the steps ({=steps_slow}). The points in the figure are single runs: two runs of the same model differ by far less than the stem gains over the baseline.
+# The first column of the table is the work for one picture, times two for the run with twice the steps. At the larger learning rate the model with a stem names {=stem_fast} of the pictures, and the baseline {=patches_fast}. A third block costs more work than the stem and gains almost nothing ({=block_fast}). Twice as many steps cost more still, and reach {=steps_fast}. At the smaller rate all models learn more slowly. There the stem is again far above the baseline ({=stem_slow} against {=patches_slow}), and about level with twice the steps ({=steps_slow}). The points in the figure are single runs: two runs of the same model differ by far less than the stem gains over the baseline.
 #
-# So in a run this short, a careful look at small neighborhoods is worth about as much as training twice as long, or more. That is the reason for the stem in the encoder of this course.
+# So in a run this short, the stem is worth about as much as training twice as long, or more. That is the reason for the stem in the encoder of this course. Which part of it helps most, the nonlinear look at small neighborhoods, the overlap of the windows or the batch norm, we did not measure.
 #
-# Two limits should be named. The test set is small, so each accuracy is uncertain by about 6 points (95 % interval). And the runs are short: the ViTs of the CLIP paper all have a patch convolution and saw 400 million pairs for 32 epochs. What a stem would gain there, this measurement does not show.
+# The measurement has two limits. The test set is small, so each accuracy is uncertain by about 6 points (the error bars in the figure). And the runs are short: the ViTs of the CLIP paper all have a patch convolution and saw 400 million pairs for 32 epochs. What a stem would gain there, this measurement does not show.
 #
 # ### Check your understanding
 #
@@ -701,7 +701,7 @@ for name in ("laptop_vit_stem", "ViT-B/32", "ViT-L/14@336px", "RN50"):
     print(line, f"{config.embed_dim:10}")
 
 # %% [markdown]
-# The paper's encoders are larger because photographs at 224 pixels hold more than icons at 32. The parts are the same. (The tokens of RN50 are those of its attention pooling.) Of the other results of this lesson the paper has no counterpart: in our measurement a convolutional stem named {=stem_fast} of the pictures by unseen artists where patches named {=patches_fast}, and the trained encoder found the right neighbor for {=trained_encoder} of the queries, raw pixels for {=raw_pixels}. On a GPU nothing changes but the time.
+# The paper's encoders are larger because photographs at 224 pixels hold more than icons at 32. The parts are the same. (The tokens of RN50 are those of its attention pooling.) The paper has no counterpart to the other results of this lesson. In our measurement a convolutional stem named {=stem_fast} of the pictures by unseen artists where patches named {=patches_fast}, and the trained encoder found the right neighbor for {=trained_encoder} of the queries, raw pixels for {=raw_pixels}. On a GPU nothing changes but the time.
 #
 # ### Further reading
 #

@@ -100,12 +100,12 @@ print(f"loss of the row: -ln {p:.3f} = {-math.log(p):.3f}")
 prediction = ...  # change this: (pictures that are right, captions that are right)
 
 # %% tags=["nbval-check-output"]
-from clipedu_lessons.common import similarity
+from clipedu_lessons.l03_the_contrastive_loss import similarity
 
 for view in ("rows", "columns"):
     matrix = similarity.similarity_matrix(image, text, 1.0, view)
     said = similarity.matrix_in_words(matrix, CAPTIONS)
-    print(f"{view}: {said}".replace(". ", ".\n   "))
+    print(f"{view}: {said}".replace(". ", ".\n   ").replace("; loss", ";\n   loss"))
 words = "The softmax along the rows, left, and down the columns, right. "
 words += "The choices lie on the diagonal, except for the caption cake."
 show(similarity.both_ways_figure(image, text, 1.0, CAPTIONS, trio), words)
@@ -143,7 +143,7 @@ print(f"ours {ours:.4f}, clipedu.objectives.info_nce {library:.4f}")
 assert torch.isclose(ours, library)
 
 # %% [markdown]
-# **Check your understanding**
+# ### Check your understanding
 #
 # 1. Can every caption choose its own picture while a picture chooses the wrong caption?
 # 2. All four cosines of a batch of two pairs are equal. What is the loss?
@@ -274,11 +274,11 @@ words = "Accuracy on Lucide rises with the number of candidates, steeply at firs
 show(figure, words + f"It ends at {accuracy[-1]:.0f} percent; guessing is near 0.")
 
 # %% [markdown]
-# With two candidates the accuracy is {=with_2} %, with 32 it is {=with_32} %, and with 512 it is {=with_512} %. All models saw the same pairs and took the same number of steps. So more wrong captions per question do help, although less and less beyond 32. The intervals of neighboring points overlap, because the test has only {=asked} pictures.
+# With two candidates the accuracy is {=with_2} %, with 32 it is {=with_32} %, and with 512 it is {=with_512} %. All models saw the same pairs and took the same number of steps, one run each. So more wrong captions per question do help, although less and less beyond 32. The intervals of neighboring points overlap, because the test has only {=asked} pictures; those of the first and the last point do not.
 #
 # The paper trains with 32,768 pairs per batch and does not say why it chose this number. It reports no comparison of batch sizes either. In practice a small batch differs in a second way: for the same number of pairs it makes more optimizer steps. This experiment keeps the steps equal to isolate the effect of the candidates.
 #
-# **Check your understanding**
+# ### Check your understanding
 #
 # 1. Your loss is 3.1 at N = 256, and a colleague reports 2.4 at N = 64. Who has the better model?
 # 2. Which loss do you expect from an untrained model with N = 1,024?
@@ -371,7 +371,7 @@ temperature.TemperatureExplorer()
 # %% [markdown]
 # With a small scale, the loss pushes all wrong captions a little, and it never stops. With a large scale, it pushes only the captions with the largest cosines, it pushes them hard, and a small margin satisfies it. You can check this with the sliders: try scale 1 and then 100 at margin +0.10, and then margin -0.10 at scale 100.
 #
-# **Check your understanding**
+# ### Check your understanding
 #
 # 1. You initialize `logit_scale` with 0.07 and multiply the cosines by its exponential. What is the scale, and what will you see?
 # 2. A model ranks every pair of the training batches correctly. Which way does its scale move?
@@ -422,7 +422,7 @@ print("sum of each row:", [round(v, 3) + 0.0 for v in logits.grad.sum(dim=1).tol
 # %% [markdown]
 # Every row sums to 0. The push on a wrong caption is proportional to the probability that the model gave it. All pushes of a row together are as large as the pull on the right caption. The row of the watch is done, since its gradient is 0 to three decimals. (The full loss adds the columns' half, which is exercise 03.7.)
 #
-# Next, the six vectors themselves move. There are no encoders, only gradient steps on the vectors at scale 10.
+# Next, the six vectors themselves move. There are no encoders, only gradient steps on the vectors at scale 10. The output says how many degrees apart each own pair is, and the other pairs on average.
 
 # %% tags=["nbval-check-output", "tolerance-0.02"]
 from clipedu_lessons.l03_the_contrastive_loss.circles import angles
@@ -436,7 +436,7 @@ for step in range(201):
         stages[f"step {step}: loss {loss:.3f}"] = tuple(now.detach())
         own, apart = angles(*now.detach())  # degrees
         each = ", ".join(f"{name} {angle:.1f}" for name, angle in zip(TRIO, own))
-        print(f"step {step:>3}: own pairs {each}; other pairs {apart:.1f} degrees")
+        print(f"step {step:>3}: own pairs {each}; other pairs {apart:.1f}")
     optimizer.zero_grad()
     loss.backward()
     optimizer.step()
@@ -512,7 +512,7 @@ numbers(alike=f"{alike:.2f}", spread=f"{spread:.2f}")
 # %% [markdown]
 # Without negatives the loss falls to {=last}, which is almost perfect, and the model is almost useless. Two different pictures have a mean cosine of {=alike}, so everything points in one direction, and the accuracy is {=lost} %. With negatives the mean cosine is {=spread} and the accuracy is {=kept} %. This is called a **collapse**, and the denominator of the softmax prevents it: at the collapsed solution the contrastive loss is ln N, as bad as guessing.
 #
-# **Check your understanding**
+# ### Check your understanding
 #
 # 1. A wrong caption has the probability 0.001. How hard is it pushed, compared with one of probability 0.1?
 # 2. Why does the pull alone not collapse for free vectors?
@@ -666,7 +666,7 @@ for name, loss_of in runs.items():
 #
 # So soft targets are no cure by themselves: a model can't learn from its own similarities what it doesn't know yet. [SoftCLIP](https://arxiv.org/abs/2303.17561) (Gao et al. 2023) makes its targets from finer similarities within each modality, and reports gains on the web captions of CC3M and CC12M. The tutorial above has since returned to targets made from ids.
 #
-# **Check your understanding**
+# ### Check your understanding
 #
 # 1. A loss has stopped at 0.69 and doesn't move. Which property of the batches would explain it?
 # 2. Why is masking a repeated caption safer than counting it as wrong?
@@ -745,7 +745,7 @@ for name, loss_of in losses.items():
 # %% [markdown]
 # Under the softmax all nine entries change, so the whole batch must be known at once. Under the sigmoid only the three entries of the new caption change. A batch can therefore be split over many machines with less communication (lesson 08). SigLIP's authors find it better than the softmax for batches below about 16,000. Both losses suffer from false negatives.
 #
-# **Check your understanding**
+# ### Check your understanding
 #
 # 1. What is SigLIP's loss, in nats, if every entry gets the probability 1/N?
 # 2. Why would a bias of 0 be a bad start for N = 512?
@@ -801,7 +801,7 @@ for cap in (100.0, math.inf):
 numbers(cost_capped=f"{costs[0]:.0f}", cost_free=f"{costs[1]:.0f}", free=f"{scale:,.0f}")
 
 # %% [markdown]
-# Without a cap the scale reaches {=free}, and eight wrong pairs raise the loss to {=cost_free} instead of {=cost_capped}. One bad batch then outweighs hundreds of good ones. The paper caps the scale at 100 to keep training stable (section 2.5).
+# Without a cap the scale reaches {=free}, and eight wrong pairs raise the loss to {=cost_free} instead of {=cost_capped}. What a wrong pair costs grows in proportion to the scale, and so does its gradient. The paper caps the scale at 100 to keep training stable (section 2.5).
 #
 # **A clamp in the wrong place.** The cap belongs on the *parameter*, after the optimizer's step. A clamp inside `forward` gives the same loss, but above the cap its gradient is 0. A scale that has once stepped over it gets no gradient that could bring it back. Our three pairs want a scale of {=best_scale} (section 4), and both runs start at 120. **Predict** where each ends.
 
@@ -870,6 +870,8 @@ show(similarity.matrix_figure(matrix, asked[:12], drawn[:12]), words)
 similarity.SimilarityExplorer(image64, text64, asked, drawn, scale64.item())
 
 # %% [markdown]
+# The model chooses the right name for {=of_64} of the 64 pictures. Its loss is {=loss_64}, where guessing costs 4.16. The figure shows the first twelve.
+#
 # ### What you have built
 #
 # | | this run | the paper |

@@ -68,7 +68,7 @@ def row_in_words(row: Row) -> str:
 
 def row_figure(row: Row) -> Figure:
     """Three panels: the probabilities, the gradient, and the loss against the margin."""
-    figure = new_figure(9.6, 3.1)
+    figure = new_figure(7.4, 2.8)
     bars, pushes, curve = figure.subplots(1, 3)
     colours, hatches = ["#0072B2"] + ["#dddddd"] * (CAPTIONS - 1), ["//"] + [""] * (CAPTIONS - 1)
     names = ["right", *(f"wrong {k}" for k in range(1, CAPTIONS))]
@@ -96,7 +96,7 @@ def row_figure(row: Row) -> Figure:
 
 def gradient_figure(scales: Sequence[float]) -> Figure:
     """For each scale: the loss and the pull on the right caption, against the margin."""
-    figure = new_figure(8.6, 3.4)
+    figure = new_figure(7.4, 3.2)
     left, right = figure.subplots(1, 2)
     margins = torch.linspace(*MARGINS, 121).tolist()
     for scale in scales:

@@ -26,7 +26,7 @@ def compare_with_paper(recipe: str | Recipe = "laptop") -> list[Row]:
     """The paper's hyperparameters beside a recipe's, with the reason where they differ."""
     ours, paper = get_recipe(recipe), get_recipe("paper")
     theirs, own = paper.config(), ours.config()
-    objectives = {"infonce": "InfoNCE", "siglip": "SigLIP"}
+    objectives = {"infonce": "InfoNCE", "clip": "InfoNCE", "siglip": "SigLIP"}
     flops, flops_here = (f"{training_flops(one):.1e}" for one in (paper, ours))
     seen, seen_here = (f"{one.batch_size * one.steps:,}" for one in (paper, ours))
     size, size_here = (f"{config.vision.resolution} px" for config in (theirs, own))
@@ -35,7 +35,7 @@ def compare_with_paper(recipe: str | Recipe = "laptop") -> list[Row]:
     final = f"{ours.final_learning_rate:g} of the peak"
     rows = [
         Row("pictures", f"{size} photographs", f"{size_here} icons", "icons are legible small"),
-        Row("pairs", "400,000,000 from the web", "some 39,000, drawn", "what pip can install"),
+        Row("pairs", "400,000,000 from the web", "about 39,000 icons", "what pip can install"),
         Row("parameters", _count(theirs), _count(own), "what two cores can train in minutes"),
         Row("vocabulary", f"{paper.vocab_size:,}", f"{ours.vocab_size:,}", "names use few words"),
         Row("context length", length, length_here, "short captions"),
@@ -52,9 +52,9 @@ def compare_with_paper(recipe: str | Recipe = "laptop") -> list[Row]:
         Row("weight decay", f"{paper.weight_decay:g}", f"{ours.weight_decay:g}", "a shorter run"),
         Row("logit scale up to", _plain(paper.max_logit_scale), _plain(ours.max_logit_scale), ""),
         Row("gradient clipping", _plain(paper.grad_clip), _plain(ours.grad_clip), "a high rate"),
-        Row("precision", "fp16, mixed", ours.precision, "auto: bf16 where it is fast, else fp32"),
+        Row("precision", "fp16, mixed", ours.precision.replace("auto", "bf16 or fp32"), "speed"),
         Row("averaged weights", "none", _plain(ours.ema_decay or None), "smooths the last steps"),
-        Row("augmentation", "random square crop", _changes(ours), "icon sets differ by their pen"),
+        Row("augmentation", "random square crop", _changes(ours), "icon sets differ in stroke"),
         Row("compute, FLOPs", flops, flops_here, "counted: three times the forward pass"),
     ]
     return [row if row.paper != row.ours else row._replace(why="the same") for row in rows]

@@ -110,7 +110,7 @@ def shortcut_figure(
     right.set_xticks([0.2, 1.2], ["which color?", "which shape?"])
     right.set(ylabel="right answers (%)", ylim=(0, 105))
     left.legend(loc="lower left")
-    right.legend(loc="upper center", ncols=2)
+    right.legend(loc="upper right")
     return figure
 
 

@@ -1013,7 +1013,7 @@ EXERCISE = dict(
 # * With `half`, the encoders compute in bfloat16 under `torch.autocast`; the loss is always computed in float32, outside of it.
 # * Clip the norm of the whole gradient to 1. In the end the logit scale is at most 100: `clamp_logit_scale_`.
 #
-# The lesson's own loop has no learning rate, no clipping and no bfloat16.
+# The lesson's first loop has a constant learning rate, no clipping and no bfloat16.
 
 # %%
 def train_step(model, optimizer, batch, rate, *, half=True):

@@ -83,15 +83,9 @@ def cut_off(
     return rate if step < warmup_steps else max(rate, peak * final)
 
 
-def filled_with(fill: Any) -> Any:
-    def weights(encode: Any, names: list[str], templates: list[str], most: int) -> Tensor:
-        flat = [fill(template, name) for name in names for template in templates]
-        parts = [encode(flat[i : i + most]) for i in range(0, len(flat), most)]
-        unit = torch.nn.functional.normalize(torch.cat(parts), dim=1)
-        mean = unit.reshape(len(names), len(templates), -1).mean(1)
-        return torch.nn.functional.normalize(mean, dim=1)
-
-    return weights
+def lower_quantile(known: Tensor, strangers: Tensor, rate: float) -> tuple[float, float]:
+    threshold = float(strangers.quantile(1 - rate, interpolation="linear"))
+    return threshold, float((known > threshold).float().mean())
 
 
 def predicted_classes(predictions: Tensor, labels: Tensor) -> float:
@@ -139,12 +133,7 @@ NEARLY = [
     ("01.5", counted_tokens, "neither 0 nor EOT are counted"),
     ("03.9", protected_loss, "a small number is added"),
     ("04.9", cut_off, "is cut off at `final`"),
-    ("05.2", filled_with(lambda form, name: form.format(name)), "format is given one name"),
-    (
-        "05.2",
-        filled_with(lambda form, name: form.replace("{}", name, 1)),
-        "only the first placeholder",
-    ),
+    ("05.8", lower_quantile, "interpolated between two scores"),
     ("05.3", predicted_classes, "never predicted drop out"),
     ("10.4", edge_above, "goes to the bin above"),
     ("11.5", mixed_where(lambda name, t: "num_batches" not in name), "told by their name"),

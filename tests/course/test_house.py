@@ -18,19 +18,18 @@ LIBRARY, CLASSROOM, LESSONS = "clipedu", "clipedu_classroom", "clipedu_lessons"
 COURSE_TEXT = ("lesson.py", "exercises.py")  # text for notebooks, not modules
 
 #: Lines of code (wc -l) that a package may have: ceilings, not targets. They are where the packages
-#: are today. The plan is 7,000 for the library with the real CLIP's weights, 5,000 for the
-#: classroom and 16,000 for the lessons' companions, which the checks of the 21 parts of my_clip.py
-#: exceed until lessons 05 to 12 have their second editions.
-BUDGETS = {LIBRARY: 9300, CLASSROOM: 8850, LESSONS: 16400, "course.py": 300}
+#: are today. The plan is 9,000 for the library with the real CLIP's weights, CLIP's predecessors
+#: and pairs of one's own, 5,000 for the classroom and 16,000 for the lessons' companions.
+BUDGETS = {LIBRARY: 11_400, CLASSROOM: 9_100, LESSONS: 18_300, "course.py": 300}
 LONGEST_FILE = 400
 LONGEST_STEP = 40  # lines of the plain training step
 
 #: A module of the library imports only from the floors below its own room.
 FLOORS = {
-    "cli": 6,
-    "training": 5,
-    "evaluation": 4,
-    "objectives": 3,
+    "cli": 7,
+    "training": 6,
+    "evaluation": 5,
+    "objectives": 4,
     "pairs": 3,
     "models": 3,
     "downloads": 2,
@@ -317,9 +316,10 @@ def test_a_planted_violation_is_found(tmp_path: Path, rule: str, file: str, text
 
 
 def test_a_package_over_its_budget_is_found(tmp_path: Path) -> None:
-    plant(tmp_path, {f"clipedu/models/a{k}.py": "\n" * 390 for k in range(24)})
+    files = BUDGETS[LIBRARY] // 390 + 1
+    plant(tmp_path, {f"clipedu/models/a{k}.py": "\n" * 390 for k in range(files)})
     (found,) = over_budget(tmp_path)
-    assert found == f"clipedu has {24 * 390 + 2} lines, its budget is 9300"
+    assert found == f"clipedu has {files * 390 + 2} lines, its budget is {BUDGETS[LIBRARY]}"
 
 
 def test_a_circle_is_found(tmp_path: Path) -> None:

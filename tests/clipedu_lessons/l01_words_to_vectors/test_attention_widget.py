@@ -99,7 +99,7 @@ def test_heads_of_a_tower_are_what_its_blocks_compute(model: CLIP, tokenizer: To
         x = last.ln_1(first(x))
         width = x.shape[-1]
         v = (x @ last.attn.in_proj_weight[2 * width :].T + last.attn.in_proj_bias[2 * width :])[0]
-        heads = [head_weights(*found.heads[f"layer 2, head {n}"]) for n in (1, 2)]
+        heads = [head_weights(*found.heads[f"block 2, head {n}"]) for n in (1, 2)]
         parts = [w @ part for w, part in zip(heads, v.chunk(2, dim=1), strict=True)]
         want = last.attn(x, causal=True)[0]
         torch.testing.assert_close(last.attn.out_proj(torch.cat(parts, dim=1)), want)

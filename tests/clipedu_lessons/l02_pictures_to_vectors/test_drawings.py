@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from matplotlib.container import BarContainer
 
 from clipedu_lessons.l02_pictures_to_vectors.drawings import accuracy_figure, comparison_figure
 
@@ -26,9 +27,11 @@ def test_a_table_of_another_shape_is_refused() -> None:
 
 def test_bars_are_means_and_points_are_runs() -> None:
     found = {"rate 1": {"a": [0.1, 0.3], "b": [0.5]}, "rate 2": {"a": [0.2], "b": [0.4, 0.2]}}
-    axes = accuracy_figure(found, chance=0.01).axes[0]
-    heights = [[bar.get_height() for bar in bars] for bars in axes.containers]
+    axes = accuracy_figure(found, chance=0.01, asked=10).axes[0]
+    drawn = [bars for bars in axes.containers if isinstance(bars, BarContainer)]
+    heights = [[bar.get_height() for bar in bars] for bars in drawn]
     assert heights == [pytest.approx([20, 20]), pytest.approx([50, 30])]
-    points = sorted(y for line in axes.lines[:-1] for y in np.asarray(line.get_ydata()).tolist())
+    dots = [line for line in axes.lines if line.get_marker() == "o"]
+    points = sorted(y for line in dots for y in np.asarray(line.get_ydata()).tolist())
     assert points == pytest.approx([10, 20, 20, 30, 40, 50])
     assert [text.get_text() for text in axes.get_xticklabels()] == list(found)

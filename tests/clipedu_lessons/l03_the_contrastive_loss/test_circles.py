@@ -16,8 +16,8 @@ def test_the_circle_draws_every_vector_of_every_stage() -> None:
     assert [axes.get_title() for axes in figure.axes] == ["before", "after"]
     before, after = ({text.get_text() for text in axes.texts} for axes in figure.axes)
     assert all(len(axes.lines) == 6 for axes in figure.axes)
-    assert before == {"c", '"c"', "t", '"t"', 'd, "d"'}, "those that coincide share a label"
-    assert after == {'c, "c"', 'd, "d"', 't, "t"'}
+    assert before == {"c", '"c"', "t", '"t"', 'd,\n"d"'}, "those that coincide share a label"
+    assert after == {'c,\n"c"', 'd,\n"d"', 't,\n"t"'}
     with pytest.raises(ValueError, match="expected"):
         circle_figure({"of 16 dimensions": (torch.ones(3, 16), torch.ones(3, 16))}, ["c", "d", "t"])
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from clipedu_lessons.common.similarity import (
+from clipedu_lessons.l03_the_contrastive_loss.similarity import (
     VIEWS,
     SimilarityExplorer,
     both_ways_figure,
