@@ -1,19 +1,20 @@
 # %% [markdown]
 # # Exercises 05 · Zero-shot
 #
-# Six exercises, from a classifier on paper to a task of your own; about 75 minutes in all. Work from top to bottom, or pick: each stands alone.
-# A check says what it found and, where it can, which misunderstanding fits your answer. Ask for help with `hint("05.1")`; after a pass, compare with `solution("05.1")`.
-# The lesson is [notebook 05, Zero-shot](../notebooks/05_zero_shot.ipynb).
+# Nine exercises, from a classifier on paper to a search engine that looks at a fraction of its pictures. They take about three hours, one of them for exercise 05.10. Work from top to bottom or pick one, since no exercise needs another.
+# The lesson is [notebook 05, Zero-shot](../notebooks/05_zero_shot.ipynb). The classifier itself is exercise 04.15, because lesson 04 needs it to measure your model.
+#
+# Run a check as often as you like: it says what is wrong and, if it recognizes your mistake, which misunderstanding it is. `hint("05.7")` shows one more hint each time you run it.
+# `solution("05.7")` opens after you have passed, `progress()` shows what you have passed so far, and `reset("05.7")` starts an exercise over. Nothing leaves this machine.
 
 # %%
 import math
-from collections.abc import Callable
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from clipedu_classroom import check, hint, progress, solution
+from clipedu_classroom import check, give_up, hint, progress, reset, solution
 
 # %% tags=["exercise"]
 EXERCISE = dict(
@@ -23,11 +24,11 @@ EXERCISE = dict(
     points=2,
     minutes=8,
     difficulty="easy",
-    goal="Name a picture with a classifier made of words, and know what such a classifier costs.",
+    goal="Name a picture with a classifier made of words, and compute what such a classifier costs.",
     hints=[
         "The score of a class is the dot product of its row with the picture. All rows have length 1, so nothing else is needed.",
-        "The scale multiplies every score by the same positive number. Does an order change by that?",
-        "The text tower reads one sentence for each class and template, once; pictures do not come into it. The rows are one for each class.",
+        "The scale multiplies every score by the same positive number. Can that change their order?",
+        "The text encoder reads one sentence for each class and template, once. The pictures don't matter for that. The classifier has one row for each class.",
     ],
 )
 
@@ -40,12 +41,12 @@ EXERCISE = dict(
 # | lamp | (0, 1) |
 # | drum | (-0.8, 0.6) |
 #
-# A picture has the vector (0.6, 0.8). Fill in, without running any code:
+# A picture has the embedding (0.6, 0.8). Fill in, without running any code:
 #
-# * `best`: the class that wins, as a word; `second`: the one after it;
-# * `at_scale_1000`: the class that wins when every score is multiplied by 1,000;
-# * `sentences`: how many sentences the text tower reads to classify 50,000 pictures into 1,000 classes with 80 templates;
-# * `weights`: how many numbers the finished classifier holds for these 1,000 classes, when an embedding has 512.
+# * `best` and `second`: the class with the highest score and the one after it, as words
+# * `at_scale_1000`: the class that wins when every score is multiplied by 1,000
+# * `sentences`: how many sentences the text encoder reads to classify 50,000 pictures into 1,000 classes with 80 templates
+# * `weights`: how many numbers the finished classifier holds for these 1,000 classes if an embedding has 512 numbers
 
 # %%
 ### BEGIN SOLUTION
@@ -59,7 +60,7 @@ weights = 512_000
 # %%
 check("05.1", best, second, at_scale_1000, sentences, weights)
 
-# %% every picture is taken to need the sentences anew tags=["wrong"]
+# %% the sentences are counted again for every picture tags=["wrong"]
 best = "lamp"
 second = "bell"
 at_scale_1000 = "lamp"
@@ -91,97 +92,23 @@ weights = 512_000
 
 # %% tags=["exercise"]
 EXERCISE = dict(
-    id="05.2",
-    title="The classifier, at scale",
-    points=3,
-    minutes=15,
-    difficulty="medium",
-    goal="Write zero-shot weights for any number of classes: in batches, normalise, mean, normalise.",
-    hints=[
-        "First make one flat list of all prompts, class after class. Its batches need not end where a class ends.",
-        "Each prompt's vector gets length 1 before the mean over a class's T prompts is taken; the mean gets length 1 again.",
-        "flat = [t.replace('{}', name) for name in ... for t in ...]; a list of encode(flat[i : i + batch_size]); torch.cat; reshape to (C, T, E).",
-    ],
-)
-
-# %% [markdown]
-# `encode` is a text tower: it takes a list of sentences and returns (n, E), rows of *any* length. It takes at most `batch_size` sentences at a time and raises an error for more.
-# Return the classifier (C, E): for each class, put its name in the place of every `{}` of every template, embed, normalise each row, take the mean of the class, normalise. Classes stay in order. `batch_size` may be larger or smaller than the number of templates.
-
-# %%
-def classifier_weights(
-    encode: Callable[[list[str]], Tensor],
-    class_names: list[str],
-    templates: list[str],
-    batch_size: int,
-) -> Tensor:
-    """C names, T templates -> (C, E), rows of length 1."""
-    ### BEGIN SOLUTION
-    flat = [template.replace("{}", name) for name in class_names for template in templates]
-    starts = range(0, len(flat), batch_size)
-    vectors = torch.cat([encode(flat[start : start + batch_size]) for start in starts])
-    each = F.normalize(vectors, dim=-1).unflatten(0, (len(class_names), len(templates)))
-    return F.normalize(each.mean(dim=1), dim=-1)
-    ### END SOLUTION
-
-# %%
-check("05.2", classifier_weights)
-
-# %% the prompts are averaged before they are normalised tags=["wrong"]
-# hint: Does a prompt with a long vector have more say?
-def classifier_weights(encode, class_names, templates, batch_size):
-    flat = [t.replace("{}", name) for name in class_names for t in templates]
-    parts = [encode(flat[i : i + batch_size]) for i in range(0, len(flat), batch_size)]
-    vectors = torch.cat(parts).view(len(class_names), len(templates), -1)
-    return F.normalize(vectors.mean(dim=1), dim=-1)
-
-# %% the mean is not normalised tags=["wrong"]
-# hint: What is the length of a mean of unit vectors?
-def classifier_weights(encode, class_names, templates, batch_size):
-    flat = [t.replace("{}", name) for name in class_names for t in templates]
-    parts = [encode(flat[i : i + batch_size]) for i in range(0, len(flat), batch_size)]
-    vectors = F.normalize(torch.cat(parts), dim=-1)
-    return vectors.view(len(class_names), len(templates), -1).mean(dim=1)
-
-# %% the prompts of different classes are mixed up tags=["wrong"]
-# hint: In which order does the flat list run, and in which is it folded up again?
-def classifier_weights(encode, class_names, templates, batch_size):
-    flat = [t.replace("{}", name) for t in templates for name in class_names]
-    parts = [encode(flat[i : i + batch_size]) for i in range(0, len(flat), batch_size)]
-    vectors = F.normalize(torch.cat(parts), dim=-1)
-    return F.normalize(vectors.view(len(class_names), len(templates), -1).mean(dim=1), dim=-1)
-
-# %% only the first template is used tags=["wrong"]
-# hint: Where are the other templates?
-def classifier_weights(encode, class_names, templates, batch_size):
-    flat = [templates[0].replace("{}", name) for name in class_names]
-    parts = [encode(flat[i : i + batch_size]) for i in range(0, len(flat), batch_size)]
-    return F.normalize(torch.cat(parts), dim=-1)
-
-# %% the name is never put into the template tags=["wrong"]
-# hint: What does the text tower read for the first class?
-def classifier_weights(encode, class_names, templates, batch_size):
-    each = torch.cat([encode([template]) for template in templates])
-    mean = F.normalize(each, dim=-1).mean(dim=0, keepdim=True)
-    return F.normalize(mean, dim=-1).expand(len(class_names), -1)
-
-# %% tags=["exercise"]
-EXERCISE = dict(
     id="05.3",
     title="Mean per class",
     points=2,
     minutes=10,
     difficulty="easy",
-    goal="Count every class alike, however many pictures it has, and leave out those with none.",
+    goal="Give every class the same weight, however many pictures it has, and leave out those without a picture.",
     hints=[
-        "Of the pictures whose right answer is class 0, which share was called 0? The same for every class; then the mean of the shares.",
-        "mean over the classes that occur in labels of (right ones of the class / pictures of the class)",
+        "Which share of the pictures of class 0 was predicted as class 0? Compute the same for every class, then take the mean of the shares.",
+        "The mean, over the classes that occur in labels, of (right answers in the class / pictures of the class).",
         "A loop over labels.unique(): the mask labels == c, then the mean of predictions[mask] == c.",
     ],
 )
 
 # %% [markdown]
-# `predictions` and `labels` are (N,) whole numbers. Return the mean over classes of the share that was named right, as a number or a tensor of shape (). A class with no picture in `labels` does not count, even if it was predicted.
+# The appendix of the lesson compares two averages. Here you write the second one, which the paper reports where classes are unequal.
+#
+# `predictions` and `labels` are (N,) whole numbers. Return the mean over classes of the share of pictures that was predicted right, as a number or a tensor of shape (). A class without a picture in `labels` does not count, even if it was predicted.
 
 # %%
 def mean_per_class(predictions: Tensor, labels: Tensor) -> float:
@@ -202,7 +129,7 @@ check("05.3", mean_per_class)
 def mean_per_class(predictions, labels):
     return (predictions == labels).double().mean().item()
 
-# %% the shares are of what was predicted, not of what is there tags=["wrong"]
+# %% the shares are taken over the predictions, not over the pictures tags=["wrong"]
 # hint: Divide by the pictures of a class, not by how often it was answered.
 def mean_per_class(predictions, labels):
     shares = [(labels[predictions == c] == c).double().mean() for c in predictions.unique()]
@@ -240,7 +167,7 @@ EXERCISE = dict(
     points=3,
     minutes=15,
     difficulty="medium",
-    goal="Count recall@k without ever holding the N x N matrix.",
+    goal="Compute recall@k without ever holding the N x N matrix.",
     hints=[
         "The rank of a pair is how many columns of its row score higher than the right one. That needs one row at a time, or a chunk of rows.",
         "For rows start..stop: scores = image[start:stop] @ text.T, (c, N). The right column of row i of the chunk is start + i.",
@@ -249,7 +176,9 @@ EXERCISE = dict(
 )
 
 # %% [markdown]
-# `image` and `text` are (N, E), row *i* of both belonging together; no two scores are equal. Return recall@k from picture to text: the share of pictures whose own text is among the k with the highest dot product. Look at no more than `chunk` rows at a time; N need not be a multiple of it, and k may exceed N.
+# For 43,060 pictures the matrix of the lesson would have 1.9 billion entries. Only the ranks matter, so it can be computed a few rows at a time.
+#
+# `image` and `text` are (N, E), and row *i* of one belongs to row *i* of the other. No two scores are equal. Return recall@k from picture to text: the share of pictures whose own text is among the k texts with the highest dot product. Compute at most `chunk` rows of the matrix at a time. N need not be a multiple of `chunk`, and k may exceed N.
 
 # %%
 def recall_at_k(image: Tensor, text: Tensor, k: int, chunk: int) -> float:
@@ -328,21 +257,22 @@ def recall_at_k(image, text, k, chunk):
 # %% tags=["exercise"]
 EXERCISE = dict(
     id="05.5",
-    title="How low may it be?",
+    title="How low could the accuracy be?",
     points=3,
     minutes=15,
     difficulty="hard",
     goal="Compute the lower end of a Clopper-Pearson interval from its definition.",
     hints=[
-        "Which accuracy p would give `right` or more right answers out of n only with the probability tail? Smaller accuracies are ruled out.",
+        "At which accuracy p would `right` or more right answers out of n have exactly the probability `tail`? Smaller accuracies are ruled out.",
         "The probability of `right` or more is the sum over j from right to n of C(n, j) p^j (1-p)^(n-j). It rises with p, so halve an interval until it is small.",
-        "low, high = 0.0, 1.0; 60 times: middle; if the sum at middle is below tail, low = middle, else high = middle. And right = 0 is a case of its own.",
+        "low, high = 0.0, 1.0; 60 times: compute the sum at the middle; if it is below tail, the middle becomes low, otherwise high. Treat right = 0 separately.",
     ],
 )
 
 # %% [markdown]
-# Return the lower end of the exact interval for `right` right answers out of `n`: the accuracy p at which the probability of `right` *or more* is `tail` (0.025 for an interval of 95 %). For `right` = 0 it is 0. Use `math.comb`, no statistics library. To six digits; n is at most 200.
-# For 3 of 3 and a tail of 0.025 it is 0.292.
+# The lesson tries a thousand accuracies and keeps those that fit. Compute the lower end to six digits instead.
+#
+# It is the accuracy p at which the probability of `right` *or more* right answers out of `n` equals `tail`, which is 0.025 for an interval of 95 %. For `right` = 0 it is 0. Use `math.comb` and no statistics library; n is at most 200. For 3 of 3 and a tail of 0.025 the result is 0.292.
 
 # %%
 def lower_end(right: int, n: int, tail: float) -> float:
@@ -423,74 +353,456 @@ def lower_end(right, n, tail):
 
 # %% tags=["exercise"]
 EXERCISE = dict(
-    id="05.6",
-    title="A task of your own",
-    kind="investigate",
-    points=4,
-    minutes=15,
-    difficulty="hard",
-    goal="Make a task that nobody has measured, say beforehand what you expect, and read the result honestly.",
+    id="05.7",
+    title="Name pictures with your own model",
+    points=3,
+    minutes=20,
+    difficulty="medium",
+    goal="Go from a folder of pictures to names with probabilities, with the model of my_clip.py.",
     hints=[
-        "Start with the question, not with the pictures: what should the model be able to tell, and which captions could have taught it that?",
-        "A Task needs pictures (N, 3, 32, 32), labels, class names, templates. held_out_pairs('lucide').icons holds names, tags and categories to make classes of.",
-        "Compare with chance and with one change: other words for the same classes, or the same classes in another family. Is the difference larger than the intervals?",
+        "Which values did the model see in training, 0 to 1 or -1 to 1? Lesson 04's `to_model` does that step, and `encode_image` doesn't.",
+        "`model.logit_scale` holds the logarithm of the scale. The probabilities are a softmax over the classes, so over dimension 1.",
+        "Remember model.training; model.eval(); under torch.no_grad() embed each part of pictures.split(batch_size) with normalize=True; torch.cat; scale times the product with weights.T; softmax; max over dim 1; set the mode back.",
     ],
 )
 
 # %% [markdown]
-# The cell below asks a question of its own: can the model tell *animals* from *weather*, given only these two words? Make another task: at least two classes and 20 pictures, none of them from a training family. Write down what you expect **before** you run it. Then measure top-1 with its interval, change one thing, and explain.
+# Your `zero_shot_classifier` (exercise 04.15) makes the weights. What is missing is the other half, which names pictures.
 #
-# Hand in your expectation, a table, and at most ten lines.
+# `model` is a CLIP as in your `my_clip.py`: it has `encode_image(pictures, normalize=...)` and the parameter `logit_scale`, which is $t = \ln s$. `weights` are (C, E) with rows of length 1. `pictures` are (N, 3, R, R) with values from **0 to 1**, while the model was trained on values from **-1 to 1**.
+#
+# Return two tensors of shape (N,): the index of the best class and its probability among the C classes. Give the model at most `batch_size` pictures at a time, compute no gradients, and use the model in evaluation mode. Afterwards it must be in the mode in which you got it.
+#
+# When the check passes, try it: `load_my_clip()` and `use("mine")` of `clipedu_lessons.common.mine` give you your own file and your trained model, and `clipedu.pairs.clean_picture("photo.png")` opens a picture of your own.
 
 # %%
-def my_task():
-    """Pictures from a family that training never saw; classes from their names."""
+def name_pictures(model, weights: Tensor, pictures: Tensor, batch_size: int) -> tuple[Tensor, Tensor]:
+    """(N, 3, R, R) in 0..1 -> the best class (N,) and its probability (N,)."""
+    ### BEGIN SOLUTION
+    training = model.training
+    model.eval()
+    with torch.no_grad():
+        parts = [model.encode_image(2 * part - 1, normalize=True) for part in pictures.split(batch_size)]
+        logits = model.logit_scale.exp() * torch.cat(parts) @ weights.T  # (N, C)
+    model.train(training)
+    best = logits.softmax(dim=1).max(dim=1)
+    return best.indices, best.values
+    ### END SOLUTION
+
+# %%
+check("05.7", name_pictures)
+
+# %% the pictures keep their values from 0 to 1 tags=["wrong"]
+# hint: Which values did the model see in training?
+from clipedu_lessons.l05_zero_shot.checks.classifier import best_of, probabilities
+
+def name_pictures(*given):
+    return best_of(probabilities(*given, prepare=lambda x: x))
+
+# %% the model stays in training mode while it embeds tags=["wrong"]
+# hint: A model in training mode may drop values at random, or normalize over the batch.
+from clipedu_lessons.l05_zero_shot.checks.classifier import best_of, probabilities
+
+def name_pictures(*given):
+    return best_of(probabilities(*given, train=True))
+
+# %% the model is left in evaluation mode tags=["wrong"]
+# hint: Somebody may be training this model. Which mode did it have before?
+from clipedu_lessons.l05_zero_shot.checks.classifier import best_of, probabilities
+
+def name_pictures(*given):
+    return best_of(probabilities(*given, restore=False))
+
+# %% the logit scale is used without its exponential tags=["wrong"]
+# hint: The parameter is t, and the scale is s = exp(t).
+from clipedu_lessons.l05_zero_shot.checks.classifier import best_of, probabilities
+
+def name_pictures(*given):
+    return best_of(probabilities(*given, scale=lambda t: t))
+
+# %% the cosines are not multiplied by the logit scale tags=["wrong"]
+# hint: The best class stays the same, but what happens to its probability?
+from clipedu_lessons.l05_zero_shot.checks.classifier import best_of, probabilities
+
+def name_pictures(*given):
+    return best_of(probabilities(*given, scale=lambda t: 1.0))
+
+# %% the embeddings of the pictures are not normalized tags=["wrong"]
+# hint: What does encode_image return by default?
+from clipedu_lessons.l05_zero_shot.checks.classifier import best_of, probabilities
+
+def name_pictures(*given):
+    return best_of(probabilities(*given, normalize=False))
+
+# %% the softmax runs over the pictures, not over the classes tags=["wrong"]
+# hint: For one picture, the probabilities of all classes add up to 1.
+def name_pictures(model, weights, pictures, batch_size):
+    training = model.training
+    model.eval()
+    with torch.no_grad():
+        parts = [model.encode_image(2 * part - 1, normalize=True) for part in pictures.split(batch_size)]
+        logits = model.logit_scale.exp() * torch.cat(parts) @ weights.T
+    model.train(training)
+    best = logits.softmax(dim=0).max(dim=1)
+    return best.indices, best.values
+
+# %% the gradients are kept tags=["wrong"]
+# hint: Nobody will call backward here, so the memory for it is wasted.
+def name_pictures(model, weights, pictures, batch_size):
+    training = model.training
+    model.eval()
+    parts = [model.encode_image(2 * part - 1, normalize=True) for part in pictures.split(batch_size)]
+    best = (model.logit_scale.exp() * torch.cat(parts) @ weights.T).softmax(dim=1).max(dim=1)
+    model.train(training)
+    return best.indices, best.values
+
+# %% the logit is returned, not the probability tags=["wrong"]
+# hint: A probability is between 0 and 1.
+def name_pictures(model, weights, pictures, batch_size):
+    training = model.training
+    model.eval()
+    with torch.no_grad():
+        parts = [model.encode_image(2 * part - 1, normalize=True) for part in pictures.split(batch_size)]
+        best = (model.logit_scale.exp() * torch.cat(parts) @ weights.T).max(dim=1)
+    model.train(training)
+    return best.indices, best.values
+
+# %% tags=["exercise"]
+EXERCISE = dict(
+    id="05.8",
+    title="A threshold with a false alarm rate",
+    points=3,
+    minutes=15,
+    difficulty="medium",
+    goal="Choose the threshold of \"none of these\" so that a promise is kept on the pictures at hand.",
+    hints=[
+        "Sort the strangers' scores from high to low. If you may be wrong about two strangers, which score is the last that must be refused?",
+        "At most floor(rate * M) strangers may be accepted. A picture is accepted if its score is greater than the threshold, so the threshold itself is refused.",
+        "falling = sorted(strangers.tolist(), reverse=True); allowed = int(rate * M); the threshold is falling[allowed], or -1 if all may be accepted.",
+    ],
+)
+
+# %% [markdown]
+# The lesson uses a quantile, which interpolates between two scores and promises nothing exactly. Your threshold keeps its promise.
+#
+# `strangers` are the best cosines of M pictures that show none of the classes, `known` those of pictures that show one of them. A picture is accepted if its score is **greater** than the threshold. Find the smallest threshold among the strangers' scores at which the share of accepted strangers is **at most** `rate`. If every stranger may be accepted, the threshold is -1. Scores may be equal.
+#
+# Return the threshold and the share of `known` that it accepts.
+
+# %%
+def threshold_for(known: Tensor, strangers: Tensor, rate: float) -> tuple[float, float]:
+    """(K,), (M,) best cosines, and a share of 1 -> the threshold, and the share of known pictures accepted."""
+    ### BEGIN SOLUTION
+    falling = sorted(strangers.tolist(), reverse=True)
+    allowed = int(rate * len(falling) + 1e-9)  # 1e-9: 0.29 * 100 is 28.999...
+    threshold = falling[allowed] if allowed < len(falling) else -1.0
+    return threshold, float((known > threshold).double().mean())
+    ### END SOLUTION
+
+# %%
+check("05.8", threshold_for)
+
+# %% the quantile is interpolated between two scores tags=["wrong"]
+# hint: The threshold must be one of the strangers' scores.
+def threshold_for(known, strangers, rate):
+    threshold = float(strangers.quantile(1 - rate))
+    return threshold, float((known > threshold).double().mean())
+
+# %% one stranger too few is accepted tags=["wrong"]
+# hint: The threshold itself is refused: how many scores lie above it?
+def threshold_for(known, strangers, rate):
+    falling = sorted(strangers.tolist(), reverse=True)
+    threshold = falling[max(0, int(rate * len(falling) + 1e-9) - 1)]
+    return threshold, float((known > threshold).double().mean())
+
+# %% the number of allowed false alarms is rounded up tags=["wrong"]
+# hint: At most this share: 2.4 strangers are two.
+def threshold_for(known, strangers, rate):
+    falling = sorted(strangers.tolist(), reverse=True)
+    allowed = math.ceil(rate * len(falling) - 1e-9)
+    threshold = falling[allowed] if allowed < len(falling) else -1.0
+    return threshold, float((known > threshold).double().mean())
+
+# %% the rate is held for the known pictures, not for the strangers tags=["wrong"]
+# hint: A false alarm is a stranger that gets a name.
+def threshold_for(known, strangers, rate):
+    falling = sorted(known.tolist(), reverse=True)
+    allowed = int(rate * len(falling) + 1e-9)
+    threshold = falling[allowed] if allowed < len(falling) else -1.0
+    return threshold, float((known > threshold).double().mean())
+
+# %% the lowest scores are counted as false alarms tags=["wrong"]
+# hint: A stranger with a high score is the one that gets a name.
+def threshold_for(known, strangers, rate):
+    rising = sorted(strangers.tolist())
+    allowed = int(rate * len(rising) + 1e-9)
+    threshold = rising[allowed] if allowed < len(rising) else -1.0
+    return threshold, float((known > threshold).double().mean())
+
+# %% scores equal to the threshold are accepted tags=["wrong"]
+# hint: Accepted is what is greater than the threshold, in both sets.
+def threshold_for(known, strangers, rate):
+    falling = sorted(strangers.tolist(), reverse=True)
+    allowed = int(rate * len(falling) + 1e-9)
+    threshold = falling[allowed] if allowed < len(falling) else -1.0
+    return threshold, float((known >= threshold).double().mean())
+
+# %% the share of all pictures that are accepted is returned tags=["wrong"]
+# hint: The second number speaks of the known pictures only.
+def threshold_for(known, strangers, rate):
+    falling = sorted(strangers.tolist(), reverse=True)
+    allowed = int(rate * len(falling) + 1e-9)
+    threshold = falling[allowed] if allowed < len(falling) else -1.0
+    return threshold, float((torch.cat([known, strangers]) > threshold).double().mean())
+
+# %% tags=["exercise"]
+EXERCISE = dict(
+    id="05.9",
+    title="Explain a confident error",
+    kind="investigate",
+    points=4,
+    minutes=25,
+    difficulty="medium",
+    goal="Find the cause of a wrong answer by changing one thing at a time.",
+    hints=[
+        "List what could be the cause before you test anything: the picture looks like something else, the wrong name is right too, the right name is rare in training, the list lacks a better name.",
+        "Each cause predicts something. If two names are both right, what happens when the wrong one leaves the list? If the shape is to blame, which training pictures are nearest?",
+        "classify(model, tokenizer, picture, other_names, \"icon\") asks again with another list. F.max_pool2d(picture[None], 3, 1, 1)[0] makes black lines thinner.",
+    ],
+)
+
+# %% [markdown]
+# The cell below prints errors that the model makes with more than 95 % "probability" on Font Awesome, a set that it was never trained on. Choose **two** errors that you think have different causes. For each, write down a cause, what it predicts, and a test in which exactly one thing changes: the list of names, the words of one name, or the picture.
+#
+# Hand in both tests with their numbers and at most ten lines. Say for each whether the cause survived.
+
+# %%
+def confident_errors(least=0.95):
+    """(picture, right name, answer, probability) of the errors, the most confident first."""
+    from clipedu.evaluation import classify, load_task
+    from clipedu.training import load_pretrained
+
+    model, tokenizer, _ = load_pretrained()
+    task = load_task("font_awesome")
+    answers = classify(model, tokenizer, task.pictures, task.class_names, "icon")
+    errors = []
+    for picture, label, ranking in zip(task.pictures, task.labels.tolist(), answers):
+        right, best = task.class_names[label], ranking[0]
+        if best.name != right and best.probability > least:
+            errors.append((picture, right, best.name, best.probability))
+    return sorted(errors, key=lambda error: -error[3])
+
+
+for _, right, answer, probability in confident_errors():
+    print(f"{right:12} was called {answer:18} with {probability:.1%}")
+
+# %% [markdown] tags=["answer"]
+# **message, called comment (99.5 %).** Cause: both names are right, since both are speech bubbles. It predicts that *message* wins as soon as *comment* leaves the list. Test: the same picture without *comment*. Result: *message* with 99.8 %. The cause survived. The error is one of the labels, and the two names share what the model knows of speech bubbles.
+#
+# **ring, called minus (99.4 %).** Cause: the shape. This ring is drawn as an ellipse with a bar, so it resembles "remove" icons. It predicts that the nearest training pictures are such icons and that *ring* does not win without *minus*. Tests: of the twelve nearest training pictures by embedding, most are named *remove circle*, *do disturb on* or *dash circle*; without *minus* the best answers are *trademark* (38 %) and *list* (19 %), not *ring*. With thinner lines the answer changes to *trademark* (79 %), so the drawing matters. The cause survived. Another cause fits as well: only two training pictures are named *ring*, so the name may be placed badly. To separate the two I would ask with a name that training read often, or draw a ring in another style.
+#
+# In both cases the probability says nothing about the cause. It is high because one name of this list is ahead of all others.
+
+# %% [markdown] tags=["rubric"]
+# * 1 point: two errors with different causes, each with a prediction that could have failed.
+# * 1 point: exactly one thing is changed in each test, and the numbers before and after are given.
+# * 1 point: the conclusion follows from the numbers; "the cause did not survive" is a full answer.
+# * 1 point: another possible cause is named, or what the test cannot tell.
+
+# %% tags=["exercise"]
+EXERCISE = dict(
+    id="05.10",
+    title="Search without looking at everything",
+    points=6,
+    minutes=60,
+    difficulty="hard",
+    goal="Build an approximate search: cells by k-means, a few of them visited for each query.",
+    hints=[
+        "Write it in two parts. The first moves the centers: assign every vector to the center with the largest dot product, then replace each center by the mean of its members, made length 1. The second part searches with the final centers.",
+        "After the last move, assign the vectors once more. For a query, take the `probes` centers with the largest dot product. The candidates are the vectors of those cells, and only they are compared with the query.",
+        "Keep the row numbers: rows = torch.isin(cell, best_cells).nonzero()[:, 0]; order = (vectors[rows] @ query).argsort(descending=True)[:k]; found[q, :len(order)] = rows[order]. `found` starts as torch.full((Q, k), -1).",
+    ],
+)
+
+# %% [markdown]
+# The search of the lesson compares a query with every picture. That is fine for 43,060 pictures and too slow for a billion. An *inverted file*, which libraries such as FAISS call IVF, first groups the vectors into cells and then looks only into the cells near the query.
+#
+# **Build.** `vectors` are (M, E) with rows of length 1. The centers of the C cells start as the vectors whose row numbers are in `start`, a tensor of shape (C,). Repeat `steps` times: every vector belongs to the center with the largest dot product, and of equal ones to the first. Each center then becomes the mean of its vectors, divided by its length. A center without vectors stays as it is. After the last step, assign the vectors to the centers once more.
+#
+# **Search.** For each of the Q `queries`, choose the `probes` centers with the largest dot product. Compare the query only with the vectors of these cells, and return the row numbers in `vectors` of the k best, best first.
+#
+# Return two things: the rows, a tensor (Q, k) of whole numbers in which -1 fills the end if the cells held fewer than k vectors, and the **share** of all M vectors that a query was compared with, as the mean over the queries.
+#
+# When the check passes, measure it. Take the held-out pictures of the lesson as `vectors` and plot recall@10 against the share for 1, 2, 4, 8 and 16 of 64 cells. How much work does a recall of 95 % cost?
+
+# %%
+def cell_search(vectors: Tensor, start: Tensor, steps: int, queries: Tensor, k: int, probes: int) -> tuple[Tensor, float]:
+    """(M, E), (C,) rows, steps, (Q, E), k, probes -> rows (Q, k) and the share of M compared."""
+    ### BEGIN SOLUTION
+    centers = vectors[start].clone()  # (C, E)
+    for _ in range(steps):
+        cell = (vectors @ centers.T).argmax(dim=1)  # (M,)
+        for c in range(len(centers)):
+            members = vectors[cell == c]
+            if len(members):
+                centers[c] = F.normalize(members.mean(dim=0), dim=0)
+    cell = (vectors @ centers.T).argmax(dim=1)
+    found = torch.full((len(queries), k), -1)
+    compared = 0
+    for q, query in enumerate(queries):
+        visited = (centers @ query).topk(probes).indices  # (probes,)
+        rows = torch.isin(cell, visited).nonzero()[:, 0]  # candidates, as rows of `vectors`
+        order = (vectors[rows] @ query).argsort(descending=True)[:k]
+        found[q, : len(order)] = rows[order]
+        compared += len(rows)
+    return found, compared / len(queries) / len(vectors)
+    ### END SOLUTION
+
+# %%
+check("05.10", cell_search)
+
+# %% the rows are counted within the candidates, not within all vectors tags=["wrong"]
+# hint: Row 0 of the candidates has another number in `vectors`.
+def cell_search(vectors, start, steps, queries, k, probes):
+    centers = vectors[start].clone()
+    for _ in range(steps):
+        cell = (vectors @ centers.T).argmax(dim=1)
+        for c in range(len(centers)):
+            if (cell == c).any():
+                centers[c] = F.normalize(vectors[cell == c].mean(dim=0), dim=0)
+    cell = (vectors @ centers.T).argmax(dim=1)
+    found, compared = torch.full((len(queries), k), -1), 0
+    for q, query in enumerate(queries):
+        rows = torch.isin(cell, (centers @ query).topk(probes).indices).nonzero()[:, 0]
+        order = (vectors[rows] @ query).argsort(descending=True)[:k]
+        found[q, : len(order)] = order
+        compared += len(rows)
+    return found, compared / len(queries) / len(vectors)
+
+# %% only the best cell is visited, whatever probes is tags=["wrong"]
+# hint: A vector near the border of its cell is found only if the neighboring cell is visited, too.
+from clipedu_lessons.l05_zero_shot.checks.search import cell_search as right
+
+def cell_search(vectors, start, steps, queries, k, probes):
+    return right(vectors, start, steps, queries, k, 1)
+
+# %% every vector is compared, so the search is exact and nothing is saved tags=["wrong"]
+# hint: Only the vectors of the visited cells are candidates.
+def cell_search(vectors, start, steps, queries, k, probes):
+    order = (queries @ vectors.T).argsort(dim=1, descending=True)[:, :k]
+    found = torch.full((len(queries), k), -1)
+    found[:, : order.shape[1]] = order
+    return found, 1.0
+
+# %% the centers stay where they started tags=["wrong"]
+# hint: What happens `steps` times?
+from clipedu_lessons.l05_zero_shot.checks.search import cell_search as right
+
+def cell_search(vectors, start, steps, queries, k, probes):
+    return right(vectors, start, 0, queries, k, probes)
+
+# %% the centers are means that are not made length 1 again tags=["wrong"]
+# hint: A short center has small dot products, so its cell is visited too rarely.
+from clipedu_lessons.l05_zero_shot.checks.search import cell_search as right
+
+def cell_search(vectors, start, steps, queries, k, probes):
+    return right(vectors, start, steps, queries, k, probes, keep_length=True)
+
+# %% the vectors are searched in the cells of one step before tags=["wrong"]
+# hint: The centers moved after the vectors were last assigned.
+def cell_search(vectors, start, steps, queries, k, probes):
+    centers = vectors[start].clone()
+    cell = (vectors @ centers.T).argmax(dim=1)
+    for _ in range(steps):
+        cell = (vectors @ centers.T).argmax(dim=1)
+        for c in range(len(centers)):
+            if (cell == c).any():
+                centers[c] = F.normalize(vectors[cell == c].mean(dim=0), dim=0)
+    found, compared = torch.full((len(queries), k), -1), 0
+    for q, query in enumerate(queries):
+        rows = torch.isin(cell, (centers @ query).topk(probes).indices).nonzero()[:, 0]
+        order = (vectors[rows] @ query).argsort(descending=True)[:k]
+        found[q, : len(order)] = rows[order]
+        compared += len(rows)
+    return found, compared / len(queries) / len(vectors)
+
+# %% the share leaves out the queries, and is their sum tags=["wrong"]
+# hint: It is the mean over the queries.
+from clipedu_lessons.l05_zero_shot.checks.search import cell_search as right
+
+def cell_search(vectors, start, steps, queries, k, probes):
+    found, share = right(vectors, start, steps, queries, k, probes)
+    return found, share * len(queries)
+
+# %% tags=["exercise"]
+EXERCISE = dict(
+    id="05.6",
+    title="A task of your own",
+    kind="investigate",
+    points=4,
+    minutes=25,
+    difficulty="hard",
+    goal="Make a task that nobody has measured, say what you expect before you run it, and read the result honestly.",
+    hints=[
+        "Start with the question and not with the pictures. What should the model be able to tell apart, and which captions could have taught it that?",
+        "A Task needs pictures (N, 3, 32, 32), labels, class names and templates. held_out_pairs().icons holds names, tags and categories from which you can make classes.",
+        "Compare with chance and with one change: other words for the same classes, or the same classes in another icon set. Is the difference larger than the intervals?",
+    ],
+)
+
+# %% [markdown]
+# The cell below asks a question of its own: can the model tell *animals* from *weather*, given only these two words? Make another task with at least two classes and 20 pictures, none of them from a training set. Write down what you expect **before** you run it. Then measure top-1 with its interval, change one thing, and explain.
+#
+# Hand in your expectation, a table, and at most ten lines of text.
+
+# %%
+def my_task(classes=("animal", "weather"), template="{}"):
+    """Pictures from icon sets that training never saw; their names decide the class."""
     from clipedu.evaluation import Task
     from clipedu.pairs import held_out_pairs, to_pictures
 
-    wanted = {
-        "animal": "bird bug cat dog fish rabbit rat snail squirrel turtle panda worm shrimp".split(),
-        "weather": "cloud rainbow snowflake sun sunrise sunset tornado wind moon waves".split(),
-    }
-    pairs = held_out_pairs("lucide", progress=False)
-    names = [icon.name for icon in pairs.icons]
-    chosen = [(names.index(n), k) for k, of in enumerate(wanted.values()) for n in of if n in names]
+    wanted = (
+        "bird bug cat dog fish rabbit rat snail squirrel turtle panda worm shrimp".split(),
+        "cloud rainbow snowflake sun sunrise sunset tornado wind moon waves".split(),
+    )
+    pairs = held_out_pairs(progress=False)
+    chosen = [(i, k) for k, of in enumerate(wanted) for i, icon in enumerate(pairs.icons) if icon.name in of]
     rows, labels = zip(*chosen)
     return Task(
         name="animals or weather",
         pictures=to_pictures(pairs.rgba[list(rows)]),
         labels=torch.tensor(labels),
-        class_names=list(wanted),
-        templates=["{}"],
-        source="Lucide, held out of training",
+        class_names=list(classes),
+        templates=[template],
+        source="Lucide, Font Awesome and Heroicons, held out of training",
     )
 
 
-def measure(task, **options):
+def measure(task):
     from clipedu.evaluation import zero_shot
     from clipedu.training import load_pretrained
 
-    model, tokenizer, _ = load_pretrained("laptop_1")
-    return zero_shot(model, tokenizer, task, **options)
+    model, tokenizer, _ = load_pretrained()
+    return zero_shot(model, tokenizer, task)
 
 
 print(measure(my_task()))
 
 # %% [markdown] tags=["answer"]
-# Expected: clearly above one half, because Phosphor's captions may carry the tag *animals* and the category *weather*, but far from all right: a caption says "cat", hardly ever "animal".
-# Measured with the cell as it stands, then with two other sets of words for the same pictures:
+# I expected clearly more than one half, because captions carry the tag *animals* and the category *weather*, but far from everything, because a caption says "cat" and hardly ever "animal". I expected examples as class names to work best. The 45 pictures are the same in all lines (19 animals, 26 weather).
 #
-# | classes | what was expected |
-# |---|---|
-# | animal, weather | above one half |
-# | the same, template "a kind of {}" | a little better: the captions say "a kind of" before categories |
-# | "cat, dog or fish", "sun, cloud or rain" | better: examples are words that captions have |
+# | classes | right | 95 % |
+# |---|---|---|
+# | animal, weather | 80 % | 65 to 90 |
+# | the same, template "a kind of {}" | 80 % | 65 to 90 |
+# | animals, weather | 53 % | 38 to 68 |
+# | cat, dog or fish; sun, cloud or rain | 78 % | 63 to 89 |
 #
-# The intervals of some twenty pictures are about 40 points wide, so a difference of 10 points between two wordings says nothing; I would need some hundred pictures. Where the interval holds one half, the model has not been shown to tell the two apart at all, and with the checkpoint that I measured all three intervals did: my expectation was not borne out. A reason may be shapes that both classes share (the snail is a spiral, like the tornado).
-# What could make this wrong: I chose the pictures after having looked at the family, and I tried three wordings and would have reported the best one.
+# The task works with the singular and fails with the plural, whose interval contains one half. Of the same 45 pictures 36 are right with the singular and 24 with the plural, so the plural is worse. Examples did not beat the general word, so that part of my expectation was wrong. A reason for the plural could be that *animals* occurs as a tag beside many different names, while *animal* is part of names. I have not tested this.
+# Two limits: I chose the pictures after I had looked at the sets, and I tried four wordings, so the best of them looks better than it is. Some things occur in two or three sets, so 45 pictures are fewer than 45 independent trials.
 
 # %% [markdown] tags=["rubric"]
 # * 1 point: a task with at least two classes and 20 unseen pictures, its chance level, and an expectation that was written down first.
 # * 1 point: top-1 with its interval, and a comparison in which exactly one thing changes.
-# * 1 point: the difference is held against the width of the intervals (or the same pictures are compared pair by pair); "no difference can be seen" is a full answer.
-# * 1 point: a reason that goes back to what captions say, and one honest limit (few pictures, chosen by hand, several wordings tried).
+# * 1 point: the difference is compared with the width of the intervals, or the same pictures are compared one by one. "No difference can be seen" is a full answer.
+# * 1 point: a reason that refers to what captions say, and one honest limit, such as few pictures, a choice by hand, or several wordings tried.

@@ -20,7 +20,7 @@ from clipedu.tokenizer import Tokenizer
 from clipedu_lessons.common.ranked import ranked_figure, ranked_words
 from clipedu_lessons.common.widgets import Explorer, trouble_html
 
-MOST_PROMPTS = 2000  # two seconds of the text tower on a slow machine
+MOST_PROMPTS = 2000  # two seconds of the text encoder on a slow machine
 
 
 class Asked(NamedTuple):
@@ -65,9 +65,9 @@ def ask(
 
 
 def asked_words(asked: Asked, before: Mapping[str, float] | None = None) -> str:
-    """The answer as text, with an example of what the text tower read."""
+    """The answer as text, with an example of what the text encoder read."""
     more = f", and {len(asked.templates) - 1} more per class" if len(asked.templates) > 1 else ""
-    return f"{ranked_words(asked.ranking, before)} The text tower reads “{asked.prompt}”{more}."
+    return f"{ranked_words(asked.ranking, before)} The text encoder reads “{asked.prompt}”{more}."
 
 
 class PromptPlayground(Explorer):

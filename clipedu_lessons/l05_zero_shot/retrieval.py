@@ -26,20 +26,6 @@ from clipedu.pairs import Icon, to_pictures
 from clipedu.tokenizer import Tokenizer
 
 
-def embed_pairs(
-    model: CLIP, tokenizer: Tokenizer, pictures: torch.Tensor, captions: Sequence[str]
-) -> tuple[torch.Tensor, torch.Tensor, float]:
-    """N pictures (N, 3, R, R), 0..1, and N captions -> unit vectors (N, E) of both, and the scale.
-
-    Raises ValueError when they are not equally many, and what the embedding functions raise.
-    """
-    if len(pictures) != len(captions):
-        raise ValueError(f"{len(pictures)} pictures but {len(captions)} captions: give pairs.")
-    image = embed_pictures(model, pictures).cpu()
-    text = embed_texts(model, tokenizer, list(captions), truncate=True).cpu()
-    return image, text, float(model.logit_scale.detach().exp())
-
-
 @dataclass(frozen=True)
 class Recall:
     """Shares of 1 by k. image_to_text: pictures whose caption is among the first k; text_to_image:
@@ -159,7 +145,7 @@ class Hit(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class PictureIndex:
-    """Pictures and their embeddings. embeddings: (N, E) float32, L2-normalised, memory-mapped."""
+    """Pictures and their embeddings. embeddings: (N, E) float32, L2-normalized, memory-mapped."""
 
     model: CLIP
     tokenizer: Tokenizer | None

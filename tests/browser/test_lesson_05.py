@@ -48,7 +48,7 @@ def test_the_playground_follows_keys(lesson: Any) -> None:
     ask("no place for a name")
     lesson.says(output.locator("[role=alert]"), "no {} in it")
     ask("{}")
-    lesson.says(words, "The text tower reads “cat”")
+    lesson.says(words, "The text encoder reads “cat”")
 
 
 def test_the_search_box_finds_by_words_and_by_a_picture(lesson: Any) -> None:
@@ -61,7 +61,7 @@ def test_the_search_box_finds_by_words_and_by_a_picture(lesson: Any) -> None:
         box.press("Enter")
 
     lesson.changes(picture, type_words)
-    lesson.says(words, "“a house”: of 27,6")
+    lesson.says(words, "“a house”: of 43,0")
     lesson.changes(picture, lambda: output.get_by_label("more like").select_option(index=3))
     lesson.says(words, "Like ")
     lesson.changes(picture, lambda: output.get_by_label("in", exact=True).select_option("Lucide"))

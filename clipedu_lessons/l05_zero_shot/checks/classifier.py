@@ -1,16 +1,13 @@
-"""Exercises 05.1 and 05.2: a classifier made of words, on paper and in batches."""
+"""Exercises 05.1 and 05.7: a classifier made of words, on paper and with your own model."""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from clipedu_classroom.spec import FunctionExercise, Misconception, ValueExercise, whole
-from clipedu_lessons.common.checking import alone, reverse, unchanged, unit
 
 ON_PAPER = ValueExercise(
     id="05.1",
@@ -31,11 +28,6 @@ ON_PAPER = ValueExercise(
             "Every class is asked in every template.",
         ),
         Misconception(
-            "the pictures are counted among the sentences",
-            lambda v: v[3] == 130_000,
-            "Pictures go through the other tower.",
-        ),
-        Misconception(
             "the rows are counted, not the numbers in them",
             lambda v: v[4] in (1000, 80_000),
             "A row holds as many numbers as an embedding.",
@@ -51,11 +43,6 @@ ON_PAPER = ValueExercise(
             "A dot product adds up both products.",
         ),
         Misconception(
-            "the drum's negative number is taken as positive",
-            lambda v: v[0] == "drum",
-            "Mind the sign of -0.8.",
-        ),
-        Misconception(
             "the drum is taken to be nearer than the bell",
             lambda v: v[0] == "lamp" and v[1] == "drum",
             "-0.8 x 0.6 + 0.6 x 0.8 is 0: a right angle.",
@@ -64,157 +51,105 @@ ON_PAPER = ValueExercise(
 )
 
 
-Encode = Callable[[list[str]], Tensor]
+def name_pictures(
+    model: Any, weights: Tensor, pictures: Tensor, batch_size: int
+) -> tuple[Tensor, Tensor]:
+    """(N, 3, R, R) in 0..1 -> the best classes (N,) and their probabilities (N,)."""
+    return best_of(probabilities(model, weights, pictures, batch_size))
 
 
-Fill = Callable[[str, str], str]
+def best_of(probability: Tensor) -> tuple[Tensor, Tensor]:
+    """(N, C) -> classes (N,), probabilities (N,)."""
+    best = probability.max(dim=1)
+    return best.indices, best.values
 
 
-def _text_tower(width: int, most: int) -> Encode:
-    """A stand-in for a text tower: a fixed vector for each sentence, of very unequal lengths."""
+@torch.no_grad()
+def probabilities(
+    model: Any,
+    weights: Tensor,
+    pictures: Tensor,
+    batch_size: int,
+    *,
+    prepare: Any = lambda x: 2 * x - 1,
+    train: bool = False,
+    restore: bool = True,
+    scale: Any = torch.exp,
+    normalize: bool = True,
+) -> Tensor:
+    """(N, C): what wrong answers change one thing of."""
+    before = model.training
+    model.train(train)
+    parts = [
+        model.encode_image(prepare(part), normalize=normalize)
+        for part in pictures.split(batch_size)
+    ]
+    if restore:
+        model.train(before)
+    return (scale(model.logit_scale.detach()) * torch.cat(parts) @ weights.T).softmax(dim=1)
 
-    def encode(sentences: list[str]) -> Tensor:
-        if not 1 <= len(sentences) <= most:
-            raise ValueError(f"{len(sentences)} sentences at once; this tower takes 1 to {most}")
-        rows = []
-        for sentence in sentences:
-            seed = int.from_bytes(hashlib.sha256(sentence.encode()).digest()[:6], "big")
-            generator = torch.Generator().manual_seed(seed)
-            length = 0.2 + 5 * torch.rand((), generator=generator, dtype=torch.float64)
-            direction = torch.randn(width, generator=generator, dtype=torch.float64) + 0.5
-            rows.append(length * direction)
-        return torch.stack(rows)
 
-    return encode
+def drive_naming(answer, pictures, weights, batch_size, start, training):  # type: ignore[no-untyped-def]
+    import torch
+    from torch import nn
+    from torch.nn import functional as F
 
+    class Model(nn.Module):
+        def __init__(self):  # type: ignore[no-untyped-def]
+            super().__init__()
+            rows = torch.arange(pictures[0].numel() * weights.shape[1])
+            table = torch.sin(0.3 + rows.to(weights.dtype) ** 2)
+            self.table = nn.Parameter(table.view(-1, weights.shape[1]))
+            self.logit_scale = nn.Parameter(torch.tensor(start, dtype=weights.dtype))
 
-NAMES = "bell lamp drum kite harp sled oven crab fern".split()
+        def encode_image(self, x, *, normalize=False):  # type: ignore[no-untyped-def]
+            if len(x) > batch_size:
+                raise ValueError(f"{len(x)} pictures at once; this model takes {batch_size}")
+            rows = x.flatten(1) @ self.table + 2 * self.table[0]
+            rows = rows + (0.7 * rows.roll(1, dims=1) if self.training else 0.0)
+            return F.normalize(rows, dim=-1) if normalize else rows
 
-
-FORMS = ["an icon of {}", "{}, outlined", "a {} on paper", "the {}", "{} {}"]
-
-
-def _question(
-    generator: torch.Generator,
-    classes: int | None = None,
-    templates: int | None = None,
-    most: int | None = None,
-) -> dict[str, Any]:
-    classes = classes or whole(generator, 3, 7)
-    templates = templates or whole(generator, 2, 4)
-    most = most or whole(generator, 2, 5)
-    order = torch.randperm(len(NAMES), generator=generator).tolist()
+    model = Model().train(training)
+    best, probability = answer(model, weights, pictures, batch_size)
     return {
-        "encode": _text_tower(whole(generator, 4, 7), most),
-        "class_names": [NAMES[i] for i in order[:classes]],
-        "templates": FORMS[:templates],
-        "batch_size": most,
+        "the best classes": best,
+        "their probabilities": probability,
+        "the model is in training mode afterwards": model.training,
+        "the probabilities carry a gradient": bool(torch.as_tensor(probability).requires_grad),
     }
 
 
-def _every(form: str, name: str) -> str:
-    return form.replace("{}", name)
+def _album(generator: torch.Generator, n: int = 0, training: bool = True) -> dict[str, Any]:
+    n = n or whole(generator, 5, 9)
+    weights = torch.randn(whole(generator, 3, 6), 5, generator=generator)
+    return {
+        "pictures": torch.rand(n, 3, 4, 4, generator=generator),
+        "weights": weights / weights.norm(dim=1, keepdim=True),
+        "batch_size": whole(generator, 2, 4),
+        "start": 1.5 + float(torch.rand((), generator=generator)),
+        "training": training,
+    }
 
 
-def _embedded(
-    encode: Encode, names: list[str], forms: list[str], most: int, fill: Fill = _every
-) -> Tensor:
-    """(C, T, E), rows as they come."""
-    flat = [fill(form, name) for name in names for form in forms]
-    parts = [encode(flat[i : i + most]) for i in range(0, len(flat), most)]
-    return torch.cat(parts).reshape(len(names), len(forms), -1)
-
-
-def classifier_weights(encode: Encode, names: list[str], forms: list[str], most: int) -> Tensor:
-    """C names, T templates -> (C, E), rows of length 1."""
-    return unit(unit(_embedded(encode, names, forms, most)).mean(dim=1))
-
-
-def _filled(fill: Fill) -> Any:
-    """The right answer, with the names put into the templates in another way."""
-    return lambda e, n, t, b: unit(unit(_embedded(e, n, t, b, fill)).mean(dim=1))
-
-
-WEIGHTS = FunctionExercise(
-    id="05.2",
-    name="classifier_weights",
-    reference=classifier_weights,
-    inputs=_question,
-    properties=(
-        unchanged("the templates are given in another order", reverse, 2),
-        alone("a class's row depends on the classes beside it", 1),
-    ),
+NAME_PICTURES = FunctionExercise(
+    id="05.7",
+    name="name_pictures",
+    reference=name_pictures,
+    drive=drive_naming,
+    inputs=_album,
     extremes={
-        "one class": lambda g: _question(g, classes=1),
-        "one template": lambda g: _question(g, templates=1),
-        "a template with two places": lambda g: _question(g, templates=5, most=3),
-        "one sentence at a time": lambda g: _question(g, most=1),
-        "batches that end within a class": lambda g: _question(g, 3, 4, 5),
-        "more templates than a batch takes": lambda g: _question(g, 4, 4, 3),
-        "names with capitals and spaces": lambda g: {
-            **_question(g, 2),
-            "class_names": ["Red Fox", "ice cream"],
-        },
-        "all sentences at once": lambda g: _question(g, most=1000),
+        "one picture": lambda g: _album(g, n=1),
+        "a model that was in evaluation mode": lambda g: _album(g, training=False),
     },
     misconceptions=(
         Misconception(
-            "nothing is normalised",
-            lambda e, n, t, b: _embedded(e, n, t, b).mean(dim=1),
-            "How long should each row be?",
+            "the lowest probability is taken",
+            lambda m, w, p, b: (lambda q: (q.argmin(1), q.amin(1)))(probabilities(m, w, p, b)),
         ),
         Misconception(
-            "only the last template is used",
-            lambda e, n, t, b: unit(_embedded(e, n, t[-1:], b)[:, 0]),
-            "Where are the other templates?",
-        ),
-        Misconception(
-            "only the first placeholder of a template is filled",
-            _filled(lambda form, name: form.replace("{}", name, 1)),
-            "The name goes into every {} of a template.",
-        ),
-        Misconception(
-            "format is given one name for a template with two placeholders",
-            _filled(lambda form, name: form.format(name)),
-            "The name goes into every {} of a template; str.replace fills them all.",
-        ),
-        Misconception(
-            "the bare names are used, not the templates",
-            lambda e, n, t, b: unit(_embedded(e, n, ["{}"], b)[:, 0]),
-            "Each class is asked in every template.",
-        ),
-        Misconception(
-            "the mean is taken over the classes, not over the prompts",
-            lambda e, n, t, b: unit(unit(_embedded(e, n, t, b)).mean(dim=0)),
-            "The result has one row for each class.",
-        ),
-        Misconception(
-            "the rows of all prompts are returned, not one a class",
-            lambda e, n, t, b: unit(_embedded(e, n, t, b)).flatten(0, 1),
-            "The result is (C, E).",
-        ),
-        Misconception(
-            "each column is normalised, not each row",
-            lambda e, n, t, b: (lambda m: m / m.norm(dim=0))(
-                unit(_embedded(e, n, t, b)).mean(dim=1)
-            ),
-            "A class is a row; its length shall be 1.",
-        ),
-        Misconception(
-            "the squared length is divided by, not the length",
-            lambda e, n, t, b: unit(
-                (lambda x: x / x.square().sum(-1, keepdim=True))(_embedded(e, n, t, b)).mean(dim=1)
-            ),
-            "The length is the square root of the sum of squares.",
-        ),
-        Misconception(
-            "the largest entry over the prompts is taken, not their mean",
-            lambda e, n, t, b: unit(unit(_embedded(e, n, t, b)).amax(dim=1)),
-        ),
-        Misconception(
-            "the classes come out in another order",
-            lambda e, n, t, b: classifier_weights(e, sorted(n), t, b),
-            "Row i belongs to class_names[i].",
+            "the pictures are shifted but not stretched to -1 to 1",
+            lambda m, w, p, b: best_of(probabilities(m, w, p, b, prepare=lambda x: x - 0.5)),
+            "0 becomes -1 and 1 stays 1.",
         ),
     ),
 )

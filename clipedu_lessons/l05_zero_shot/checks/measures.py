@@ -77,12 +77,6 @@ MEAN_PER_CLASS = FunctionExercise(
             lambda p, y: float((p == y).sum()) / len(y.unique()),
             "Each class has its own number of pictures.",
         ),
-        Misconception(
-            "the middle class is taken, not the mean",
-            lambda p, y: float(torch.tensor(_shares(p, y)).median()),
-        ),
-        Misconception("the worst class is returned", lambda p, y: min(_shares(p, y))),
-        Misconception("the best class is returned", lambda p, y: max(_shares(p, y))),
         Misconception("the share of errors is returned", lambda p, y: 1 - mean_per_class(p, y)),
     ),
 )
@@ -99,7 +93,7 @@ def _or_more(right: int, n: int, p: float) -> float:
 
 
 def _where(rises: Callable[[float], float], level: float) -> float:
-    """The place in 0..1 at which a rising function reaches `level`."""
+    """The point in 0..1 at which a rising function reaches `level`."""
     low, high = 0.0, 1.0
     for _ in range(60):
         middle = (low + high) / 2
@@ -127,9 +121,6 @@ LOWER_END = FunctionExercise(
     misconceptions=(
         Misconception("the tail is doubled", lambda r, n, t: lower_end(r, n, 2 * t)),
         Misconception("the accuracy itself is returned", lambda r, n, t: r / n),
-        Misconception(
-            "the tail is subtracted from the accuracy", lambda r, n, t: max(0.0, r / n - t)
-        ),
         Misconception(
             "the formula for all right is used for every case", lambda r, n, t: t ** (1 / n)
         ),
@@ -207,10 +198,6 @@ RECALL = FunctionExercise(
             "the lowest scores are taken for the best",
             lambda i, t, k, c: float((_ranks(-i, t) < k).double().mean()),
             "Similar means a large dot product.",
-        ),
-        Misconception(
-            "those that were found are counted, not their share",
-            lambda i, t, k, c: float((_ranks(i, t) < k).sum()),
         ),
         Misconception(
             "the result is divided by k as well",
