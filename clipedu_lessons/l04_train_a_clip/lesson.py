@@ -318,7 +318,7 @@ def score(model, tokenizer, task):
     return right / len(guess), *clopper_pearson(right, len(guess))
 
 # %% [markdown]
-# **Predict.** After less than three minutes of training, what share of the 297 Lucide icons will your model name right at the first guess? It chooses among 297 names, so chance is 0.3 %. No icon of Lucide is among the training pairs.
+# **Predict.** After a few minutes of training, what share of the 297 Lucide icons will your model name right at the first guess? It chooses among 297 names, so chance is 0.3 %. No icon of Lucide is among the training pairs.
 
 # %%
 prediction = 10  # percent, change this
