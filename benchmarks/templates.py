@@ -1,7 +1,7 @@
 """Do prompt templates help a model that has read sentences, and one that has read bare names?
 
     python benchmarks/templates.py            # eight runs, 15 minutes on one core; can be resumed
-    python benchmarks/templates.py --steps 3 --seeds 0 --whole --table /tmp/try.csv    # a try
+    python benchmarks/templates.py --steps 3 --seeds 0 --whole --table runs/try.csv    # a try
 
 Two mixes of captions, "names" and "sentences" (`clipedu.pairs.captions.CAPTION_MIXES`), three seeds
 of each. A text encoder is trained from scratch on each beside the shipped image encoder, which is
