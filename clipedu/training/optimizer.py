@@ -133,12 +133,15 @@ def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
 def restore_optimizer_(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
     """Gives an optimizer the state that :func:`optimizer_tensors` named.
 
-    Raises ValueError when a parameter's state is missing or has another shape.
+    Raises ValueError when a part of a parameter's state is missing or has another shape.
     """
     matrices = {p for group in optimizer.param_groups if group.get("muon") for p in group["params"]}
     for name, parameter in _named(optimizer):
         state: dict[str, Tensor] = {}
-        for key in ("momentum",) if parameter in matrices else ("step", "exp_avg", "exp_avg_sq"):
+        keys = ("momentum",) if parameter in matrices else ("step", "exp_avg", "exp_avg_sq")
+        if tensors and not any(f"{key}.{name}" in tensors for key in keys):
+            continue  # it had no gradient yet: an objective may leave a part of the encoder out
+        for key in keys:
             saved = tensors.get(f"{key}.{name}")
             if saved is None or (key != "step" and saved.shape != parameter.shape):
                 found = "is missing" if saved is None else f"has shape {tuple(saved.shape)}"

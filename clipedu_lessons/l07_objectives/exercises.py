@@ -360,7 +360,7 @@ prior = 5.0
 extra = 0.0
 
 # %% every further token is thought to cost something tags=["wrong"]
-# hint: ln 1 = ?
+# hint: A token that is certain has p = 1, and ln 1 = 0.
 needed = 0.45
 needed_per_token = 0.30
 prior = 6.25

@@ -135,7 +135,7 @@ def test_fields_of_fields_can_be_set(tmp_path: Path) -> None:
     [
         ([], "--out FOLDER"),
         (["--out", "x", "--set", "steps"], "FIELD=VALUE"),
-        (["--out", "x", "--set", "optimizer.lr=1"], "Only model, augmentation and execution"),
+        (["--out", "x", "--set", "optimizer.lr=1"], "Only model, augmentation, execution and"),
         (["--out", "x", "--set", "stepz=1"], "Did you mean 'steps'"),
         (["--out", "x", "--set", "model=3", "--set", "model.width=1"], "model was set to 3"),
         (["--out", "x", "--batch-size", "1"], "loss is 0"),
