@@ -558,7 +558,7 @@ def threshold_for(known, strangers, rate):
 # %% tags=["exercise"]
 EXERCISE = dict(
     id="05.9",
-    title="Explain a confident error",
+    title="Two confident errors, two causes",
     kind="investigate",
     points=4,
     minutes=25,

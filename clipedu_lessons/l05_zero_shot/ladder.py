@@ -1,13 +1,14 @@
 """How new is a name? The rungs of lesson 05's ladder, and what a sceptic would try instead.
 
-A name is *read* if some caption of the twelve training sets can hold it whole: as a name, an alias
-or a tag. It is a *phrase* if only its words were read, and a *word* if one of them never was.
+A name is *read* if the captions of one training picture, all together, hold all of its words. It is
+a *phrase* if its words were only read apart, and a *word* if one of them was never read.
 """
 
 from __future__ import annotations
 
 import functools
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
@@ -19,8 +20,8 @@ from clipedu_lessons.common.figures import new_figure
 
 Rung = Literal["read", "phrase", "word"]
 RUNGS: dict[Rung, str] = {
-    "read": "name read in training",
-    "phrase": "new phrase of read words",
+    "read": "words read together",
+    "phrase": "words only read apart",
     "word": "a word never read",
 }
 
@@ -35,21 +36,26 @@ def words_of(text: str) -> list[str]:
 
 
 @functools.cache
-def read_in_training() -> tuple[frozenset[str], frozenset[str]]:
-    """The names, aliases and tags of the twelve training sets, and all words of their captions."""
-    icons = [icon for key in TRAINING_FAMILIES for icon in load_icons([key])]
-    texts = {text.lower() for i in icons for text in (i.name, *i.aliases, *i.tags)}
-    more = {text for icon in icons for text in (*icon.categories, icon.style)}
-    words = {word for text in (*texts, *more) for word in words_of(text)}
-    return frozenset(texts), frozenset(words)
+def read_in_training() -> tuple[frozenset[str], dict[str, set[frozenset[str]]]]:
+    """Names, aliases and tags of the training sets; word -> the words of each picture with it."""
+    texts: set[str] = set()
+    together: dict[str, set[frozenset[str]]] = defaultdict(set)
+    for icon in load_icons(TRAINING_FAMILIES):
+        named = [text.lower() for text in (icon.name, *icon.aliases, *icon.tags)]
+        texts.update(named)
+        own = frozenset(words_of(" ".join((*named, *icon.categories, icon.style))))
+        for word in own:
+            together[word].add(own)
+    return frozenset(texts), dict(together)
 
 
 def rung(name: str) -> Rung:
     """How new the name is to a model that read the captions of the twelve training sets."""
-    texts, words = read_in_training()
-    if name.lower() in texts:
-        return "read"
-    return "phrase" if words.issuperset(words_of(name)) else "word"
+    together, words = read_in_training()[1], set(words_of(name))
+    if not words <= together.keys():
+        return "word"
+    rarest = min((together[word] for word in words), key=len)
+    return "read" if any(words <= own for own in rarest) else "phrase"
 
 
 def closest_names(found: Iterable[str], names: Sequence[str]) -> torch.Tensor:

@@ -37,16 +37,10 @@ class Recall:
     n: int
 
     def __str__(self) -> str:
-        def line(name: str, shares: dict[int, float]) -> str:
-            return name + ", ".join(f"R@{k} {share:.1%}" for k, share in shares.items())
-
-        return "\n".join(
-            (
-                line("picture to text: ", self.image_to_text),
-                line("text to picture: ", self.text_to_image),
-                line("chance:          ", self.chance) + f"; {self.n:,} pairs",
-            )
-        )
+        rows = {"picture to text: ": self.image_to_text, "text to picture: ": self.text_to_image}
+        rows["chance:          "] = self.chance
+        shares = (", ".join(f"R@{k} {x:.1%}" for k, x in of.items()) for of in rows.values())
+        return "\n".join(map("".join, zip(rows, shares, strict=True))) + f"; {self.n:,} pairs"
 
 
 @torch.no_grad()

@@ -11,7 +11,13 @@ from clipedu_lessons.l05_zero_shot import ladder
 
 @pytest.mark.parametrize(
     ("name", "rung"),
-    [("Umbrella", "read"), ("book headphones", "phrase"), ("popsicle", "word")],
+    [
+        ("Umbrella", "read"),
+        ("tree pine", "read"),  # as "pine tree": the order does not make a name new
+        ("flask round", "read"),  # inside "flask round bottom"
+        ("book headphones", "phrase"),
+        ("popsicle", "word"),
+    ],
 )
 def test_rungs(name: str, rung: str) -> None:
     assert ladder.rung(name) == rung
