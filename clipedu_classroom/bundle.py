@@ -4,6 +4,7 @@ Gradescope grades what they hand in."""
 from __future__ import annotations
 
 import argparse
+import re
 import secrets
 import sys
 import zipfile
@@ -64,7 +65,7 @@ def add_bundle_parser(subparsers: Any) -> argparse.ArgumentParser:
 def run_bundle(arguments: argparse.Namespace) -> int:
     """Write the zip; 0 when it is there, 2 for an unknown lesson."""
     try:
-        files = dict(course_files(course_root(), arguments.lessons))
+        files = dict(course_files(course_root(), arguments.lessons, arguments.gradescope))
         if arguments.gradescope:
             files = autograder_files(files)
         with draft_of(arguments.out) as draft, zipfile.ZipFile(draft, "w") as archive:
@@ -79,9 +80,11 @@ def run_bundle(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def course_files(root: Path, lessons: list[str]) -> Iterator[tuple[str, bytes]]:
-    """(name, content) of what a student needs for these lessons ("03"). Raises ValueError for a
-    lesson that the course does not have, or whose exercises are not built."""
+def course_files(
+    root: Path, lessons: list[str], solved: bool = False
+) -> Iterator[tuple[str, bytes]]:
+    """(name, content) of what a student needs for these lessons ("03"); with the answers, for a
+    grader, if `solved`. Raises ValueError for a lesson that is not there or not built."""
     chosen = []
     for lesson in lessons:
         notebooks = list(root.glob(f"exercises/{lesson}_*.ipynb"))
@@ -95,10 +98,15 @@ def course_files(root: Path, lessons: list[str]) -> Iterator[tuple[str, bytes]]:
     for package in ("clipedu", "clipedu_classroom", f"{LESSONS}/common"):
         chosen += root.glob(f"{package}/**/*")
     chosen += [*root.glob(f"{LESSONS}/*.py"), *(root / name for name in TOP)]
+    for path in root.glob(f"{LESSONS}/l*/exercises.py"):  # my_clip.py is made of all its parts
+        homes = re.findall(r'my_clip="([\w.]+)"', path.read_text("utf-8"))
+        chosen += [path, path.with_name("__init__.py")] if homes else []
+        chosen += [root / f"{home.replace('.', '/')}.py" for home in homes]
     for path in sorted(set(chosen)):
         if path.is_file() and "__pycache__" not in path.parts:
             is_key = path.name == "exercises.py" and path.parent.parent.name == LESSONS
-            content = without_solutions(path).encode() if is_key else path.read_bytes()
+            hide = is_key and not solved
+            content = without_solutions(path).encode() if hide else path.read_bytes()
             yield path.relative_to(root).as_posix(), content
 
 

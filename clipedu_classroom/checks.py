@@ -39,8 +39,7 @@ def check(exercise_id: str, *answers: Any, seed: int | None = None) -> Report:
                 "not attempted",
                 title=about.title,
                 diagnosis="an open question",
-                message="This is an open question: people judge it, not a check. How its points "
-                "are given stands in this lesson's notebook in solutions/.",
+                message=f'An open question, read by people. `give_up("{about.id}")` answers it.',
             )
         return Report(
             str(exercise_id), "error", diagnosis="there is no such exercise", message=str(error)

@@ -79,12 +79,11 @@ def solution(exercise_id: str) -> Note:
     found = _record(exercise_id)
     if isinstance(found, Note):
         return found
-    if found.kind == "investigate":
-        return Note(
-            f"Exercise {exercise_id} is an open question: no check can pass it. A model answer and "
-            "how its points are given are in the notebook of this lesson in solutions/."
-        )
     item, message = state.of(exercise_id)
+    if found.kind == "investigate":
+        told = f'Write yours; `give_up("{exercise_id}")` then shows a model answer and its points.'
+        told = f"{found.answer}\n\n{found.rubric}" if item.gave_up else told
+        return Note(f"Exercise {exercise_id} is an open question: no check can pass it. {told}")
     if not item.passed and not item.gave_up:
         text = (
             f"The solution of exercise {exercise_id} opens when its check passes. "

@@ -108,8 +108,12 @@ def render(header: str, parts: Iterable[Part]) -> str:
 
 
 def complete(root: Path | None = None) -> str:
-    """The file that the solutions make; "" when the course has no part of it."""
-    parts = [replace(part, text=part.solved) for part in course_parts(root).values()]
+    """The file that the solutions make, or imports where they are stubs, as in a bundle; "" when
+    the course has no part of it."""
+    parts = [
+        part if "raise NotImplementedError(" in part.solved else replace(part, text=part.solved)
+        for part in course_parts(root).values()
+    ]
     return render(course_header(root), parts) if parts else ""
 
 

@@ -143,7 +143,9 @@ def lab(folder: Path) -> int:
     _read_mark(folder)
     if find_spec("jupyterlab") is None:
         raise CannotStart("JupyterLab is not installed. Run `pip install 'clipedu[course]'`.")
-    return subprocess.call([sys.executable, "-m", "jupyterlab"], cwd=folder)
+    first = min((folder / "notebooks").glob("*.ipynb"), default=folder).name
+    page = f"--LabApp.default_url=/lab/tree/notebooks/{first}"
+    return subprocess.call([sys.executable, "-m", "jupyterlab", page], cwd=folder)
 
 
 def reveal(record: ExerciseRecord) -> str:

@@ -29,7 +29,18 @@ from packaging.specifiers import SpecifierSet
 from clipedu import __version__
 from clipedu.cli.main import add_verb
 
-SETUP = "python course.py setup"
+ROOT = Path(__file__).resolve().parents[1]
+SETUP = "python course.py setup"  # installs everything again
+if not (ROOT / "course.py").is_file():  # no checkout, but an installed package
+    SETUP = 'pip install --upgrade "clipedu[course]"'
+LEAST_MEMORY = 3.0  # GB, as much as the grader allows one submission
+#: What to do, by a part of an error's words; for other errors SETUP.
+FITTING = {
+    "clipedu_device": "unset CLIPEDU_DEVICE, or set it to cpu",
+    "memory": "close other programs and notebooks, or set CLIPEDU_DEVICE=cpu",
+    "no space left": "make room on this disk",
+}
+IMPORT_IT = "from clipedu_lessons.common.mine import load_my_clip as load; load()"
 
 
 @dataclass(frozen=True)
@@ -54,7 +65,7 @@ def declared() -> tuple[SpecifierSet, list[Requirement]]:
     since an editable install's metadata may be older; else from the installed metadata.
     """
     extra = "course" if is_installed("jupyterlab") else ""
-    project_file = Path(__file__).resolve().parents[1] / "pyproject.toml"
+    project_file = ROOT / "pyproject.toml"
     if project_file.exists():
         project = tomllib.loads(project_file.read_text("utf-8")).get("project", {})
         if project.get("name") == "clipedu":
@@ -68,10 +79,25 @@ def declared() -> tuple[SpecifierSet, list[Requirement]]:
 def check_python() -> Finding:
     wanted, _ = declared()
     where = "in a virtual environment" if sys.prefix != sys.base_prefix else "outside .venv"
-    machine = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores"
-    found = f"{platform.python_version()} {where}, {machine}"
+    found = f"{platform.python_version()} {where}"
     ok = platform.python_version() in wanted
     return Finding("python", ok, found, "" if ok else f"use a Python {wanted}, then {SETUP}")
+
+
+def check_machine() -> Finding:
+    """Processor and memory: what PyTorch has builds for, and room for a lesson."""
+    system, processor = platform.system(), platform.machine()
+    found = f"{system} {processor}, {os.cpu_count()} cores"
+    if (system, processor) == ("Darwin", "x86_64"):
+        advice = "on Apple silicon use an arm64 Python; Intel Macs have no PyTorch any more"
+        return Finding("machine", False, found, advice)
+    try:
+        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
+    except (AttributeError, ValueError, OSError):  # Windows has no sysconf
+        return Finding("machine", True, found)
+    found += f", {memory:.1f} GB of memory"
+    advice = "" if memory >= LEAST_MEMORY else "close other programs, and notebooks you don't use"
+    return Finding("machine", not advice, found, advice)
 
 
 def check_packages() -> Finding:
@@ -114,12 +140,16 @@ def check_kernel() -> Finding:
 def check_device() -> Finding:
     from clipedu.device import pick_device
 
-    choice = pick_device()
-    return Finding("device", True, f"{choice.device}, {choice.reason}")
+    try:
+        choice = pick_device()
+    except ValueError as error:  # CLIPEDU_DEVICE names what is not there
+        return Finding("device", False, str(error), FITTING["clipedu_device"])
+    dtype = str(choice.dtype).removeprefix("torch.")
+    return Finding("device", True, f"{choice.device} with {dtype}: {choice.reason}")
 
 
-def check_speed(seconds: float = 1.0) -> Finding:
-    """Train the laptop model on noise for about a second: the whole path works, and how fast."""
+def check_speed(seconds: float = 2.0) -> Finding:
+    """Train the laptop model on noise for about two seconds: the whole path works, and how fast."""
     import torch
 
     from clipedu.device import pick_device
@@ -131,12 +161,14 @@ def check_speed(seconds: float = 1.0) -> Finding:
     pictures = torch.randn(batch, 3, 32, 32, device=choice.device)
     tokens = torch.randint(1, 4000, (batch, 32), device=choice.device)
     tokens[:, -1] = 4095  # every caption ends
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4)
     steps, start = -1, time.perf_counter()  # the first step warms up and is not counted
     while steps < 1 or time.perf_counter() - start < seconds:
         with torch.autocast(choice.device.type, choice.dtype, choice.dtype != torch.float32):
             loss = info_nce(*model(pictures, tokens))
-        model.zero_grad()
+        optimizer.zero_grad()
         loss.backward()
+        optimizer.step()
         value = loss.item()  # waits for a GPU
         steps += 1
         if steps == 0:
@@ -144,7 +176,7 @@ def check_speed(seconds: float = 1.0) -> Finding:
     if value != value:
         return Finding("speed", False, "the loss is NaN", f"set CLIPEDU_DEVICE=cpu, or {SETUP}")
     rate = steps * batch / (time.perf_counter() - start)
-    return Finding("speed", True, f"{rate:,.0f} pairs/s forward and backward, laptop model")
+    return Finding("speed", True, f"{rate:,.0f} pairs/s in training, laptop model")
 
 
 def check_cache() -> Finding:
@@ -153,8 +185,7 @@ def check_cache() -> Finding:
 
     try:
         folder = cache_folder()
-        with tempfile.TemporaryFile(dir=folder) as file:
-            file.write(b"clipedu")
+        _try_to_write(folder)
     except OSError as error:
         advice = "set CLIPEDU_CACHE to a folder that you can write, on a disk with room"
         return Finding("cache", False, _without_home(error), advice)
@@ -165,13 +196,84 @@ def check_cache() -> Finding:
     return Finding("cache", True, found)
 
 
+def _try_to_write(folder: Path) -> None:
+    """Raises OSError where a file of a page can't be written: no permission, no room."""
+    with tempfile.TemporaryFile(dir=folder) as file:
+        file.write(b"clipedu\n" * 512)
+        file.flush()
+
+
+def check_folders() -> Finding:
+    """What a student makes can be kept: answers in the course's folder, progress at home."""
+    from clipedu_classroom import source, state
+
+    folder, path, shown = source.student_folder(), state.state_path(), []
+    advice = "give yourself the right to write there, make room, or move the course elsewhere"
+    try:
+        _try_to_write(folder)
+        shown.append(f"{_without_home(folder)} can be written")
+        advice = "make room at home, or let CLIPEDU_STATE name a file on another disk"
+        if path is None and not state.is_off():
+            where = f"{shown[0]}; there is no home folder to keep progress in"
+            return Finding("folders", False, where, "let CLIPEDU_STATE name a file of yours")
+        if path is not None:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _try_to_write(path.parent)
+            shown.append(f"progress is kept in {_without_home(path)}")
+    except OSError as error:
+        return Finding("folders", False, _without_home(error), advice)
+    return Finding("folders", True, "; ".join(shown))
+
+
+def check_my_clip() -> Finding:
+    """How much of `my_clip.py` is written, and that it can be imported (in a process that ends)."""
+    from clipedu_classroom import my_clip
+
+    path = my_clip.folder() / my_clip.NAME
+    if not path.exists():
+        return Finding("my_clip", True, "no my_clip.py yet: exercise 01.2 starts it")
+    advice = f"repair that line, or copy an earlier version from {my_clip.VERSIONS}/"
+    try:
+        whose = list(my_clip.standing().values())
+        command = [sys.executable, "-c", IMPORT_IT]
+        how: dict[str, Any] = {"capture_output": True, "text": True, "cwd": path.parent}
+        done = subprocess.run(command, timeout=120, **how)
+    except (my_clip.Refused, OSError) as error:
+        return Finding("my_clip", False, _without_home(error), advice)
+    except subprocess.TimeoutExpired:
+        return Finding("my_clip", False, "its import takes over two minutes", advice)
+    if done.returncode != 0:
+        last = (done.stderr.strip().splitlines() or ["its process ended"])[-1]
+        return Finding("my_clip", False, _without_home(last), advice)
+    return Finding("my_clip", True, f"{sum(map(bool, whose))} of {len(whose)} parts are written")
+
+
+def check_figures() -> Finding:
+    """A figure can be drawn, also where there is no display."""
+    try:
+        from matplotlib import pyplot
+
+        figure, axes = pyplot.subplots(figsize=(1, 1))
+        axes.plot([0, 1])
+        figure.canvas.draw()
+        pyplot.close(figure)
+    except Exception as error:  # a backend that needs a display, above all
+        advice = "unset MPLBACKEND, or set it to agg"
+        return Finding("figures", False, f"{type(error).__name__}: {error}", advice)
+    return Finding("figures", True, f"matplotlib draws, backend {pyplot.get_backend()}")
+
+
 CHECKS: dict[str, Callable[[], Finding]] = {
+    "machine": check_machine,
     "python": check_python,
     "packages": check_packages,
     "kernel": check_kernel,
     "device": check_device,
     "speed": check_speed,
     "cache": check_cache,
+    "folders": check_folders,
+    "figures": check_figures,
+    "my_clip": check_my_clip,
 }
 
 
@@ -183,7 +285,8 @@ def examine() -> list[Finding]:
             findings.append(check())
         except Exception as error:  # a broken machine must still get its whole report
             words = _without_home(f"{type(error).__name__}: {error}")
-            findings.append(Finding(name, False, words, SETUP))
+            fits = [advice for part, advice in FITTING.items() if part in words.lower()]
+            findings.append(Finding(name, False, words, [*fits, SETUP][0]))
     return findings
 
 

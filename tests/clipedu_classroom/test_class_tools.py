@@ -377,7 +377,13 @@ def test_students_get_what_runs_without_the_model_answers(tmp_path: Path) -> Non
     names = {path.relative_to(folder).as_posix() for path in folder.rglob("*")}
     assert {"course.py", "pyproject.toml", "README.md", "clipedu", "clipedu_lessons"} <= names
     assert "exercises/03_the_contrastive_loss.ipynb" in names and "solutions" not in names
-    assert not any("l04_" in name or "04_" in name or "tests" in name for name in names)
+    assert {name for name in names if "04_" in name} == {
+        "clipedu_lessons/l04_train_a_clip",
+        "clipedu_lessons/l04_train_a_clip/__init__.py",  # these three for the parts of my_clip.py
+        "clipedu_lessons/l04_train_a_clip/exercises.py",
+        "clipedu_lessons/l04_train_a_clip/plain_training.py",
+    }
+    assert not any("tests" in name for name in names)
     inside = "clipedu_lessons/l03_the_contrastive_loss/exercises.py"
     given, full = parse_text(folder / inside), parse_text(root / inside)
     for mine, theirs in zip(given.exercises, full.exercises, strict=True):
@@ -393,6 +399,28 @@ def test_students_get_what_runs_without_the_model_answers(tmp_path: Path) -> Non
         [sys.executable, "-c", script], cwd=folder, env=environment, capture_output=True, text=True
     )
     assert done.stdout.strip() == "failed", done.stderr
+
+
+def test_a_bundle_of_lesson_04_has_a_whole_my_clip(tmp_path: Path) -> None:
+    """What the student has not written is imported, that of lessons outside the bundle, too."""
+    folder = unpacked(tmp_path, "04")
+    script = (
+        "from clipedu_lessons.common.mine import load_my_clip\n"
+        "file = load_my_clip()\n"
+        "print(callable(file.CLIP(file.CLIPConfig())), file.Tokenizer.__module__.split('.')[0])"
+    )
+    environment = {"PATH": os.environ["PATH"], "CLIPEDU_STATE": "off"}
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=folder, env=environment, capture_output=True, text=True
+    )
+    assert done.stdout.split()[-2:] == ["True", "clipedu"], done.stdout + done.stderr
+
+
+def test_gradescope_gets_the_answers_to_earlier_parts_of_my_clip(tmp_path: Path) -> None:
+    made = unpacked(tmp_path, "04", "--gradescope") / "course" / "clipedu_lessons"
+    for name in ("l01_words_to_vectors", "l03_the_contrastive_loss", "l04_train_a_clip"):
+        full = course_root() / "clipedu_lessons" / name / "exercises.py"
+        assert (made / name / "exercises.py").read_bytes() == full.read_bytes()
 
 
 def test_an_unknown_lesson_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -57,7 +57,11 @@ def test_solution_opens_after_a_pass() -> None:
 def test_an_open_question_says_where_its_model_answer_is() -> None:
     words = repr(solution("90.5"))
     assert "open question" in words and "opens when" not in words
-    assert "by hand" in repr(progress())
+    assert "by hand" in repr(progress()) and 'give_up("90.5")' in words
+    assert state.load()[0].get("90.5") is None
+    record = course_records()["90.5"]
+    told = repr(give_up("90.5"))
+    assert record.answer in told and record.rubric in told and record.rubric not in words
 
 
 def test_a_table_is_read_from_the_left() -> None:

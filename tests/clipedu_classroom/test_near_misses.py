@@ -4,6 +4,7 @@ another make pass.
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Any
 
@@ -117,11 +118,12 @@ def protected_loss(image: Tensor, text: Tensor, scale: Tensor, ids: Tensor | Non
     return -sum((part + 1e-8).log().mean() for part in both) / 2
 
 
-def mixed_where(decimal: Any) -> Any:
-    return lambda before, after, alpha: {
-        name: (1 - alpha) * t + alpha * after[name] if decimal(name, t) else t
-        for name, t in before.items()
-    }
+def by_pictures(first: Tensor, second: Tensor, names: Tensor) -> float:
+    """A paired test in which a name counts as often as it leads by."""
+    lead = torch.bincount(names.unique(return_inverse=True)[1], first.double() - second.double())
+    ahead, behind = lead.clamp(min=0).sum(), (-lead).clamp(min=0).sum()
+    n, fewer = int(ahead + behind), int(min(ahead, behind))
+    return min(1.0, 2 * sum(math.comb(n, k) for k in range(fewer + 1)) / 2**n)
 
 
 NEARLY = [
@@ -136,9 +138,8 @@ NEARLY = [
     ("05.8", lower_quantile, "interpolated between two scores"),
     ("05.3", predicted_classes, "never predicted drop out"),
     ("10.4", edge_above, "goes to the bin above"),
-    ("11.5", mixed_where(lambda name, t: "num_batches" not in name), "told by their name"),
-    ("11.5", mixed_where(lambda name, t: t.dtype == torch.float32), "only float32 counts"),
-    ("11.5", mixed_where(lambda name, t: False), "the network before is returned unchanged"),
+    ("11.8", by_pictures, "a name counts with the number of its pictures"),
+    ("11.9", lambda y, k, o: reference("11.9")(y, k, o.argsort()), "the order is read backward"),
 ]
 
 
@@ -155,8 +156,12 @@ def test_nearly_right_is_caught_and_named(exercise_id: str, answer: Any, words: 
 # Right, and of another make
 
 
-def polyfit(reference: Tensor, shifted: Tensor) -> np.ndarray:
-    return np.polyfit(torch.logit(reference).numpy(), torch.logit(shifted).numpy(), 1)
+def influence_by_polyfit(reference: Tensor, shifted: Tensor, point: Tensor) -> np.ndarray:
+    x, y = torch.logit(reference).numpy(), torch.logit(shifted).numpy()
+    lines = [np.polyfit(x, y, 1), *(np.polyfit(*np.delete([x, y], i, 1), 1) for i in range(len(x)))]
+    at = [np.polyval(line, float(torch.logit(point[0]))) for line in lines]
+    expected = 1 / (1 + np.exp(-np.array(at)))
+    return expected[0] - expected[1:]
 
 
 def places_as_array(captions: list[str], query: str) -> np.ndarray:
@@ -186,9 +191,9 @@ def opinions_as_array(pictures: Tensor, texts: Tensor, scale: float) -> np.ndarr
         ("06.3", lambda *given: opinions_as_array(*given).tolist()),
         ("06.4", flips_as_array),
         ("09.3", law_as_array),
-        ("11.3", polyfit),
-        ("11.2", lambda a, b, x, y: (y - torch.sigmoid(a * torch.logit(x) + b)).numpy()),
-        ("11.5", mixed_where(lambda name, t: t.is_floating_point())),
+        ("11.7", influence_by_polyfit),
+        ("11.8", lambda *given: np.float64(reference("11.8")(*given))),
+        ("11.9", lambda *given: reference("11.9")(*given).numpy()),
     ],
 )
 def test_right_of_another_make_passes(exercise_id: str, answer: Any) -> None:
@@ -198,7 +203,7 @@ def test_right_of_another_make_passes(exercise_id: str, answer: Any) -> None:
 
 
 def test_no_gradient_is_asked_of_what_only_measures() -> None:
-    for exercise_id in ("06.3", "11.2"):
+    for exercise_id in ("06.3", "11.7"):
         right = reference(exercise_id)
         assert judge(exercise_id, lambda *given, f=right: f(*given).detach()).passed
 

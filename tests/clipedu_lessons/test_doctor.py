@@ -162,3 +162,100 @@ def test_a_machine_without_a_home_gets_its_report(monkeypatch: pytest.MonkeyPatc
     assert not finding.ok and "home directory" in finding.found
     assert "CLIPEDU_CACHE" in finding.advice and "setup" not in finding.advice
     assert "WRONG  cache" in doctor.report([finding])
+
+
+def test_an_intel_mac_and_a_small_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor.os, "sysconf", lambda name: 4096 if "SIZE" in name else 4_000_000)
+    assert doctor.check_machine().ok and "16.4 GB" in doctor.check_machine().found
+    monkeypatch.setattr(doctor.os, "sysconf", lambda name: 4096 if "SIZE" in name else 400_000)
+    assert not doctor.check_machine().ok and "close other programs" in doctor.check_machine().advice
+    monkeypatch.delattr(doctor.os, "sysconf")  # as on Windows
+    assert doctor.check_machine().ok and "GB" not in doctor.check_machine().found
+    monkeypatch.setattr(doctor.platform, "system", lambda: "Darwin")
+    monkeypatch.setattr(doctor.platform, "machine", lambda: "x86_64")
+    assert not doctor.check_machine().ok and "arm64" in doctor.check_machine().advice
+
+
+def test_a_device_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    finding = doctor.check_device()
+    assert finding.ok and finding.found.startswith(("cpu with float32: ", "cpu with bfloat16: "))
+    monkeypatch.setenv("CLIPEDU_DEVICE", "cuda:77")
+    finding = doctor.check_device()
+    assert not finding.ok and finding.advice == "unset CLIPEDU_DEVICE, or set it to cpu"
+
+
+@pytest.mark.parametrize(
+    ("words", "advice"),
+    [
+        ("CLIPEDU_DEVICE=tpu, which is unknown", "unset CLIPEDU_DEVICE"),
+        ("DefaultCPUAllocator: can't allocate memory", "close other programs"),
+        ("[Errno 28] No space left on device", "make room"),
+        ("something else", "course.py setup"),
+    ],
+)
+def test_the_advice_fits_the_failure(
+    monkeypatch: pytest.MonkeyPatch, words: str, advice: str
+) -> None:
+    def broken() -> doctor.Finding:
+        raise RuntimeError(words)
+
+    monkeypatch.setattr(doctor, "CHECKS", {"speed": broken})
+    (finding,) = doctor.examine()
+    assert not finding.ok and advice in finding.advice
+
+
+def test_folders_that_cannot_be_written(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    from clipedu_classroom import source, state
+
+    monkeypatch.setattr(source, "student_folder", lambda: tmp_path)
+    monkeypatch.setattr(state, "is_off", lambda: False)
+    monkeypatch.setattr(state, "state_path", lambda: tmp_path / "home" / "progress.json")
+    assert doctor.check_folders().ok
+    full = tmp_path / "home"
+    known = doctor._try_to_write
+
+    def write(folder: Path) -> None:
+        if folder == full:
+            raise OSError(28, "No space left on device", str(folder))
+        known(folder)
+
+    monkeypatch.setattr(doctor, "_try_to_write", write)
+    finding = doctor.check_folders()  # a full home, and a course elsewhere
+    assert not finding.ok and "No space left" in finding.found and "CLIPEDU_STATE" in finding.advice
+    full = tmp_path
+    assert "move the course elsewhere" in doctor.check_folders().advice
+    full = tmp_path / "nowhere"
+    monkeypatch.setattr(state, "state_path", lambda: None)
+    finding = doctor.check_folders()
+    assert not finding.ok and "no home folder" in finding.found
+
+
+def test_the_state_of_my_clip(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    from clipedu_classroom import my_clip
+
+    monkeypatch.setattr(my_clip, "folder", lambda: tmp_path)
+    assert doctor.check_my_clip().ok and "no my_clip.py yet" in doctor.check_my_clip().found
+    (tmp_path / "my_clip.py").write_text(my_clip.render("import math", []), "utf-8")
+    monkeypatch.setattr(doctor, "IMPORT_IT", "pass")
+    finding = doctor.check_my_clip()
+    assert finding.ok and finding.found.startswith("0 of ")
+    monkeypatch.setattr(doctor, "IMPORT_IT", "raise ImportError('line 3, exercise 01.2: no luck')")
+    finding = doctor.check_my_clip()
+    assert not finding.ok and "line 3, exercise 01.2" in finding.found
+    assert "my_clip_versions" in finding.advice
+    (tmp_path / "my_clip.py").write_bytes(b"\xff\xfe not text")
+    assert not doctor.check_my_clip().ok and "UTF-8" in doctor.check_my_clip().found
+
+
+def test_figures_need_no_display(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("DISPLAY", "WAYLAND_DISPLAY"):
+        monkeypatch.delenv(name, raising=False)
+    assert doctor.check_figures().ok
+    from matplotlib import pyplot
+
+    def refuse(**size: object) -> None:
+        raise ImportError("Cannot load backend 'TkAgg' which requires the 'tk' framework")
+
+    monkeypatch.setattr(pyplot, "subplots", refuse)
+    finding = doctor.check_figures()
+    assert not finding.ok and "MPLBACKEND" in finding.advice and "TkAgg" in finding.found
