@@ -32,7 +32,7 @@ CI = os.environ.get("CI", "").lower() in ("1", "true", "yes")
 TORCH_VERSION = (PYTHON, "-c", "import importlib.metadata as m; print(m.version('torch'))")
 PEERS = ("clip-anytorch>=2.6,<3", "open_clip_torch>=3.2,<4")  # tests compare with them alone
 # What `course` runs when no lesson is named, as far as it is here: a bundle has some lessons only
-MAIN_LESSONS = [f"0{n}" for n in range(5) if any(ROOT.glob(f"clipedu_lessons/l0{n}_*"))]
+MAIN_LESSONS = [f"0{n}" for n in range(5) if any(ROOT.glob(f"notebooks/0{n}_*"))]
 
 
 class SetupError(Exception):
@@ -199,7 +199,7 @@ def setup(extras: Sequence[str] = (), fresh: bool = False) -> None:
         return
     check_machine(sys.version_info[:2], platform.system(), platform.machine())
     began = time.monotonic()
-    wanted |= {"test", "grading", "real", "browser"} & set(stamp)
+    wanted |= {"test", "grading", "real", "browser", "site"} & set(stamp)
     say(f"Setting up in {VENV} with {', '.join(sorted(wanted))}")
     if fresh and Path(sys.prefix).resolve() == VENV.resolve():
         raise SetupError("this Python lives in .venv: deactivate it first (type: deactivate)")
@@ -249,21 +249,22 @@ def do_clean(*words: str) -> int:
     return 0
 
 
-FOR_TESTS = ["test", "grading", "real"]
+FOR_TESTS, FOR_SITE = ["test", "grading", "real"], ["site", "real"]
 FIRST = min(ROOT.glob("notebooks/*.ipynb"), default=ROOT).name
 FIRST_PAGE = f"--LabApp.default_url=/lab/tree/notebooks/{FIRST}"
 BUILD = partial(python, "-m", "clipedu", "build")
 TESTS = partial(python, "tests/run.py", extras=FOR_TESTS)
 BROWSER = partial(python, "-m", "pytest", "tests/browser", "-qp", "no:nbval", "--durations=5")
-BROWSER_TESTS = partial(BROWSER, extras=["test", "browser"], CLIPEDU_BROWSER_TESTS="1")
+BROWSER_TESTS = partial(BROWSER, extras=["test", "browser", *FOR_SITE], CLIPEDU_BROWSER_TESTS="1")
 VERBS: dict[str, tuple[str, Callable[..., int]]] = {
     "course": (f"run lessons {' '.join(MAIN_LESSONS)}; or those named, or all", do_course),
     "lab": ("open JupyterLab on the first lesson", partial(python, "-m", "jupyterlab", FIRST_PAGE)),
     "test": ("lint, types, unit tests, freshness, notebooks; or those named", TESTS),
-    "test-browser": ("use the lessons' widgets in JupyterLab (needs Chromium)", BROWSER_TESTS),
+    "test-browser": ("use the lessons' widgets and the site (needs Chromium)", BROWSER_TESTS),
     "lint": ("ruff and mypy", partial(TESTS, "lint", "types")),
     "build": ("make and execute all notebooks", partial(BUILD, "--execute")),
     "check": ("fail when a notebook is not what its lesson says", partial(BUILD, "--check")),
+    "site": ("make the website (needs npm)", partial(python, "docs/site/make.py", extras=FOR_SITE)),
     "checkpoints": ("train the shipped model again", partial(python, "benchmarks/checkpoint.py")),
     "tasks": ("measure it on every task", partial(python, "benchmarks/tasks.py")),
     "setup": ("only set up; --fresh starts from nothing, --test adds the tests' needs", do_setup),
@@ -281,8 +282,7 @@ def main(argv: Sequence[str]) -> int:
             say(f"  {name:14}{summary}")
         return 0 if verb in {"-h", "--help", *VERBS} else 2
     if not OLDEST <= sys.version_info[:2] <= NEWEST and "CLIPEDU_REEXEC" not in os.environ:
-        other = better_python()
-        if other:
+        if other := better_python():
             say(f"This is Python {platform.python_version()}; going on with {other}.")
             env = {**os.environ, "CLIPEDU_REEXEC": "1"}
             return subprocess.call([other, str(ROOT / "course.py"), *argv], env=env)

@@ -3,7 +3,7 @@
 const SIDE = 24;
 const STEP = 1;
 
-function draw(canvas, strokes, live, pen, cursor) {
+export function draw(canvas, strokes, live, pen, cursor) {
   const context = canvas.getContext("2d");
   const scale = canvas.width / SIDE;
   context.setTransform(1, 0, 0, 1, 0, 0);
@@ -63,8 +63,12 @@ function render({ model, el }) {
   let cursor = [SIDE / 2, SIDE / 2];
   let byKeys = false;
 
-  const redraw = () =>
+  const redraw = () => {
     draw(canvas, model.get("value"), live, model.get("pen"), byKeys ? cursor : null);
+    // For a page without Python: all strokes, also the one that is being drawn.
+    const detail = live ? [...model.get("value"), live] : model.get("value");
+    el.dispatchEvent(new CustomEvent("clipedu-strokes", { detail }));
+  };
   const round = (number) => Math.round(Math.min(SIDE, Math.max(0, number)) * 100) / 100;
   const place = (event) => {
     const box = canvas.getBoundingClientRect();

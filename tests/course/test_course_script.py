@@ -466,7 +466,11 @@ def test_make_and_ci_only_alias_the_script(course: ModuleType) -> None:
     assert {"course", "test", "lab", "checkpoints"} <= set(found[1].split())
     ci = ROOT / ".ci" / "run"
     assert ci.stat().st_mode & 0o111, ".ci/run must be executable"
-    assert ci.read_text("utf-8").splitlines()[-2:] == ["make test", "make test-browser"]
+    assert ci.read_text("utf-8").splitlines()[-3:] == [
+        "make test",
+        "make site",
+        "make test-browser",
+    ]
 
 
 @pytest.mark.parametrize("words, code", [("", 0), ("--help", 0), ("lab --help", 0), ("lap", 2)])
