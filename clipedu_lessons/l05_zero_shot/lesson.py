@@ -683,6 +683,7 @@ def auroc(known, strangers):
 
 ways = {"probability": lambda best, p: p, "cosine": lambda best, p: best}
 ways["minus background"] = lambda best, p: best - background
+base: list[float] = []
 for what, score in ways.items():
     areas = [auroc(x[known], x[~known]) for known, *two in draws for x in [score(*two)]]
     base = areas if what == "probability" else base
