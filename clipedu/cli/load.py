@@ -67,6 +67,8 @@ def add_export(subparsers: Any) -> argparse.ArgumentParser:
     parser.add_argument("checkpoint", help="laptop, a file, a run's folder, or as `clipedu load`")
     parser.add_argument("--out", type=Path, required=True, help="folder for the files")
     parser.add_argument("--int8", action="store_true", help="also with matrices in 8 bits")
+    kinds = ("quick_gelu", "gelu")
+    parser.add_argument("--activation", choices=kinds, help="where the file does not say")
     return parser
 
 
@@ -75,7 +77,7 @@ def run_export(args: argparse.Namespace) -> tuple[int, dict[str, Any]]:
     from clipedu.models.export import export_onnx
     from clipedu.training import load_any
 
-    model, tokenizer = load_any(args.checkpoint)
+    model, tokenizer = load_any(args.checkpoint, activation=args.activation)
     logging.disable(logging.WARNING)  # the exporter's, about itself
     try:
         written = export_onnx(model, args.out, int8=args.int8)

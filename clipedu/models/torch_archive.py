@@ -113,7 +113,7 @@ def read_archive(path: Path, dtype: torch.dtype | None = None) -> tuple[dict[str
         raise
     except Exception as error:  # a damaged pickle or zip fails in any way
         why = f"{type(error).__name__}: {error}"
-        raise ArchiveError(f"it is truncated or damaged ({why})") from error
+        raise ArchiveError(f"it is truncated or damaged ({why}). Fetch it again") from error
 
 
 def _flatten(value: Any, prefix: str = "") -> Iterator[tuple[str, StoredTensor]]:

@@ -88,7 +88,10 @@ def read_weights(source: str | Path, *, activation: str | None = None) -> Weight
         if description is not None:
             form, read_config = FOLDERS[description.name][0]
             config = read_config(json.loads(description.read_text("utf-8")))
-    except (SafetensorError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except SafetensorError as error:
+        said = f"{path} can't be used: it is truncated or damaged ({error}). Fetch it again."
+        raise WeightsError(said) from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise WeightsError(f"{path} can't be used: {error}.") from error
     # A run on several GPUs leaves "module.", and open_clip's second layout "text.".
     tensors = {name.removeprefix("module.").removeprefix("text."): t for name, t in tensors.items()}
@@ -96,13 +99,14 @@ def read_weights(source: str | Path, *, activation: str | None = None) -> Weight
     said = config.activation if config else said
     if activation and said and activation != said:
         raise WeightsError(f"{path} was trained with {said}, not with {activation}.")
+    inferred = config or infer_config(_shapes(tensors), path)
     if not (activation or said):
         raise WeightsError(
             f"{path} does not say with which activation it was trained, and the wrong one costs "
-            "accuracy silently. Give it: quick_gelu for what OpenAI released or was fine-tuned "
-            "from that, gelu for most of open_clip's own."
+            "accuracy silently. Give it, as activation= or --activation: quick_gelu for what "
+            "OpenAI released or was fine-tuned from that, gelu for most of open_clip's own."
         )
-    config = config or infer_config(_shapes(tensors), path).replace(activation=activation or said)
+    config = config or inferred.replace(activation=activation or said)
     wanted = expected_shapes(config)
     if form == "Hugging Face":
         tensors = from_hf(tensors, list(wanted))

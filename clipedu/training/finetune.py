@@ -36,7 +36,10 @@ def load_any(source: str | Path, *, activation: str | None = None) -> tuple[CLIP
     try:
         return load_pretrained(source)[:2]
     except (FileNotFoundError, CheckpointError) as error:
-        weights = read_weights(locate(source), activation=activation)
+        try:
+            weights = read_weights(locate(source), activation=activation)
+        except FileNotFoundError as other:
+            raise FileNotFoundError(f"{error} Or give real weights. {other}") from None
         if weights.source == "clipedu" and not isinstance(error, NotOurs):
             raise
     if (found := weights.config.text.vocab_size) != OPENAI_VOCABULARY:

@@ -31,9 +31,9 @@ def activation_figure() -> Drawn:
     left.legend()
     right.plot(x, quick - exact, color="black", linestyle="-", **plain)
     right.set(xlabel="x", ylabel="QuickGELU - GELU")
-    most = (quick - exact).abs().max()
-    words = "Left: the two curves lie on each other but for a hair. Right: their difference, "
-    return figure, words + f"a wave that never leaves -{most:.3f} to {most:.3f} and ends at 0."
+    low, high = (quick - exact).aminmax()
+    words = "Left: the two curves lie almost on each other. Right: their difference, "
+    return figure, words + f"a wave between {low:.3f} and {high:.3f} that ends at 0."
 
 
 def stages_figure(photograph: Image.Image, cut: Tensor, patch: int) -> Drawn:
@@ -69,7 +69,7 @@ def cosine_figure(groups: Mapping[str, Tensor]) -> Drawn:
     low = min(float(values.min()) for values in groups.values())
     said = []
     for axes, (name, values) in zip(rows, groups.items(), strict=True):
-        axes.hist(values.numpy(), bins=60, range=(low, 1), density=True, color=COLOURS[0])
+        axes.hist(values.numpy(), bins=60, range=(low, 1), density=True, color="0.7")
         mean = float(values.mean())
         axes.axvline(mean, color="black", marker="", ls="--")
         axes.set_title(f"{name}: mean {mean:.2f}", loc="left", fontsize=9, pad=2)
@@ -83,24 +83,24 @@ def cosine_figure(groups: Mapping[str, Tensor]) -> Drawn:
 def trade_figure(paths: Mapping[str, Sequence[tuple[float, float, float]]]) -> Drawn:
     """Accuracy on the new task against the old one, in percent, along each path of WiSE-FT.
 
-    paths: name -> (share of the fine-tuned weights, new, old), from share 0 to 1
+    paths: name -> (share of the fine-tuned weights, new, old), from share 0 to 1. A single path is
+    drawn with its shares and the straight line between its ends.
     """
     figure = new_figure(6.5, 4.2)
-    (axes,) = _row(figure, 1)
-    said = []
+    (axes,), said = _row(figure, 1), list[str]()
     for k, (name, path) in enumerate(paths.items()):
-        shares, new, old = zip(*path, strict=True)
+        _, new, old = zip(*path, strict=True)
         style: dict[str, Any] = {"color": COLOURS[k % len(COLOURS)], "marker": MARKERS[k]}
         axes.plot(new, old, label=name, linestyle="-", **style)
-        axes.annotate(f"{shares[-1]:g}", (new[-1], old[-1]), (4, 4), textcoords="offset points")
-        said.append(
-            f"{name}, from {new[0]:.0f} and {old[0]:.0f} to {new[-1]:.0f} and {old[-1]:.0f}"
-        )
-    first = next(iter(paths.values()))[0]
-    axes.annotate("before", first[1:], (6, 6), textcoords="offset points")
+        if len(paths) == 1:
+            axes.plot(new[:: len(new) - 1], old[:: len(old) - 1], "--", color="0.5", marker="")
+            for share, *at in path:
+                axes.annotate(f"α = {share:g}", at, (-38, -10), textcoords="offset points")
+        ends = f"from {new[0]:.0f} and {old[0]:.0f} to {new[-1]:.0f} and {old[-1]:.0f}"
+        said.append(f"{name}, {ends}")
     axes.set(xlabel="accuracy on the new task (%)", ylabel="accuracy on the old task (%)")
-    axes.set_ylim(bottom=0)
-    axes.legend()
+    axes.margins(0.13)
+    axes.legend(loc="lower left")
     words = "Each line goes from the weights before to the fine-tuned ones; new and old accuracy: "
     return figure, words + "; ".join(said) + "."
 

@@ -1,7 +1,6 @@
 """The CLIP that this lesson asks: real weights where this machine has them, else a small stand-in.
 
-Nothing is downloaded here. The stand-in has the paper's architecture with random weights, so its
-answers mean nothing; every output of the lesson names the model that it comes from.
+Nothing is downloaded here. The stand-in's weights are random, so each output names its model.
 """
 
 from __future__ import annotations
@@ -75,19 +74,20 @@ def openai_tokenizer() -> Tokenizer | None:
 
 
 def small_clip(tokenizer: Tokenizer | None = None) -> CLIP:
-    """The stand-in, in eval mode: every tensor random, also those that start at zero or one.
-
-    tokenizer: whose ids it reads; default: a vocabulary of 1,000
-    """
+    """The stand-in, which reads the ids of `tokenizer`, by default of a vocabulary of 1,000."""
     ids = tokenizer.vocab_size if tokenizer else 1000
-    model = build("ViT-B/32", seed=0, vocab_size=ids, **SMALL).eval()
+    return shaken(build("ViT-B/32", seed=0, vocab_size=ids, **SMALL))
+
+
+def shaken(model: CLIP) -> CLIP:
+    """The model in eval mode with noise on every tensor: none stays all zeros or all ones."""
     generator = torch.Generator().manual_seed(1)
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             if name != "logit_scale":
                 noise = torch.empty_like(parameter).uniform_(-0.05, 0.05, generator=generator)
                 parameter.add_(noise)
-    return model
+    return model.eval()
 
 
 def open_clip_or_stand_in(weights: Path | None, stand_in: Path) -> Asked:
@@ -150,7 +150,7 @@ def openai_code(model: CLIP) -> nn.Module | None:
     image = (vision.resolution, vision.layers, vision.width, vision.patch)
     words = (text.context_length, text.vocab_size, text.width, text.heads, text.layers)
     theirs: nn.Module = module.CLIP(model.config.embed_dim, *image, *words).eval()
-    theirs.load_state_dict(model.state_dict())
+    theirs.load_state_dict(model.state_dict(), assign=True)
     return theirs
 
 

@@ -78,6 +78,15 @@ def test_both_encoders_are_exported_with_their_tokenizer(tmp_path: Path, capsys)
     assert tokenizer.vocab_size == found["config"]["text"]["vocab_size"]
 
 
+def test_an_export_takes_the_activation_that_a_file_does_not_say(tmp_path: Path, capsys) -> None:
+    torch.save(build("laptop_vit", seed=0).state_dict(), tmp_path / "a.pt")
+    words = ["export", str(tmp_path / "a.pt"), "--out", str(tmp_path / "onnx")]
+    assert main(words) == 1
+    assert "--activation" in capsys.readouterr().err
+    assert main([*words, "--activation", "gelu"]) == 1  # read, and refused for another reason
+    assert "brings no tokenizer" in capsys.readouterr().err
+
+
 def test_openais_file_learns_icons_with_its_own_words_and_pixels(
     tmp_path: Path, openai: Any
 ) -> None:

@@ -11,7 +11,7 @@ def test_the_activations_differ_by_a_wave() -> None:
     figure, words = figures.activation_figure()
     (difference,) = figure.axes[1].lines
     assert abs(difference.get_ydata()).max() == pytest.approx(0.0203, abs=1e-4)
-    assert "-0.020 to 0.020" in words
+    assert "between -0.020 and 0.006" in words
 
 
 def test_the_stages_mark_the_square_in_the_middle() -> None:
@@ -34,3 +34,10 @@ def test_a_path_leads_from_before_to_after() -> None:
     (axes,) = figure.axes
     assert [list(line.get_xdata()) for line in axes.lines] == [[30, 95], [30, 80]]
     assert "hot, from 30 and 80 to 95 and 10" in words
+
+
+def test_a_single_path_has_its_chord_and_its_shares() -> None:
+    path = [(0.0, 30.0, 80.0), (0.5, 80.0, 75.0), (1.0, 95.0, 60.0)]
+    (axes,) = figures.trade_figure({"tuned": path})[0].axes
+    assert [list(line.get_xdata()) for line in axes.lines] == [[30, 80, 95], [30, 95]]
+    assert [text.get_text() for text in axes.texts] == ["α = 0", "α = 0.5", "α = 1"]
