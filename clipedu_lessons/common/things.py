@@ -21,6 +21,7 @@ from clipedu.pairs import (
     FAMILIES,
     HELD_OUT_FAMILIES,
     Icon,
+    Pictures,
     load_icons,
     open_pictures,
     to_pictures,
@@ -73,13 +74,8 @@ def things_task(
     if part != "all" and family != REFERENCE:
         raise ValueError(f"Only the reference family {REFERENCE!r} has a part {part!r}.")
     classes = list(things())
-    number = {word: label for label, word in enumerate(classes)}
     pictures = open_pictures(size)
-    rows = np.array([i for i in pictures.where([family]) if thing(pictures.icons[i]) in number])
-    labels = np.array([number[thing(pictures.icons[i])] for i in rows], dtype=np.int64)
-    if part != "all":
-        kept = _aside(labels) == (part == "test")
-        rows, labels = rows[kept], labels[kept]
+    rows, labels = rows_of(family, part, pictures)
     if own_classes:
         own, labels = np.unique(labels, return_inverse=True)
         classes = [classes[i] for i in own]
@@ -92,6 +88,18 @@ def things_task(
         templates=TEMPLATE_SETS["icon"],
         source=f"{about.title} ({about.package}, {about.license})",
     )
+
+
+def rows_of(
+    family: str = REFERENCE, part: Part = "all", pictures: Pictures | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Of `things_task(family, part)`: rows in `open_pictures`, and labels, (n,) int64 each."""
+    pictures = pictures or open_pictures()
+    number = {word: label for label, word in enumerate(things())}
+    rows = np.array([i for i in pictures.where([family]) if thing(pictures.icons[i]) in number])
+    labels = np.array([number[thing(pictures.icons[i])] for i in rows], dtype=np.int64)
+    kept = np.full(len(rows), True) if part == "all" else _aside(labels) == (part == "test")
+    return rows[kept], labels[kept]
 
 
 def _aside(labels: np.ndarray, seed: int = 0) -> np.ndarray:

@@ -14,6 +14,7 @@ import torch
 from matplotlib.figure import Figure
 from scipy.optimize import brentq
 
+from clipedu.evaluation.statistics import clopper_pearson
 from clipedu.plots import COLOURS
 from clipedu_lessons.common.figures import new_figure
 
@@ -71,6 +72,24 @@ def reliability(
     )
 
 
+def noise_floor(
+    probabilities: torch.Tensor, draws: int = 200, *, bins: int = BINS, seed: int = 0
+) -> torch.Tensor:
+    """(draws,) ECEs that a perfectly calibrated model with these confidences would show.
+
+    probabilities (N, C): each prediction is right with exactly the probability that it claims. The
+    ECE is above zero all the same, because a bin of few predictions misses its mean by chance.
+    """
+    confidence = probabilities.detach().double().max(1).values
+    generator = torch.Generator().manual_seed(seed)
+    right = torch.rand(draws, len(confidence), generator=generator) < confidence
+    place = (confidence * bins).ceil().long().sub(1).clamp(0, bins - 1)
+    claimed = torch.bincount(place, weights=confidence, minlength=bins)
+    kept = torch.zeros(draws, bins, dtype=torch.double)
+    kept.scatter_add_(1, place.expand(draws, -1), right.double())
+    return (kept - claimed).abs().sum(1) / len(confidence)
+
+
 def fit_temperature(
     logits: torch.Tensor, labels: torch.Tensor, *, low: float = 1e-2, high: float = 1e2
 ) -> float:
@@ -111,26 +130,24 @@ def _check(scores: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
     return scores.detach().cpu().double()
 
 
-def reliability_figure(found: dict[str, Reliability], *, title: str = "") -> Figure:
+def reliability_figure(found: dict[str, Reliability]) -> Figure:
     """A panel for each: accuracy of each bin against its confidence; the diagonal is calibrated.
 
-    The area of a dot is the share of pictures in its bin. Raises ValueError for no panel.
+    The area of a dot is the share of pictures in its bin, its bar the 95 % interval of the bin's
+    accuracy.
     """
-    if not found:
-        raise ValueError("Give at least one Reliability.")
-    size = (2.7 * len(found) + 0.5, 3.1 + (0.3 if title else 0))
-    figure = new_figure(*size)
+    figure = new_figure(2.7 * len(found) + 0.5, 3.1)
     panels = figure.subplots(1, len(found), squeeze=False, sharey=True)[0]
     for axes, (name, each) in zip(panels, found.items(), strict=True):
         axes.plot([0, 1], [0, 1], color="#666666", linestyle="--", marker="")
         some = each.counts > 0
         shares = (each.counts[some] / each.counts.sum()).numpy()
         x, y = each.confidence[some].numpy(), each.accuracy[some].numpy()
-        axes.plot(x, y, color=COLOURS[2], linestyle="-", linewidth=1, marker="")
+        for a, b, n in zip(x, y, each.counts[some].tolist(), strict=True):
+            ends = clopper_pearson(round(float(b) * n), n)
+            axes.plot([a, a], ends, color="#666666", linestyle="-", linewidth=1, marker="")
         axes.scatter(x, y, s=12 + 500 * shares, color=COLOURS[2], edgecolor="black", zorder=3)
         axes.set(xlim=(0, 1.03), ylim=(0, 1.03), xlabel="confidence")
         axes.set_title(f"{name}\nECE {each.ece:.2f}", fontsize=10)
     panels[0].set_ylabel("accuracy of the bin")
-    if title:
-        figure.suptitle(title)
     return figure

@@ -8,10 +8,12 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from clipedu_classroom.spec import FunctionExercise, Misconception, Property, ValueExercise, whole
 from clipedu_lessons.common.checking import reverse, twice, unchanged
+from clipedu_lessons.l10_linear_probes.scaled_probe import minimize, probe_with
 
 
 def _numbers(learned: bool, value: int) -> object:
@@ -44,70 +46,36 @@ PROTOCOL = ValueExercise(
 )
 
 
-def _data(features: Tensor, labels: Tensor, weights: Tensor, bias: Tensor) -> Tensor:
-    """(N,) cross-entropies."""
-    scores = features @ weights.T + bias  # (N, C)
-    own = scores.gather(1, labels[:, None])[:, 0]
-    return torch.logsumexp(scores, 1) - own
+def _ask_layer(answer: Any, features: Any, labels: Any, lam: float, new: Any) -> Any:
+    """Log-probabilities of new features: to add a number to all biases changes nothing."""
+    return answer(features, labels, lam)(new).log_softmax(-1)
 
 
-def objective(
-    features: Tensor, labels: Tensor, weights: Tensor, bias: Tensor, lam: float
-) -> Tensor:
-    return _data(features, labels, weights, bias).sum() + lam / 2 * (weights * weights).sum()
+def _draw_features(generator: torch.Generator, constant: bool = False) -> dict[str, Any]:
+    """Features on very unequal scales and away from zero."""
+    n, width, classes = whole(generator, 24, 40), whole(generator, 3, 6), whole(generator, 2, 4)
+    scales = 10 ** (3 * torch.rand(width, generator=generator) - 1.5)
+    away = scales * torch.randn(width, generator=generator)
+    labels = torch.cat(
+        [torch.arange(classes), torch.randint(classes, (n - classes,), generator=generator)]
+    )
+    centers = torch.randn(classes, width, generator=generator)
+    new = torch.randn(6, width, generator=generator) * scales + away
+    x = (centers[labels] + torch.randn(n, width, generator=generator)) * scales + away
+    if constant:
+        x[:, 0] = new[:, 0] = 2.0
+    lam = 0.5 + 4 * float(torch.rand((), generator=generator))
+    return {"features": x, "labels": labels, "lam": lam, "new": new}
 
 
-def _draw_scores(generator: torch.Generator) -> dict[str, Any]:
-    n, width, classes = (whole(generator, 5, 9), whole(generator, 2, 6), whole(generator, 3, 5))
-    return {
-        "features": torch.randn(n, width, generator=generator),
-        "labels": torch.randint(0, classes, (n,), generator=generator),
-        "weights": torch.randn(classes, width, generator=generator),
-        "bias": torch.randn(classes, generator=generator),
-        "lam": 0.2 + 4 * float(torch.rand((), generator=generator)),
-    }
-
-
-def _large(generator: torch.Generator) -> dict[str, Any]:
-    drawn = _draw_scores(generator)
-    return {**drawn, "features": 1000 * drawn["features"]}
-
-
-OBJECTIVE = FunctionExercise(
-    id="10.2",
-    name="probe_objective",
-    reference=objective,
-    inputs=_draw_scores,
-    gradient=("weights", "bias"),
-    extremes={"features in the thousands": _large},
-    properties=(
-        Property(
-            "the penalty changes when only the bias changes",
-            lambda f, x, y, w, b, lam: (
-                f(x, y, w, b, 2 * lam) - f(x, y, w, b, lam),
-                f(x, y, w, b + 1, 2 * lam) - f(x, y, w, b + 1, lam),
-            ),
-        ),
-        Property(
-            "every picture twice does not count its cross-entropy twice",
-            lambda f, x, y, w, b, lam: (
-                f(torch.cat([x, x]), torch.cat([y, y]), w, b, lam) - f(x, y, w, b, lam),
-                _data(x, y, w, b).sum(),
-            ),
-        ),
-    ),
-    misconceptions=(
-        Misconception(
-            "the penalty is the mean of the squares, not their sum",
-            lambda x, y, w, b, lam: _data(x, y, w, b).sum() + lam / 2 * (w * w).mean(),
-            "How should the penalty grow with the number of weights?",
-        ),
-        Misconception(
-            "the absolute weights are penalised, not their squares",
-            lambda x, y, w, b, lam: _data(x, y, w, b).sum() + lam / 2 * w.abs().sum(),
-            "Try weights twice as large: how should the penalty change?",
-        ),
-    ),
+PROBE = FunctionExercise(
+    id="10.6",
+    name="linear_probe",
+    reference=probe_with(),
+    drive=_ask_layer,
+    inputs=_draw_features,
+    extremes={"a feature that never changes": lambda g: _draw_features(g, constant=True)},
+    tolerance=2e-3,
 )
 
 
@@ -166,7 +134,6 @@ SHOTS = FunctionExercise(
             lambda f, s, a, t: (f(s, a, t), f(s, [100 * x for x in a], 100 * t)),
         ),
     ),
-    misconceptions=(),
 )
 
 
@@ -206,11 +173,6 @@ def _crowded(generator: torch.Generator) -> dict[str, Any]:
     return {**drawn, "confidence": 0.83 + 0.1 * drawn["confidence"], "bins": 10}
 
 
-def _sure(generator: torch.Generator) -> dict[str, Any]:
-    drawn = _draw_answers(generator)
-    return {**drawn, "confidence": torch.ones(len(drawn["right"]))}
-
-
 CALIBRATION = FunctionExercise(
     id="10.4",
     name="calibration_error",
@@ -218,15 +180,9 @@ CALIBRATION = FunctionExercise(
     inputs=_draw_answers,
     extremes={
         "most bins empty": _crowded,
-        "every confidence exactly 1": _sure,
         "a confidence on an inner edge": lambda g: {
             "confidence": torch.tensor([0.4, 0.5, 0.6]),
             "right": torch.tensor([1.0, 0.0, 1.0]),
-            "bins": 4,
-        },
-        "a single prediction": lambda g: {
-            "confidence": torch.tensor([0.7]),
-            "right": torch.tensor([1.0]),
             "bins": 4,
         },
     },
@@ -244,4 +200,124 @@ CALIBRATION = FunctionExercise(
 )
 
 
-EXERCISES = [PROTOCOL, OBJECTIVE, SHOTS, CALIBRATION]
+def draw_examples(labels: Tensor, groups: Tensor, order: Tensor, shots: int) -> Tensor:
+    chosen: list[int] = []
+    for row in order.tolist():
+        same = [other for other in chosen if labels[other] == labels[row]]
+        if len(same) < shots and all(groups[other] != groups[row] for other in same):
+            chosen.append(row)
+    return torch.tensor(chosen, dtype=torch.int64)
+
+
+def _draw_groups(generator: torch.Generator) -> dict[str, Any]:
+    """Classes share some groups, and one class has fewer groups than examples are asked for."""
+    n, classes = whole(generator, 30, 44), whole(generator, 3, 5)
+    labels = torch.randint(classes, (n,), generator=generator)
+    groups = torch.randint(n // 3, (n,), generator=generator)
+    labels[:5], groups[:5] = classes, torch.tensor([0, 0, 1, 1, 1])
+    order = torch.randperm(n, generator=generator)
+    return {"labels": labels, "groups": groups, "order": order, "shots": whole(generator, 3, 4)}
+
+
+EXAMPLES = FunctionExercise(
+    id="10.7",
+    name="draw_examples",
+    reference=draw_examples,
+    inputs=_draw_groups,
+    trials=5,
+    extremes={"one example per class": lambda g: {**_draw_groups(g), "shots": 1}},
+)
+
+
+def floor_with(*, right: Any = torch.lt, end: Any = None, pool: bool = False) -> Any:
+    """The answer to 10.8, or with another argument a wrong one."""
+
+    def calibration_floor(confidence: Tensor, tosses: Tensor, bins: int) -> Tensor:
+        marks = right(tosses, confidence).to(confidence.dtype)
+        if pool:
+            marks = marks.mean(0, keepdim=True)
+        errors = torch.stack([error(confidence, row, bins) for row in marks])
+        return errors.quantile(0.95) if end is None else end(errors)
+
+    return calibration_floor
+
+
+def _draw_tosses(generator: torch.Generator) -> dict[str, Any]:
+    n, tests = whole(generator, 20, 40), whole(generator, 12, 20)
+    confidence = 0.1 + 0.89 * torch.rand(n, generator=generator)
+    tosses = torch.rand(tests, n, generator=generator)
+    return {"confidence": confidence, "tosses": tosses, "bins": whole(generator, 3, 6)}
+
+
+FLOOR = FunctionExercise(
+    id="10.8",
+    name="calibration_floor",
+    reference=floor_with(),
+    inputs=_draw_tosses,
+    properties=(unchanged("the imaginary tests come in another order", reverse, 1),),
+)
+
+
+FLAWS = ValueExercise(
+    id="10.9",
+    name=("flaw_of_a", "flaw_of_b", "flaw_of_c", "flaw_of_d"),
+    expected=(2, 1, 3, 4),
+)
+
+
+def from_words_with(
+    *,
+    pull: Any = None,
+    scaled: bool = True,
+    reduction: str = "sum",
+    half: float = 0.5,
+    steps: int = 1000,
+    only_seen: bool = False,
+    end: Any = None,
+) -> Any:
+    """The answer to 10.10, or with another argument a wrong one."""
+
+    def probe_from_words(
+        features: Tensor, labels: Tensor, words: Tensor, scale: float, lam: float
+    ) -> Tensor:
+        start = words.detach().double()
+        weights = start.clone().requires_grad_()
+        by = scale if scaled else 1.0
+
+        def objective() -> Tensor:
+            scores = by * features.detach().double() @ weights.T
+            off = weights - start if pull is None else pull(weights, start)
+            loss = F.cross_entropy(scores, labels, reduction=reduction)
+            return loss + half * lam * off.square().sum()
+
+        minimize([weights], objective, steps)
+        found = weights.detach().to(features.dtype)
+        found = found[labels.unique()] if only_seen else found
+        return found if end is None else end(found)
+
+    return probe_from_words
+
+
+def _draw_words(generator: torch.Generator) -> dict[str, Any]:
+    """Unit vectors; the last class has no example."""
+    n, width, classes = whole(generator, 6, 12), whole(generator, 4, 7), whole(generator, 3, 5)
+    words = F.normalize(torch.randn(classes, width, generator=generator), dim=1)
+    labels = torch.randint(classes - 1, (n,), generator=generator)
+    noise = 0.7 * torch.randn(n, width, generator=generator)
+    scale = 4 + 6 * float(torch.rand((), generator=generator))
+    lam = 2 + 20 * float(torch.rand((), generator=generator))
+    features = F.normalize(words[labels] + noise, dim=1)
+    return {"features": features, "labels": labels, "words": words, "scale": scale, "lam": lam}
+
+
+FROM_WORDS = FunctionExercise(
+    id="10.10",
+    name="probe_from_words",
+    reference=from_words_with(),
+    inputs=_draw_words,
+    extremes={"a huge lambda": lambda g: {**_draw_words(g), "lam": 1e6}},
+    tolerance=2e-3,
+)
+
+
+EXERCISES = [PROTOCOL, PROBE, SHOTS, CALIBRATION, EXAMPLES, FLOOR, FLAWS, FROM_WORDS]

@@ -21,19 +21,6 @@ PRINTED = {
     "kornblith_margin": ("section 3.2", "2.6", "best CLIP minus best other, mean of 12, points"),
     "all_margin": ("section 3.2", "5", "the same, mean of all 27"),
     "fig11_wins": ("Figure 11", "21", "datasets of 27, CLIP's probe beats Noisy Student L2-475's"),
-    "resnet101_errors": ("section 3.3", "5", "ResNet-101's error under shift / on ImageNet"),
-}
-
-# The testbed's row of the ResNet-101 in Figure 13: (ImageNet on the shift's classes, the shift),
-# percent; for the two video sets the mean of PM0 and PM10. Taori et al. 2020, arXiv 2007.00644.
-CAFFERESNET101 = {
-    "ImageNetV2": (76.20, 64.30),
-    "ImageNet-A": (91.94, 2.65),
-    "ImageNet-R": (92.20, 37.72),
-    "ObjectNet": (78.10, 32.58),
-    "ImageNet-Sketch": (76.20, 25.21),
-    "ImageNet-Vid": (98.52, (68.98 + 52.93) / 2),
-    "Youtube-BB": (98.77, (58.18 + 44.29) / 2),
 }
 
 
@@ -91,7 +78,6 @@ def claims(folder: str | Path = FOLDER) -> dict[str, Claim]:
         "kornblith_margin": _best_margin(probes, 12),
         "all_margin": _best_margin(probes, 27),
         "fig11_wins": (clip > student).sum(),
-        "resnet101_errors": resnet101_error_ratio(),
     }
     found = {}
     for key, (where, printed, what) in PRINTED.items():
@@ -100,13 +86,6 @@ def claims(folder: str | Path = FOLDER) -> dict[str, Claim]:
         agrees = round(float(values[key]), decimals) == float(number)
         found[key] = Claim(where, what, printed, float(values[key]), agrees)
     return found
-
-
-def resnet101_error_ratio() -> float:
-    """Mean error on the 7 shifts / mean error on ImageNet's pictures of the same classes."""
-    pairs = np.array(list(CAFFERESNET101.values()))  # (7, 2): in distribution, shifted
-    in_distribution, shifted = 100 - pairs.mean(0)
-    return float(shifted / in_distribution)
 
 
 def _best_margin(probes: Table, count: int) -> float:

@@ -1,4 +1,4 @@
-"""Figures 5, 7, 8 and 11 of the paper, drawn again from its numbers.
+"""Figures 5, 7, 8, 10 and 11 of the paper, drawn again from its numbers.
 
 Each function gives `(figure, words)` for `clipedu.plots.show(*...)`. Wins are solid and losses
 hatched, so that greyscale print keeps the difference. Source: Radford et al. 2021, arXiv
@@ -8,6 +8,7 @@ hatched, so that greyscale print keeps the difference. Source: Radford et al. 20
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -110,31 +111,72 @@ def figure7() -> Drawn:
 
 
 def figure8() -> Drawn:
-    """Zero-shot against the linear probe of the same model: a dot for each dataset."""
+    """Zero-shot against the linear probe of the same model: a labeled dot for each dataset."""
     table = load_paper_table("per_dataset")
     probe, zero = table.numbers("linear_probe_clip_t10"), table.numbers("zero_shot_clip_t11")
     r = float(np.corrcoef(probe, zero)[0, 1])
     slope, start = np.polyfit(probe, zero, 1)
-    figure = new_figure(6, 5.2)
+    figure = new_figure(7.2, 5.8)
     axes = figure.subplots()
     axes.plot([20, 100], [20, 100], color="black", linestyle="--", marker="", label="equal")
     ends = np.array([45.0, 100.0])
     line = f"fit: slope {slope:.2f} (printed 1.28)"
     axes.plot(ends, slope * ends + start, color=GREY, linestyle="-", marker="", label=line)
     axes.plot(probe, zero, linestyle="", marker="o", color=WIN, markevery=1)
-    for name in ("STL10", "MNIST", "KITTI", "CLEVRCounts", "EuroSAT", "Country211", "ImageNet"):
-        at = DATASETS.index(name)
-        axes.annotate(name, (probe[at], zero[at]), (4, -9), textcoords="offset points", fontsize=7)
+    heights: list[float] = []  # of the labels, from the top: each a little below the last
+    for at in np.argsort(-zero):
+        y = min(zero[at], heights[-1] - 2.9) if heights else 100.0
+        heights.append(y)
+        note: dict[str, Any] = {"fontsize": 7, "va": "center", "textcoords": "data"}
+        arrow = {"arrowstyle": "-", "linewidth": 0.4, "color": "#999999"}
+        text = f"{DATASETS[at]} {zero[at]:.0f} / {probe[at]:.0f}"
+        axes.annotate(text, (probe[at], zero[at]), (103, y), arrowprops=arrow, **note)
     axes.set(xlabel="linear probe on CLIP's features (%)", ylabel="zero-shot CLIP (%)")
-    axes.set(xlim=(40, 101), ylim=(15, 101))
+    axes.set(xlim=(40, 124), ylim=(15, 102), xticks=range(40, 101, 10))
     axes.set_title(f"Figure 8, redrawn: r = {r:.2f} (printed 0.82)")
     axes.legend(loc="upper left")
     words = (
         f"A cloud of 27 dots, all beneath the diagonal: the probe is better everywhere. The better "
         f"the features, the better zero-shot (r = {r:.2f}); the steep fit says that hard tasks "
-        f"have the larger gap. Source: {SOURCE}."
+        f"have the larger gap. Each dot is labeled: zero-shot / probe. Source: {SOURCE}."
     )
     return figure, words
+
+
+def figure10() -> Drawn:
+    """The 66 models of Table 10: mean probe over all 27 datasets against the mean over 12."""
+    table = load_paper_table("linear_probe")
+    twelve, all27 = (table.numbers(f"mean{what}_computed") for what in ("12_kornblith", "27"))
+    families = list(dict.fromkeys(table.column("family")))
+    kinds = {"CLIP-ViT": (WIN, "o"), "CLIP-RN": (COLOURS[0], "s")}
+    figure = new_figure(7, 4.8)
+    axes = figure.subplots()
+    plain = iter("v^<>x+*dDphPX1234")
+    for family in families:
+        rows = [i for i, name in enumerate(table.column("family")) if name == family]
+        color, marker = kinds.get(family, (GREY, next(plain)))
+        axes.plot(
+            twelve[rows], all27[rows], linestyle="", marker=marker, color=color, label=family,
+            markersize=6 if family in kinds else 5,
+        )  # fmt: skip
+    other = np.array([family not in kinds for family in table.column("family")])
+    slope, start = np.polyfit(twelve[other], all27[other], 1)
+    ends = np.array([twelve.min(), twelve.max()])
+    axes.plot(ends, slope * ends + start, color=GREY, linestyle=":", marker="")
+    above = (all27 - slope * twelve - start)[~other]
+    for which in (other, ~other):
+        best = int(np.flatnonzero(which)[all27[which].argmax()])
+        text = f"{table.column('family')[best]} {table.column('model')[best]}"
+        axes.annotate(text, (twelve[best], all27[best]), (-6, 5), textcoords="offset points",
+                      fontsize=7, ha="right")  # fmt: skip
+    axes.set(xlabel="mean of the 12 datasets close to ImageNet (%)", ylabel="mean of all 27 (%)")
+    axes.set_title("Table 10: 66 models, the means of Figure 10")
+    axes.legend(fontsize=6.5, ncols=2, loc="lower right")
+    return figure, (
+        f"One mark for each of {len(twelve)} models. The {len(above)} CLIPs lie {above.min():.1f} "
+        f"to {above.max():.1f} points above the line through all others (dotted): on the wider set "
+        f"of tasks they are better than their mean of 12 says. Source: {SOURCE}."
+    )
 
 
 def figure11() -> Drawn:

@@ -1,49 +1,18 @@
-"""A classifier made of words answers only what its words allow (paper §7.1: "class design").
+"""Who draws a "firefighter" without saying more decides what the neutral picture looks like.
 
-The paper shows it with people: one more class ("child") cut the worst errors to a tenth (Table 7).
-Here the same effect without people, and one measurement on emoji of people: who draws a
-"firefighter" without saying more decides what the neutral picture looks like.
+OpenMoji draws many roles three times: "man X", "woman X", and X with neither word.
 """
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import torch
-
 from clipedu.evaluation.embedding import embed_pictures, embed_texts
-from clipedu.evaluation.tasks.task import Task
-from clipedu.evaluation.zeroshot import ZeroShotResult
+from clipedu.evaluation.statistics import clopper_pearson
 from clipedu.models import CLIP
 from clipedu.pairs import load_icons, open_pictures, to_pictures
 from clipedu.tokenizer import Tokenizer
-
-
-def with_classes(task: Task, extra: Sequence[str]) -> Task:
-    """The same pictures and labels, and more names to answer with, none of them right.
-
-    Raises ValueError when a name is there already.
-    """
-    again = [name for name in extra if name in task.class_names]
-    if again:
-        raise ValueError(f"{', '.join(again)}: already a class of task {task.name!r}.")
-    return dataclasses.replace(task, class_names=[*task.class_names, *extra])
-
-
-def share_taken(result: ZeroShotResult, names: Sequence[str]) -> dict[str, float]:
-    """Which share of the pictures gets each of these classes as its answer.
-
-    Raises ValueError for a name that is no class of the result.
-    """
-    found = {}
-    for name in names:
-        if name not in result.class_names:
-            raise ValueError(f"{name!r} is no class of {result.task!r}.")
-        place = result.class_names.index(name)
-        found[name] = float((result.predictions[:, 0] == place).double().mean())
-    return found
 
 
 class Role(NamedTuple):
@@ -79,6 +48,7 @@ def roles_by_words(model: CLIP, tokenizer: Tokenizer, which: str = "") -> list[R
     return [Role(role, float(value)) for role, value in zip(roles, lean, strict=True)]
 
 
-def share_leaning(roles: Sequence[Role]) -> float:
-    """The share of roles whose picture is nearer to the word "woman"."""
-    return float(torch.tensor([role.lean > 0 for role in roles]).double().mean())
+def share_leaning(roles: Sequence[Role]) -> tuple[float, float, float]:
+    """The share of roles whose picture is nearer to the word "woman", and its 95 % interval."""
+    hits = sum(role.lean > 0 for role in roles)
+    return (hits / len(roles), *clopper_pearson(hits, len(roles)))

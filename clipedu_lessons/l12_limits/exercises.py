@@ -1,8 +1,7 @@
 # %% [markdown]
 # # Exercises 12 · Limits
 #
-# Five exercises on lesson 12, about an hour in all. Each stands alone. A check says what it found and, where it can, which misunderstanding fits your answer. Ask for help with `hint("12.1")`; after a
-# pass, compare with `solution("12.1")`. The lesson is [notebook 12, Limits](../notebooks/12_limits.ipynb).
+# Seven exercises on lesson 12, between two and three hours in all. Each stands alone. A check says what it found and, where it can, which misunderstanding fits your answer. Ask for help with `hint("12.1")`; after a pass, compare with `solution("12.1")`. The lesson is [notebook 12, Limits](../notebooks/12_limits.ipynb).
 
 # %%
 import torch
@@ -68,76 +67,6 @@ bell_no_bell = 1
 bell_no_camera = -0.5
 share_right = 0.0
 share_with_strong_no = 0.0
-
-# %% tags=["exercise"]
-EXERCISE = dict(
-    id="12.2",
-    title="Two captions, one picture",
-    points=3,
-    minutes=12,
-    difficulty="medium",
-    goal="Score a two-choice test, with ties counted as a coin toss.",
-    hints=[
-        "Cosines need vectors of length 1. Are these?",
-        "The score of picture i with its caption i is one dot product; no N x N matrix is wanted.",
-        "Normalise all three along dim=-1; multiply and sum along dim=-1; compare: 1 if greater, 0.5 if equal; mean.",
-    ],
-)
-
-# %% [markdown]
-# `pictures`, `right` and `wrong` are (N, E), *not* normalised; row *i* of the three belong together. Return, as a tensor of shape (), the share of pictures whose right caption has the higher **cosine**; an exact tie counts one half.
-
-# %%
-def two_choice(pictures: Tensor, right: Tensor, wrong: Tensor) -> Tensor:
-    """(N, E) each -> ()."""
-    ### BEGIN SOLUTION
-    pictures, right, wrong = (x / x.norm(dim=-1, keepdim=True) for x in (pictures, right, wrong))
-    difference = (pictures * right).sum(-1) - (pictures * wrong).sum(-1)  # (N,)
-    marks = (difference > 0).to(pictures.dtype) + 0.5 * (difference == 0).to(pictures.dtype)
-    return marks.mean()
-    ### END SOLUTION
-
-# %%
-check("12.2", two_choice)
-
-# %% the vectors are not normalised tags=["wrong"]
-# hint: A long caption vector wins dot products, not cosines.
-def two_choice(pictures, right, wrong):
-    difference = (pictures * right).sum(-1) - (pictures * wrong).sum(-1)
-    return (difference > 0).float().mean() + 0.5 * (difference == 0).float().mean()
-
-# %% a tie counts as right tags=["wrong"]
-# hint: A model that can't tell should not get more than guessing.
-def two_choice(pictures, right, wrong):
-    a = torch.cosine_similarity(pictures, right, dim=-1)
-    b = torch.cosine_similarity(pictures, wrong, dim=-1)
-    return (a >= b).float().mean()
-
-# %% a tie counts as wrong tags=["wrong"]
-# hint: A model that can't tell should not get less than guessing.
-def two_choice(pictures, right, wrong):
-    a = torch.cosine_similarity(pictures, right, dim=-1)
-    b = torch.cosine_similarity(pictures, wrong, dim=-1)
-    return (a > b).float().mean()
-
-# %% right and wrong are exchanged tags=["wrong"]
-def two_choice(pictures, right, wrong):
-    a = torch.cosine_similarity(pictures, right, dim=-1)
-    b = torch.cosine_similarity(pictures, wrong, dim=-1)
-    return (b > a).float().mean() + 0.5 * (a == b).float().mean()
-
-# %% every picture is compared with every caption tags=["wrong"]
-# hint: Row i of the three belongs together.
-def two_choice(pictures, right, wrong):
-    p, r, w = (x / x.norm(dim=-1, keepdim=True) for x in (pictures, right, wrong))
-    difference = p @ r.T - p @ w.T
-    return ((difference > 0) + 0.5 * (difference == 0)).mean(dtype=p.dtype)
-
-# %% each column is divided by its length, not each row tags=["wrong"]
-def two_choice(pictures, right, wrong):
-    p, r, w = (x / x.norm(dim=0) for x in (pictures, right, wrong))
-    difference = (p * r).sum(-1) - (p * w).sum(-1)
-    return ((difference > 0) + 0.5 * (difference == 0)).mean(dtype=p.dtype)
 
 # %% tags=["exercise"]
 EXERCISE = dict(
@@ -207,69 +136,251 @@ def what_it_takes(scores, labels, extra):
 
 # %% tags=["exercise"]
 EXERCISE = dict(
-    id="12.4",
-    title="Clean accuracy",
+    id="12.6",
+    title="A paired test that respects names",
     points=3,
-    minutes=12,
+    minutes=20,
     difficulty="medium",
-    goal="Separate test pictures that have a twin in training, and see what they add.",
+    goal="Test whether two models differ on the same pictures, when pictures of one name are not independent.",
     hints=[
-        "Clean means: the similarity is below the threshold. A similarity equal to the threshold is a twin.",
-        "The mean is over the clean pictures only, so divide by their number.",
-        "clean = similarity < threshold; compare right[clean].mean() with right.mean(). What do you do when no picture is clean?",
+        "If the two models were equally good, then swapping their answers would change nothing. A flip of -1 swaps them.",
+        "gain = first - second; the observed value is gain.sum(). In one draw each picture's gain is multiplied by the flip of its *name*.",
+        "p = (1 + number of draws with |sum| >= |observed|) / (1 + number of draws): the data as they are count as one of the draws.",
     ],
 )
 
 # %% [markdown]
-# `right` (N,) holds 1.0 where the model was right and 0.0 where not; `similarity` (N,) the cosine of each test picture with its nearest training picture. Return `(clean, difference)`, two tensors of shape (): the accuracy on the pictures below
-# `threshold`, and by how much the accuracy on *all* pictures exceeds it. If no picture is clean, `clean` is the accuracy on all.
+# Two models answer the same N pictures; `first` and `second` (N,) hold 1.0 where they are right and 0.0 where not. `groups` (N,) says which name a picture has, as a number from 0 to G - 1. Heroicons draws every name twice, so pictures of a name tend to be right or wrong together.
+#
+# `flips` (T, G) holds random signs, +1 or -1: one row for each of T draws, one sign for each name. In a draw, all pictures of a name with sign -1 have their two answers swapped. Return the two-sided $p$: the share of draws whose total gain is at least as far from zero as the observed one, where the observed data count as one more draw.
 
 # %%
-def clean_accuracy(right: Tensor, similarity: Tensor, threshold: float) -> tuple[Tensor, Tensor]:
-    """(N,), (N,) -> (), ()."""
+def paired_p(first: Tensor, second: Tensor, groups: Tensor, flips: Tensor) -> Tensor:
+    """(N,), (N,), (N,) int64, (T, G) of +1 and -1 -> ()."""
     ### BEGIN SOLUTION
-    everything = right.mean()
-    unseen = similarity < threshold
-    clean = right[unseen].mean() if unseen.any() else everything
-    return clean, everything - clean
+    gain = first - second
+    drawn = (flips[:, groups] * gain).sum(dim=1)  # (T,)
+    extreme = (drawn.abs() >= gain.sum().abs()).sum()
+    return (extreme + 1) / (len(flips) + 1)
     ### END SOLUTION
 
 # %%
-check("12.4", clean_accuracy)
+check("12.6", paired_p)
 
-# %% the twins are kept, not the clean pictures tags=["wrong"]
-# hint: Clean pictures are unlike everything in training.
-def clean_accuracy(right, similarity, threshold):
-    twins = similarity >= threshold
-    clean = right[twins].mean() if twins.any() else right.mean()
-    return clean, right.mean() - clean
+# %% every picture is flipped by itself, not with its name tags=["wrong"]
+# hint: Which pictures must be swapped together?
+from clipedu_lessons.l12_limits.checks.choices import paired_with
 
-# %% the clean right answers are divided by all pictures tags=["wrong"]
-# hint: The mean over the clean ones has their number below it.
-def clean_accuracy(right, similarity, threshold):
-    clean = right[similarity < threshold].sum() / len(right)
-    return clean, right.mean() - clean
+paired_p = paired_with(flip="pictures")
 
-# %% the sign of the difference is turned round tags=["wrong"]
-# hint: How much does the accuracy on all exceed the clean one?
-def clean_accuracy(right, similarity, threshold):
-    unseen = similarity < threshold
-    clean = right[unseen].mean() if unseen.any() else right.mean()
-    return clean, clean - right.mean()
+# %% only gains of the first model count as extreme tags=["wrong"]
+# hint: Would a large gain of the second model have surprised you?
+from clipedu_lessons.l12_limits.checks.choices import paired_with
 
-# %% the case in which no picture is clean is forgotten tags=["wrong"]
-# hint: The mean of nothing is NaN.
-def clean_accuracy(right, similarity, threshold):
-    clean = right[similarity < threshold].mean()
-    return clean, right.mean() - clean
+paired_p = paired_with(sides=lambda x: x)
 
-# %% the clean pictures are compared with the twins, not with all tags=["wrong"]
-# hint: The question is what overlap adds to the number that one reports: that of all.
-def clean_accuracy(right, similarity, threshold):
-    unseen = similarity < threshold
-    clean = right[unseen].mean() if unseen.any() else right.mean()
-    twins = right[~unseen].mean() if not unseen.all() else right.mean()
-    return clean, twins - clean
+# %% draws that are exactly as extreme do not count tags=["wrong"]
+# hint: "At least as far from zero".
+from clipedu_lessons.l12_limits.checks.choices import paired_with
+
+paired_p = paired_with(count=torch.gt)
+
+# %% the observed data are not counted as a draw tags=["wrong"]
+# hint: Can p be exactly zero after 100 draws?
+from clipedu_lessons.l12_limits.checks.choices import paired_with
+
+paired_p = paired_with(own=0)
+
+# %% tags=["exercise"]
+EXERCISE = dict(
+    id="12.7",
+    title="What can a test find?",
+    kind="predict",
+    points=2,
+    minutes=15,
+    difficulty="medium",
+    goal="Work out by hand which results a small test can and can't distinguish from luck.",
+    hints=[
+        "If all n are right, the lower end of the interval is 0.025 to the power 1 / n.",
+        "A test of six finds the effect only if all six are right. How likely is that?",
+        "The chance that at least one of 20 tests is below 0.05 by luck is 1 - 0.95^20. The Bonferroni bar is 0.05 / 20.",
+    ],
+)
+
+# %% [markdown]
+# A two-choice test; guessing is one half, intervals are Clopper-Pearson with 95 %. Fill in, by hand or with a pocket calculator:
+#
+# * `least_pictures`: with how many pictures, *all* of them right, does the interval lie above one half for the first time?
+# * `power_of_six`: the power of a test with six pictures, if the model is right in 90 % (to two decimals or more);
+# * `share_lucky`: somebody tests 20 phrases that the model doesn't understand at all. What is the probability that at least one of them has $p < 0.05$ (to two decimals)?
+# * `bar`: below which $p$ does a result count after the Bonferroni correction for these 20?
+
+# %%
+### BEGIN SOLUTION
+least_pictures = 6
+power_of_six = 0.53
+share_lucky = 0.64
+bar = 0.0025
+### END SOLUTION
+
+# %%
+check("12.7", least_pictures, power_of_six, share_lucky, bar)
+
+# %% three right answers are thought to be enough tags=["wrong"]
+# hint: 0.025 to the power 1/3 is 0.29.
+least_pictures, power_of_six, share_lucky, bar = 3, 0.53, 0.64, 0.0025
+
+# %% the power is taken to be the model's accuracy tags=["wrong"]
+# hint: What has to happen for the interval to lie above one half?
+least_pictures, power_of_six, share_lucky, bar = 6, 0.90, 0.64, 0.0025
+
+# %% a single test's rate of errors is given for all twenty tags=["wrong"]
+# hint: Each of them may be lucky.
+least_pictures, power_of_six, share_lucky, bar = 6, 0.53, 0.05, 0.0025
+
+# %% the twenty chances are added up tags=["wrong"]
+# hint: 20 x 0.05 would be certainty.
+least_pictures, power_of_six, share_lucky, bar = 6, 0.53, 1.0, 0.0025
+
+# %% the bar is not corrected tags=["wrong"]
+# hint: What is 0.05 shared among twenty?
+least_pictures, power_of_six, share_lucky, bar = 6, 0.53, 0.64, 0.05
+
+# %% tags=["exercise"]
+EXERCISE = dict(
+    id="12.8",
+    title="Find the flaw",
+    kind="predict",
+    points=4,
+    minutes=15,
+    difficulty="medium",
+    goal="Read four claims about a model's limits, and say what each doesn't follow from.",
+    hints=[
+        "For each: what else could have made this number?",
+        "One lacks a control, one a correction for many tests, one holds a cue that was not kept equal, one has far too few pictures.",
+        "A: how black is a picture with eight circles? D: what if it doesn't know the colors?",
+    ],
+)
+
+# %% [markdown]
+# Four claims, each with a flaw. All numbers are invented.
+#
+# * **A.** "A probe counts circles of equal size from 1 to 8 with 84 %. So the features hold a sense of number."
+# * **B.** "We asked for 40 properties, and for 'made of wood' the model was right in 62 % of 100 pictures, $p = 0.02$. So it knows wood."
+# * **C.** "On 8 pictures of shadows the model chose the true caption in 5. Its interval holds one half, so it does not understand shadows."
+# * **D.** "Of 'red cube and blue ball' and 'blue cube and red ball' it chose the right one in 51 % of 500. So it can't bind colors to shapes."
+#
+# Fill in the flaw of each, one of these numbers:
+#
+# 1. So many questions were asked that one of them had to look good; the bar must be lower.
+# 2. There is no control that shows that the model knows the parts at all.
+# 3. A simpler cue goes with the answer, and was not held equal.
+# 4. The pictures were seen in training.
+# 5. The test has so little power that it could hardly have come out otherwise.
+# 6. Top-1 should have been top-5.
+
+# %%
+### BEGIN SOLUTION
+flaw_of_a = 3
+flaw_of_b = 1
+flaw_of_c = 5
+flaw_of_d = 2
+### END SOLUTION
+
+# %%
+check("12.8", flaw_of_a, flaw_of_b, flaw_of_c, flaw_of_d)
+
+# %% a missing control is blamed for the count tags=["wrong"]
+# hint: In A, what grows with the number of circles?
+flaw_of_a, flaw_of_b, flaw_of_c, flaw_of_d = 2, 1, 5, 2
+
+# %% a p of 0.02 is taken at face value tags=["wrong"]
+# hint: In B, how many of 40 empty questions come out below 0.05?
+flaw_of_a, flaw_of_b, flaw_of_c, flaw_of_d = 3, 5, 5, 2
+
+# %% an interval that holds one half is taken for a proof of one half tags=["wrong"]
+# hint: In C, how many of eight would have been needed?
+flaw_of_a, flaw_of_b, flaw_of_c, flaw_of_d = 3, 1, 2, 2
+
+# %% the power is blamed where the control is missing tags=["wrong"]
+# hint: 500 pictures are many. In D, what if every picture looks gray to the model?
+flaw_of_a, flaw_of_b, flaw_of_c, flaw_of_d = 3, 1, 5, 5
+
+# %% tags=["exercise"]
+EXERCISE = dict(
+    id="12.9",
+    title="A detector from windows",
+    points=6,
+    minutes=60,
+    difficulty="hard",
+    goal="Find several things in one picture: ask about many windows, and keep one window for each thing.",
+    hints=[
+        "Each window has one best class and one score. Go through the windows from the highest score down.",
+        "Keep a window if its score is above `least` and it does not overlap a *kept* window of the same class by more than `most`. Overlap is the area of the intersection, divided by that of the union.",
+        "width and height of the intersection: (min of the right ends - max of the left ends), not below 0.",
+    ],
+)
+
+# %% [markdown]
+# The lesson cut each picture where we knew the icons were. A detector doesn't know. It asks about many overlapping windows, and several of them show the same thing. **Non-maximum suppression** keeps the best one of each.
+#
+# `scores` (N, C) are the scores of N windows for C classes, `boxes` (N, 4) the windows as left, top, right, bottom. The class of a window is its best one. Go through the windows from the highest best score to the lowest (of equal ones the first). Keep a window if
+#
+# * its score is above `least`, and
+# * its **intersection over union** with every window of the *same class* that was kept before is at most `most`.
+#
+# Return a list of pairs (row of the window, class), in the order in which they were kept.
+#
+# Then build the detector, in cells of your own: cut windows of 12, 16 and 20 pixels out of `side_by_side` pictures (`clipedu_lessons.l12_limits.pictures`), in steps of 4, enlarge them to 32, and score them with the model. How many pairs does it name completely? What goes wrong in empty windows, and which `least` helps? (Section 7 of the lesson has a warning about scores of pictures that show nothing on the list.)
+
+# %%
+def detect(scores: Tensor, boxes: Tensor, least: float, most: float) -> list[tuple[int, int]]:
+    """(N, C), (N, 4) as left, top, right, bottom, two thresholds -> [(row, class), ...]."""
+    ### BEGIN SOLUTION
+    best, label = scores.max(dim=1)
+    areas = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
+    kept = []
+    for row in best.argsort(descending=True, stable=True).tolist():
+        if best[row] <= least:
+            break
+        free = True
+        for other, kind in kept:
+            width = min(boxes[row, 2], boxes[other, 2]) - max(boxes[row, 0], boxes[other, 0])
+            height = min(boxes[row, 3], boxes[other, 3]) - max(boxes[row, 1], boxes[other, 1])
+            shared = max(width, 0) * max(height, 0)
+            if kind == int(label[row]) and shared / (areas[row] + areas[other] - shared) > most:
+                free = False
+        if free:
+            kept.append((row, int(label[row])))
+    return kept
+    ### END SOLUTION
+
+# %%
+check("12.9", detect)
+
+# %% windows of another class are suppressed, too tags=["wrong"]
+# hint: May a cat sit in front of a sofa?
+from clipedu_lessons.l12_limits.checks.choices import detect_with
+
+detect = detect_with(same_class=False)
+
+# %% nothing is suppressed tags=["wrong"]
+# hint: How many windows show the same thing?
+from clipedu_lessons.l12_limits.checks.choices import detect_with
+
+detect = detect_with(suppress=False)
+
+# %% the intersection is divided by the area of the window, not of the union tags=["wrong"]
+# hint: A small window inside a large one: how alike are they?
+from clipedu_lessons.l12_limits.checks.choices import detect_with
+
+detect = detect_with(union=False)
+
+# %% the windows are taken in their given order tags=["wrong"]
+# hint: Which of two overlapping windows should stay?
+from clipedu_lessons.l12_limits.checks.choices import detect_with
+
+detect = detect_with(order=False)
 
 # %% tags=["exercise"]
 EXERCISE = dict(
@@ -277,28 +388,27 @@ EXERCISE = dict(
     title="A limit of your own",
     kind="investigate",
     points=4,
-    minutes=15,
+    minutes=25,
     difficulty="hard",
     goal="Design a two-choice test with a control, and read the result honestly.",
     hints=[
         "Two captions that differ in the thing you ask about, and in nothing else.",
         "A control: the same pictures and an easier question. If the model fails there too, the first result says nothing.",
-        "At 50 % of 100 pictures, the 95 % interval reaches from about 40 to 60 %. Choose the number of pictures before you look.",
+        "Compute the power first: with 100 pictures and 60 % right, how likely is an interval above one half? Choose the number of pictures before you look.",
     ],
 )
 
 # %% [markdown]
-# Choose something a caption can say that this course's CLIP may not understand: left and right, larger and smaller, inside and outside, "two" and "three", an arrow's direction ... Build pictures or take icons, write right and wrong captions, add a control. Hand in both numbers with
-# intervals, and at most ten lines.
+# Choose something a caption can say that this course's CLIP may not understand: larger and smaller, inside and outside, "two" and "three", an arrow's direction ... Build pictures or take icons, write right and wrong captions, and add a control. Hand in both numbers with intervals, the power that your test had, and at most ten lines.
 
 # %%
 def arrows_test(swap: str) -> str:
     """Lucide's arrows: 'arrow up' against its opposite (swap "opposite") or another thing ("thing")."""
-    from clipedu_lessons.l12_limits.two_choice import choose
     from clipedu.pairs import held_out_pairs, to_pictures
-    from clipedu.training import load_pretrained
+    from clipedu_lessons.common.mine import use
+    from clipedu_lessons.l12_limits.two_choice import choose
 
-    model, tokenizer, _ = load_pretrained("laptop_1")
+    model, tokenizer = use()
     pairs = held_out_pairs("lucide", progress=False)
     opposite = {"up": "down", "down": "up", "left": "right", "right": "left"}
     rows = [i for i, icon in enumerate(pairs.icons) if "arrow" in icon.name and icon.name.split()[-1] in opposite]
@@ -307,19 +417,21 @@ def arrows_test(swap: str) -> str:
     return str(choose(model, tokenizer, to_pictures(pairs.rgba[rows]), right, wrong))
 
 
-print("control, another thing: ", arrows_test("thing"))
-print("the opposite direction: ", arrows_test("opposite"))
+from clipedu_lessons.common.numbers import numbers
+
+thing, opposite = arrows_test("thing"), arrows_test("opposite")
+print(f"control, another thing: {thing}\nthe opposite direction: {opposite}")
+numbers(arrow_thing=thing.strip(), arrow_opposite=opposite.strip())
 
 # %% [markdown] tags=["answer"]
-# Asked: does the model know which way an arrow points? Lucide's icons whose name holds "arrow" and ends in up, down, left or right; right caption "arrow up", wrong caption "arrow down", and so on. Control: the same pictures, "camera" as the wrong caption.
+# Asked: does the model know which way an arrow points? Lucide's icons whose name holds "arrow" and ends in up, down, left or right. The right caption is "arrow up", the wrong one "arrow down", and so on. Control: the same pictures, with "camera" as the wrong caption.
 #
-# The cell prints both shares with their intervals. Read the control first: if its interval lies above 50 %, arrows are known as arrows, though some of these
-# pictures show more than an arrow, so don't expect 100 %. Then the opposite direction. If that interval lies above 50 %, too, the direction is known to some degree: training captions say "arrow left", and no picture is mirrored in
-# training. If it holds 50 % the test can't tell. Which of the two shares is the higher says little as long as their intervals overlap. A share below 50 % would be a reading of its own, such as "arrow down" for an arrow into a tray, whatever way it points.
-# What could make this wrong: names such as "arrow up left" end in another direction than the main one; several icons share one drawing, so the pictures are not independent and the interval is too narrow; one phrase was tried, another ("pointing up") may be understood better.
+# Control: {=arrow_thing}. Opposite direction: {=arrow_opposite}. I read the control first. Its interval lies above 50 %, so arrows are known as arrows, but not by much. Looking at the errors I see why: nearly all of them are arrows inside or beside a frame (*square arrow up left*, *calendar arrow up*), and a square with something in it looks a bit like a camera. The opposite direction is told from the right one more often, because there both captions say "arrow" and only the direction is left to decide. Its interval lies far above 50 %, so the direction is known. Training captions say "arrow left" and no picture is mirrored in training, so this could be learned.
+#
+# What could make this wrong: names such as "arrow up left" end in another direction than the main one; several icons share one drawing, so pictures are not independent and the interval is too narrow; one phrase was tried, and another ("pointing up") may be understood better.
 
 # %% [markdown] tags=["rubric"]
 # * 1 point: right and wrong caption differ in one thing only, and it is said which.
 # * 1 point: a control with the same pictures, and its result is used to read the other.
-# * 1 point: at least 50 pictures, or intervals that show why fewer are too few; shares are compared with 50 %, not with 0.
+# * 1 point: the number of pictures was chosen by its power, or it is said what the test could not have found; shares are compared with 50 %, not with 0.
 # * 1 point: one honest limit of the test itself: the pictures, the wording, dependence, or that it was chosen after looking.

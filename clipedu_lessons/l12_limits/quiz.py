@@ -1,14 +1,16 @@
 """You against CLIP: name thirty pictures that neither of you has seen (paper Table 2, Fig 16).
 
 You and the model choose among the same five names. The second half of the questions shows one
-example of each name, by another artist (one-shot). Answers stay in this notebook.
+example of each name, by another artist (one-shot). Answers are kept in a file without a name, which
+a class can pool.
 """
 
 from __future__ import annotations
 
 import html
-import textwrap
+import json
 from dataclasses import dataclass
+from pathlib import Path
 
 import ipywidgets
 import numpy as np
@@ -18,15 +20,18 @@ from matplotlib.figure import Figure
 from clipedu.evaluation.embedding import embed_pictures
 from clipedu.evaluation.prompts import TEMPLATE_SETS
 from clipedu.evaluation.statistics import clopper_pearson
+from clipedu.files import write_whole
 from clipedu.models import CLIP
 from clipedu.plots import COLOURS, picture_grid
 from clipedu.tokenizer import Tokenizer
+from clipedu_classroom import my_clip
 from clipedu_lessons.common.figures import new_figure
-from clipedu_lessons.common.paper import load_paper_table
 from clipedu_lessons.common.things import things_task
 from clipedu_lessons.common.widgets import picture_html, said_html
+from clipedu_lessons.l12_limits.figures import shares_figure
 
 CHOICES = 5
+FILE = "my_clip_quiz.json"  # beside my_clip.py
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,19 +80,74 @@ def make_quiz(
     return questions
 
 
-def model_answers(model: CLIP, tokenizer: Tokenizer, quiz: list[Question]) -> list[int]:
-    """What zero-shot CLIP chooses among the same names: it sees no examples, also in the second
-    half."""
+def model_scores(model: CLIP, tokenizer: Tokenizer, quiz: list[Question]) -> torch.Tensor:
+    """(n, 5): zero-shot CLIP's probabilities of the names; it sees no examples."""
     from clipedu.evaluation.zeroshot import zero_shot_classifier
 
     names = sorted({name for question in quiz for name in question.names})
     weights = zero_shot_classifier(model, tokenizer, names, TEMPLATE_SETS["icon"])  # (C, E)
     seen = embed_pictures(model, torch.stack([question.picture for question in quiz]))
-    scores = seen @ weights.T  # (n, C)
-    return [
-        int(scores[i, [names.index(name) for name in question.names]].argmax())
-        for i, question in enumerate(quiz)
-    ]
+    columns = torch.tensor([[names.index(name) for name in question.names] for question in quiz])
+    scores = model.logit_scale.exp() * (seen @ weights.T).gather(1, columns)
+    return scores.softmax(1).detach()
+
+
+def model_answers(model: CLIP, tokenizer: Tokenizer, quiz: list[Question]) -> list[int]:
+    """What zero-shot CLIP chooses among the same names."""
+    return model_scores(model, tokenizer, quiz).argmax(1).tolist()
+
+
+def pool(folder: str | Path | None = None) -> torch.Tensor:
+    """(people, n) answers from all quiz files (*quiz*.json) of a folder; -1: not answered.
+
+    Default: the folder of my_clip.py. Raises ValueError for a file of another kind or length.
+    """
+    rows: list[list[int]] = []
+    for path in sorted(Path(folder or my_clip.folder()).glob("*quiz*.json")):
+        try:
+            answers = [-1 if a is None else int(a) for a in json.loads(path.read_text("utf-8"))]
+        except (ValueError, TypeError) as error:
+            raise ValueError(
+                f"{path.name} holds no list of answers: {error}. Leave it out."
+            ) from error
+        if rows and len(answers) != len(rows[0]):
+            raise ValueError(f"{path.name} has {len(answers)} answers, others {len(rows[0])}.")
+        rows.append(answers)
+    return torch.tensor(rows, dtype=torch.int64).view(len(rows), -1 if rows else 0)
+
+
+def difficulty_figure(
+    quiz: list[Question], scores: torch.Tensor, people: torch.Tensor
+) -> tuple[Figure, str]:
+    """As Figure 16: for each picture, CLIP's probability of the right name, and people's share.
+
+    scores (n, 5) of `model_scores`; people (P, n) of `pool`, P may be 0
+    """
+    right = torch.tensor([question.right for question in quiz])
+    model = scores.gather(1, right[:, None])[:, 0]
+    order = model.argsort()
+    figure = new_figure(7.4, 3.2)
+    axes = figure.subplots()
+    axes.plot(model[order], "o", color=COLOURS[2], label="CLIP: probability of the right name")
+    words = "A dot for each of the pictures, sorted by CLIP's probability of the right name."
+    if people.numel():
+        asked = (people >= 0).sum(0).clamp(min=1)
+        share = (people == right).sum(0) / asked
+        axes.plot(
+            share[order],
+            "s",
+            color="white",
+            markeredgecolor="black",
+            label=f"{len(people)} people: share right",
+        )
+        r = float(torch.corrcoef(torch.stack([model.double(), share.double()]))[0, 1])
+        words += f" Squares are the share of {len(people)} people who were right; r = {r:.2f}."
+    labels = [quiz[k].names[quiz[k].right] for k in order.tolist()]
+    axes.set_xticks(range(len(quiz)), labels, rotation=90, fontsize=7)
+    axes.axhline(1 / CHOICES, color="#666666", linestyle=":", marker="")
+    axes.set(ylim=(-0.03, 1.05), ylabel="share")
+    axes.legend(fontsize=8, loc="center right")
+    return figure, words
 
 
 def marks(quiz: list[Question], answers: list[int | None]) -> dict[str, tuple[int, int]]:
@@ -117,59 +177,13 @@ def marks_in_words(who: dict[str, dict[str, tuple[int, int]]]) -> str:
     return "; ".join(parts) + "." if parts else "No answer yet."
 
 
-def marks_figure(who: dict[str, dict[str, tuple[int, int]]]) -> Figure:
-    """Shares with 95 % intervals side by side; guessing among five is dotted."""
-    figure = new_figure(6.4, 2.8)
-    axes = figure.subplots()
-    labels = []
-    for k, (name, kind, (right, asked)) in enumerate(
-        (name, kind, count) for name, found in who.items() for kind, count in found.items()
-    ):
-        labels.append(f"{name}\n{kind}")
-        if asked:
-            low, high = clopper_pearson(right, asked)
-            share = right / asked
-            axes.errorbar(
-                [k], [share], yerr=[[share - low], [high - share]], fmt="os^D"[k % 4],
-                color="black", capsize=5, markersize=8,
-            )  # fmt: skip
-    axes.axhline(1 / CHOICES, color="#666666", linestyle=":", marker="")
-    axes.text(-0.45, 1 / CHOICES + 0.02, "guessing", fontsize=8)
-    axes.set_xticks(range(len(labels)), labels)
-    axes.set(xlim=(-0.5, len(labels) - 0.5), ylim=(0, 1.02), ylabel="share right")
-    return figure
-
-
-def table2() -> tuple[Figure, str]:
-    """Table 2 of the paper: people and zero-shot CLIP name the breeds of Oxford-IIIT Pets."""
-    fills = {
-        "Zero-shot human": ("white", "////"),
-        "One-shot human": ("#BBBBBB", "...."),
-        "Two-shot human": (COLOURS[5], "xx"),
-        "Zero-shot CLIP": (COLOURS[2], None),
-    }
-    table = load_paper_table("small_tables")
-    rows = {name: table.where(table="Table 2", row=name) for name in fills}
-    columns = next(iter(rows.values())).column("column")
-    figure = new_figure(7, 3.6)
-    axes = figure.subplots()
-    for k, (name, (fill, hatch)) in enumerate(fills.items()):
-        at, values = np.arange(len(columns)) + 0.2 * (k - 1.5), rows[name].column("value")
-        axes.bar(at, values, 0.2, color=fill, hatch=hatch, edgecolor="black", label=name)
-        for x, value in zip(at, values, strict=True):
-            axes.text(x, value + 1, f"{value:.1f}", ha="center", fontsize=7)
-    labels = ["\n".join(textwrap.wrap(column, 18)) for column in columns]
-    axes.set_xticks(range(len(columns)), labels, fontsize=8)
-    axes.set(ylabel="percent", ylim=(0, 125), title="Table 2, redrawn: Oxford-IIIT Pets")
-    axes.set_yticks(range(0, 101, 20))
-    axes.grid(axis="x", visible=False)
-    axes.legend(ncols=2, loc="upper left", fontsize=8)
-    zero, one, two, clip = (rows[name].row(column="accuracy")["value"] for name in fills)
-    return figure, (
-        f"Groups of four bars. People name {zero:.1f} % of the breeds with no example, {one:.1f} % "
-        f"with one and {two:.1f} % with two; CLIP {clip:.1f} % with none. The first example helps "
-        "people most, where they had been unsure. Source: Radford et al. 2021, arXiv 2103.00020."
-    )
+def marks_figure(who: dict[str, dict[str, tuple[int, int]]]) -> tuple[Figure, str]:
+    """Shares right with 95 % intervals, and in words; guessing among five is dotted."""
+    spans = {
+        f"{name}, {kind}": (right / asked, *clopper_pearson(right, asked))
+        for name, found in who.items() for kind, (right, asked) in found.items() if asked
+    }  # fmt: skip
+    return shares_figure(spans, chance=1 / CHOICES)
 
 
 class Quiz(ipywidgets.VBox):
@@ -193,6 +207,7 @@ class Quiz(ipywidgets.VBox):
         if self.at >= len(self.quiz) or choice is None:
             return
         self.answers[self.at] = choice
+        write_whole(my_clip.folder() / FILE, json.dumps(self.answers) + "\n")
         self.at += 1
         self._show()
 
@@ -219,7 +234,7 @@ class Quiz(ipywidgets.VBox):
         self.result.value = f"<p>{html.escape(words)}</p>"
         if done:
             self.words.value = said_html("Done. Beneath: you and CLIP.")
-            self.picture.value = picture_html(marks_figure(who), words)
+            self.picture.value = picture_html(marks_figure(who)[0], words)
 
     def __repr__(self) -> str:
         return f"quiz: {len(self.quiz)} pictures, you and CLIP (it needs a running notebook)"

@@ -1,8 +1,8 @@
-"""What is right in lesson 12, limits: two-choice tests, one name more, clean accuracy."""
+"""What is right in lesson 12, limits."""
 
 from __future__ import annotations
 
-from clipedu_lessons.l12_limits.checks.choices import BAG, CHOICE
-from clipedu_lessons.l12_limits.checks.clean import CLEAN, TAKES
+from clipedu_lessons.l12_limits.checks.choices import BAG, DETECT, FLAWS, PAIRED, POWER
+from clipedu_lessons.l12_limits.checks.taken import TAKES
 
-EXERCISES = [BAG, CHOICE, TAKES, CLEAN]
+EXERCISES = [BAG, TAKES, PAIRED, POWER, FLAWS, DETECT]

@@ -1,12 +1,13 @@
-"""Exercises 12.1 and 12.2: a bag of words and a "no", and the score of a two-choice test."""
+"""Exercises 12.1 and 12.6 to 12.9: a bag of words, a paired test, power, flaws, and windows."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
-from torch.nn.functional import cosine_similarity, normalize
 
-from clipedu_classroom.spec import FunctionExercise, Misconception, Property, ValueExercise, whole
+from clipedu_classroom.spec import FunctionExercise, Misconception, ValueExercise, whole
 from clipedu_lessons.common.checking import unchanged
 
 BAG = ValueExercise(
@@ -55,103 +56,110 @@ BAG = ValueExercise(
 )
 
 
-def _rows(
-    generator: torch.Generator, n: int | None = None, ties: int | None = None
-) -> dict[str, Tensor]:
-    """Rows of very unequal lengths; a few exact ties (the same caption twice)."""
-    n = n or whole(generator, 9, 24)
-    width = whole(generator, 3, 8)
-    ties = whole(generator, 1, 3) if ties is None else ties
-    pictures = torch.randn(n, width, generator=generator)
-    right = torch.randn(n, width, generator=generator) + 0.5 * pictures
-    wrong = torch.randn(n, width, generator=generator)
-    for x in (pictures, right, wrong):
-        x *= 0.1 + 6 * torch.rand(n, 1, generator=generator)
-    if ties:
-        wrong[:ties] = right[:ties]
-    order = torch.randperm(n, generator=generator)
-    return {"pictures": pictures[order], "right": right[order], "wrong": wrong[order]}
+def paired_with(
+    *, flip: str = "groups", sides: Any = torch.abs, count: Any = torch.ge, own: int = 1
+) -> Any:
+    """The answer to 12.6, or with another argument a wrong one."""
+
+    def paired_p(first: Tensor, second: Tensor, groups: Tensor, flips: Tensor) -> Tensor:
+        gain = (first - second).double()
+        signs = (
+            flips[:, groups]
+            if flip == "groups"
+            else flips[:, torch.arange(len(gain)) % flips.shape[1]]
+        )
+        drawn = (signs.double() * gain).sum(1)
+        extreme = count(sides(drawn), sides(gain.sum())).double().sum()
+        return (extreme + own) / (len(flips) + own)
+
+    return paired_p
 
 
-def two_choice(pictures: Tensor, right: Tensor, wrong: Tensor) -> Tensor:
-    """(N, E) each -> ()."""
-    return _marks(_cosines(pictures, right), _cosines(pictures, wrong))
+def _two_models(generator: torch.Generator, better: float = 0.25) -> dict[str, Any]:
+    n, names = whole(generator, 24, 40), whole(generator, 8, 12)
+    groups = torch.randint(names, (n,), generator=generator)
+    easy = torch.rand(names, generator=generator)[groups]
+    first = (torch.rand(n, generator=generator) < easy).float()
+    second = (torch.rand(n, generator=generator) < easy - better).float()
+    flips = torch.randint(2, (59, names), generator=generator).float() * 2 - 1
+    return {"first": first, "second": second, "groups": groups, "flips": flips}
 
 
-def _cosines(a: Tensor, b: Tensor) -> Tensor:
-    return (normalize(a, dim=-1) * normalize(b, dim=-1)).sum(-1)
-
-
-def _marks(a: Tensor, b: Tensor, tie: float = 0.5) -> Tensor:
-    return ((a > b).to(a.dtype) + tie * (a == b).to(a.dtype)).mean()
-
-
-def _ties_left_out(pictures: Tensor, right: Tensor, wrong: Tensor) -> Tensor:
-    a, b = _cosines(pictures, right), _cosines(pictures, wrong)
-    return (a > b)[a != b].to(a.dtype).mean()
-
-
-def _over_e(pictures: Tensor, right: Tensor, wrong: Tensor) -> Tensor:
-    p, r, w = (normalize(x, dim=-1) for x in (pictures, right, wrong))
-    return _marks((p * r).sum(0), (p * w).sum(0))
-
-
-CHOICE = FunctionExercise(
-    id="12.2",
-    name="two_choice",
-    reference=two_choice,
-    inputs=_rows,
-    trials=5,
-    properties=(
-        unchanged("the vectors are made longer", lambda x: 4 * x, 1),
-        Property(
-            "the two orders of the captions do not add up to 1",
-            lambda f, p, r, w: (f(p, r, w) + f(p, w, r), torch.ones_like(p[0, 0])),
-        ),
-        Property(
-            "the same caption twice does not give one half",
-            lambda f, p, r, w: (f(p, r, r), torch.full_like(p[0, 0], 0.5)),
-        ),
-    ),
+PAIRED = FunctionExercise(
+    id="12.6",
+    name="paired_p",
+    reference=paired_with(),
+    inputs=_two_models,
+    trials=6,
     extremes={
-        "one picture": lambda g: _rows(g, 1, 0),
-        "ties only": lambda g: _rows(g, 4, 4),
-        "no tie": lambda g: _rows(g, 12, 0),
-        "long vectors, opposite ones and negative cosines": lambda g: {
-            "pictures": torch.tensor([[1.0, 0.0], [0.0, 2.0], [3.0, 0.0], [0.0, 1.0]]),
-            "right": torch.tensor([[1.0, 1.0], [0.0, 0.1], [-1.0, 0.2], [5.0, 1.0]]),
-            "wrong": torch.tensor([[9.0, 10.0], [5.0, 6.0], [-5.0, 0.5], [0.1, 0.1]]),
+        "equally good models": lambda g: {**(d := _two_models(g)), "second": d["first"]},
+    },
+    properties=(unchanged("the models change places", lambda x: -x, 0, 1),),
+)
+
+POWER = ValueExercise(
+    id="12.7",
+    name=("least_pictures", "power_of_six", "share_lucky", "bar"),
+    expected=(6, 0.531, 0.64, 0.0025),
+    tolerance=0.005,
+)
+
+FLAWS = ValueExercise(
+    id="12.8", name=("flaw_of_a", "flaw_of_b", "flaw_of_c", "flaw_of_d"), expected=(3, 1, 5, 2)
+)
+
+
+def detect_with(
+    *, same_class: bool = True, suppress: bool = True, union: bool = True, order: bool = True
+) -> Any:
+    """The answer to 12.9, or with another argument a wrong one."""
+
+    def detect(scores: Tensor, boxes: Tensor, least: float, most: float) -> list[tuple[int, int]]:
+        best, label = scores.max(1)
+        rows = best.argsort(descending=True, stable=True).tolist() if order else range(len(best))
+        kept: list[int] = []
+        for row in rows:
+            rivals = [k for k in kept if label[k] == label[row] or not same_class]
+            if best[row] <= least:
+                continue
+            if suppress and any(_overlap(boxes[row], boxes[k], union) > most for k in rivals):
+                continue
+            kept.append(row)
+        return [(row, int(label[row])) for row in kept]
+
+    return detect
+
+
+def _overlap(a: Tensor, b: Tensor, union: bool = True) -> float:
+    both = (torch.minimum(a[2:], b[2:]) - torch.maximum(a[:2], b[:2])).clamp(min=0).prod()
+    areas = [float((x[2:] - x[:2]).prod()) for x in (a, b)]
+    return float(both) / (sum(areas) - float(both) if union else areas[0])
+
+
+def _windows(generator: torch.Generator) -> dict[str, Any]:
+    """Windows in three clusters; near twins of the same and of another class, and weak ones."""
+    n, classes = whole(generator, 10, 16), whole(generator, 2, 4)
+    center = torch.tensor([[6.0, 6.0], [20.0, 8.0], [12.0, 24.0]])[torch.arange(n) % 3]
+    corner = center + 4 * torch.rand(n, 2, generator=generator) - 4
+    size = 6 + 8 * torch.rand(n, 2, generator=generator)
+    boxes = torch.cat([corner, corner + size], 1)
+    scores = torch.rand(n, classes, generator=generator)
+    return {"scores": scores, "boxes": boxes, "least": 0.5, "most": 0.3}
+
+
+DETECT = FunctionExercise(
+    id="12.9",
+    name="detect",
+    reference=detect_with(),
+    inputs=_windows,
+    trials=8,
+    extremes={
+        "nothing is certain enough": lambda g: {**_windows(g), "least": 1.5},
+        "windows that only touch": lambda g: {
+            "scores": torch.tensor([[0.9, 0.1], [0.8, 0.1]]),
+            "boxes": torch.tensor([[0.0, 0.0, 8.0, 8.0], [8.0, 0.0, 16.0, 8.0]]),
+            "least": 0.5,
+            "most": 0.0,
         },
     },
-    misconceptions=(
-        Misconception("ties are left out of the mean", _ties_left_out),
-        Misconception("the sum runs over the pictures, not over the numbers of a vector", _over_e),
-        Misconception(
-            "the number of right answers is returned, not their share",
-            lambda p, r, w: two_choice(p, r, w) * len(p),
-        ),
-        Misconception(
-            "the mean difference of the cosines is returned",
-            lambda p, r, w: (_cosines(p, r) - _cosines(p, w)).mean(),
-            "Count who wins, not by how much.",
-        ),
-        Misconception(
-            "a softmax over the two captions is averaged",
-            lambda p, r, w: torch.sigmoid(_cosines(p, r) - _cosines(p, w)).mean(),
-            "Count who wins, not how surely.",
-        ),
-        Misconception(
-            "the right caption counts when its cosine is above 0",
-            lambda p, r, w: (cosine_similarity(p, r) > 0).to(p.dtype).mean(),
-            "Compare the two captions with each other.",
-        ),
-        Misconception(
-            "distances are compared, and the larger one wins",
-            lambda p, r, w: _marks((p - r).norm(dim=-1), (p - w).norm(dim=-1)),
-        ),
-        Misconception(
-            "distances of vectors that are not normalised are compared",
-            lambda p, r, w: _marks(-(p - r).norm(dim=-1), -(p - w).norm(dim=-1)),
-        ),
-    ),
 )

@@ -10,6 +10,7 @@ from torch.nn.functional import cross_entropy
 
 from clipedu_lessons.l10_linear_probes.calibration import (
     fit_temperature,
+    noise_floor,
     reliability,
     reliability_figure,
 )
@@ -97,11 +98,21 @@ def test_refusals() -> None:
         fit_temperature(logits * math.nan, labels)
     with pytest.raises(ValueError, match="low"):
         fit_temperature(logits, labels, low=2.0, high=1.0)
-    with pytest.raises(ValueError, match="at least one"):
-        reliability_figure({})
 
 
 def test_figure() -> None:
     logits, labels = drawn(100)
     figure = reliability_figure({"a": reliability(logits.softmax(1), labels)})
     assert "ECE" in figure.axes[0].get_title()
+
+
+def test_the_noise_floor_is_that_of_simulated_answers() -> None:
+    g = torch.Generator().manual_seed(0)
+    p = torch.softmax(2 * torch.randn(300, 5, generator=g), 1)
+    floor = noise_floor(p, 400)
+    answers = torch.distributions.Categorical(p)
+    torch.manual_seed(0)
+    simulated = torch.tensor([reliability(p, answers.sample()).ece for _ in range(400)])
+    assert floor.mean() == pytest.approx(float(simulated.mean()), rel=0.05)
+    assert noise_floor(p[:30], 50).mean() > 2 * floor.mean()  # fewer pictures, more noise
+    assert torch.equal(floor, noise_floor(p, 400)) and len(floor) == 400

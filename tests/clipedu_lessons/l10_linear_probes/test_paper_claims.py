@@ -14,7 +14,6 @@ from clipedu_lessons.l10_linear_probes.paper_claims import (
     fig5_deltas,
     fig5_misfits,
     probe_row,
-    resnet101_error_ratio,
 )
 from clipedu_lessons.l10_linear_probes.paper_figures import figure5
 
@@ -34,12 +33,6 @@ def test_claims_recomputed(key: str, printed: str, value: float) -> None:
     found = claims()[key]
     assert (found.printed, found.agrees) == (printed, True)
     assert found.value == pytest.approx(value, abs=0.01)
-
-
-def test_five_times_the_mistakes() -> None:
-    """The paper says 5; from the testbed's accuracies it is 4.8, whichever frames are counted."""
-    assert 4.6 < resnet101_error_ratio() < 5.05
-    assert claims()["resnet101_errors"].agrees
 
 
 def test_figure_8_is_near_but_not_the_same() -> None:

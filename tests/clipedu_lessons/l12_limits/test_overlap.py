@@ -1,37 +1,10 @@
-"""Near-duplicates are found, and the accuracies with and without them are counted."""
+"""The accuracies with and without near-duplicates, their test, and the judged pairs."""
 
-import numpy as np
 import pytest
 import torch
 
-from clipedu_lessons.l12_limits.overlap import nearest, overlap_analysis
-
-
-@pytest.fixture(scope="module")
-def icons():
-    rng = np.random.default_rng(0)
-    rgba = np.zeros((20, 32, 32, 4), dtype=np.uint8)
-    for picture in rgba:
-        for _ in range(4):
-            y, x = rng.integers(2, 22, 2)
-            picture[y : y + 8, x : x + 8, 3] = 255
-    return rgba
-
-
-def test_a_copy_is_found_also_when_it_is_shifted_by_a_pixel(icons):
-    order = np.random.default_rng(1).permutation(20)
-    similarity, where = nearest(np.roll(icons[:5], 1, axis=2), icons[order])
-    assert order[where.numpy()].tolist() == [0, 1, 2, 3, 4]
-    assert float(similarity.min()) > 0.85
-    exact, _ = nearest(icons[:5], icons)
-    assert torch.allclose(exact, torch.ones(5), atol=1e-5)
-    strangers, _ = nearest(icons[:5], icons[5:])
-    assert float(strangers.max()) < float(similarity.min())
-
-
-def test_an_empty_picture_is_like_nothing(icons):
-    similarity, _ = nearest(np.zeros_like(icons[:1]), icons)
-    assert float(similarity) == pytest.approx(0, abs=1e-6)
+from clipedu_lessons.common.records import about_record, read_record
+from clipedu_lessons.l12_limits.overlap import overlap_analysis, overlap_figure
 
 
 def test_the_three_accuracies_by_hand():
@@ -43,16 +16,33 @@ def test_the_three_accuracies_by_hand():
     assert found.overlap[0] == pytest.approx(2 / 3) and found.clean[0] == pytest.approx(0.4)
     assert found.difference == pytest.approx(0.1)
     assert found.clean[1] < 0.4 < found.clean[2]
+    assert found.p == pytest.approx(3 * 0.4**2 * 0.6 + 0.4**3)  # two or three of three
 
 
 def test_nothing_clean_nothing_twice_and_wrong_inputs():
     right, similarity = torch.tensor([True, False]), torch.tensor([0.99, 0.99])
     assert overlap_analysis(right, similarity).clean is None
     assert overlap_analysis(right, similarity).difference == 0
+    assert overlap_analysis(right, similarity).p == 1
     assert overlap_analysis(right, similarity - 0.5).overlap is None
     with pytest.raises(ValueError, match="one similarity"):
         overlap_analysis(right, similarity[:1])
     with pytest.raises(ValueError, match="cosine"):
         overlap_analysis(right, similarity, 95)
-    with pytest.raises(ValueError, match="empty"):
-        nearest(np.zeros((0, 8, 8, 4), np.uint8), np.zeros((1, 8, 8, 4), np.uint8))
+
+
+def test_the_figure_has_a_line_for_each_set():
+    right = torch.tensor([True, False] * 20)
+    likeness = torch.linspace(0.7, 1, 40)
+    rows = [overlap_analysis(right, likeness, t) for t in (0.8, 0.9)]
+    figure, words = overlap_figure({"a": rows, "b": rows})
+    labels = figure.axes[0].get_legend_handles_labels()[1]
+    assert labels == ["a", "b"] and "of 2 sets" in words
+
+
+def test_the_judged_pairs_are_25_of_each_band():
+    rows = read_record("judged_pairs")
+    verdicts = about_record("judged_pairs")["verdicts"]
+    assert len(rows) == 100 and {row["verdict"] for row in rows} == set(verdicts)
+    for low, high in ((0.8, 0.85), (0.85, 0.9), (0.9, 0.95), (0.95, 1.01)):
+        assert sum(low <= row["cosine"] < high for row in rows) == 25

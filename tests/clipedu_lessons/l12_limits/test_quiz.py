@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
+import torch
 
 from clipedu_lessons.l12_limits.quiz import (
     CHOICES,
     Question,
     Quiz,
+    difficulty_figure,
     make_quiz,
     marks,
     marks_figure,
     marks_in_words,
-    table2,
+    pool,
 )
 
 
@@ -67,13 +72,28 @@ def test_a_student_answers_and_sees_both(questions: list[Question]) -> None:
 
 def test_the_figure_has_a_mark_for_each(questions: list[Question]) -> None:
     found = marks(questions, [q.right for q in questions])
-    axes = marks_figure({"you": found, "CLIP": found}).axes[0]
-    assert [t.get_text() for t in axes.get_xticklabels()][0] == "you\nzero-shot"
-    assert axes.get_ylim()[0] == 0
+    figure, words = marks_figure({"you": found, "CLIP": found})
+    labels = [t.get_text() for t in figure.axes[0].get_yticklabels()]
+    assert labels == ["you, zero-shot", "you, one-shot", "CLIP, zero-shot", "CLIP, one-shot"]
+    assert "guessing at 20%" in words
 
 
-def test_the_papers_table_is_drawn_with_words() -> None:
-    figure, words = table2()
-    assert "2103.00020" in words and len(words) > 80
-    (axes,) = figure.axes
-    assert axes.get_title() and len(axes.containers) == 4
+def test_a_class_pools_its_answers(questions: list[Question], tmp_path: Path) -> None:
+    right = [q.right for q in questions]
+    scores = torch.full((6, CHOICES), 0.1)
+    scores[torch.arange(6), right] = torch.tensor([0.2, 0.9, 0.5, 0.3, 0.6, 0.4])
+    assert pool(tmp_path).shape == (0, 0)
+    alone = difficulty_figure(questions, scores, pool(tmp_path))[1]
+    assert "people" not in alone
+    (tmp_path / "ann_quiz.json").write_text(json.dumps(right), encoding="utf-8")
+    (tmp_path / "bob_quiz.json").write_text(json.dumps([right[0], *[None] * 5]), encoding="utf-8")
+    people = pool(tmp_path)
+    assert people.tolist() == [right, [right[0], *[-1] * 5]]
+    figure, words = difficulty_figure(questions, scores, people)
+    assert "2 people who were right" in words and len(figure.axes[0].lines) == 3
+    (tmp_path / "quiz_of_eve.json").write_text('{"a": 1}', encoding="utf-8")
+    with pytest.raises(ValueError, match="quiz_of_eve.json holds no list"):
+        pool(tmp_path)
+    (tmp_path / "quiz_of_eve.json").write_text("[1]", encoding="utf-8")
+    with pytest.raises(ValueError, match="has 1 answers, others 6"):
+        pool(tmp_path)
