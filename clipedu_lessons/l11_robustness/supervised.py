@@ -18,19 +18,18 @@ from tqdm import tqdm
 from clipedu.device import pick_device
 from clipedu.evaluation.embedding import PICTURE_BATCH_SIZE, evaluating
 from clipedu.evaluation.tasks.task import Task
-from clipedu.models.config import ResNetConfig
+from clipedu.models.config import ResNetConfig, ViTConfig
 from clipedu.models.resnet import ModifiedResNet
+from clipedu.models.vit import VisionTransformer
 from clipedu.pairs import NONE, Augmentation, augment, to_model
-from clipedu.training import learning_rate
+from clipedu.training import RECIPES, learning_rate
 
-#: How pictures are changed in training: not at all, moved and turned, drawn with other pens too.
+Encoder = ModifiedResNet | VisionTransformer
+#: How pictures are changed in training: not at all, moved and turned, or as the shipped CLIP's.
 AUGMENTATIONS: dict[str, Augmentation] = {
     "none": NONE,
     "affine": dataclasses.replace(NONE, affine=1.0),
-    "pens": Augmentation(thicken=0.3, thin=0.2),
-    "strong": Augmentation(
-        thicken=0.3, thin=0.2, outline=0.15, degrees=12.0, scale=0.25, shift=0.1
-    ),
+    "clip": RECIPES["shipped"].augmentation,
 }
 
 
@@ -38,7 +37,8 @@ AUGMENTATIONS: dict[str, Augmentation] = {
 class SupervisedRecipe:
     """What a supervised model is and how it is trained.
 
-    width, layers, stem: of the ResNet, see `clipedu.models.ResNetConfig`
+    width, layers, stem: of the ResNet, see `clipedu.models.ResNetConfig`; the stem "conv" makes a
+        ViT like the shipped CLIP's of it, with layers[0] blocks
     epochs: times that each picture is seen; augmentation: a name of `AUGMENTATIONS`
     share: of the pictures of each class, at least one each
     seed: decides the weights, the share and the batches
@@ -53,7 +53,7 @@ class SupervisedRecipe:
     learning_rate: float = 3e-3
     weight_decay: float = 0.05
     seed: int = 0
-    stem: Literal["paper", "half", "small"] = "half"
+    stem: Literal["paper", "half", "small", "conv"] = "half"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "layers", tuple(self.layers))
@@ -70,8 +70,11 @@ class SupervisedRecipe:
         return {**dataclasses.asdict(self), "layers": "-".join(map(str, self.layers))}
 
 
-def classifier(recipe: SupervisedRecipe, classes: int, resolution: int = 32) -> ModifiedResNet:
+def classifier(recipe: SupervisedRecipe, classes: int, resolution: int = 32) -> Encoder:
     """Pictures (B, 3, R, R) as the model sees them -> scores (B, C): the last layer classifies."""
+    if recipe.stem == "conv":
+        patches = ViTConfig(resolution, 8, recipe.width, recipe.layers[0], heads=4, stem="conv")
+        return VisionTransformer(patches, classes)
     config = ResNetConfig(
         resolution, recipe.layers, recipe.width, heads=4, stem=recipe.stem, block="basic"
     )
@@ -82,7 +85,7 @@ def classifier(recipe: SupervisedRecipe, classes: int, resolution: int = 32) -> 
 class SupervisedResult:
     """A trained model, its loss at each step, and its recipe."""
 
-    model: ModifiedResNet
+    model: Encoder
     recipe: SupervisedRecipe
     losses: list[float] = field(repr=False)
     pictures: int = 0

@@ -17,7 +17,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 MOST = 5
 #: Lessons of the first edition, with what they print: to fall, lesson by lesson, to MOST.
-CEILINGS = {"08": 32, "09": 11, "10": 17, "11": 7}
+CEILINGS: dict[str, int] = {}
 SLACK = 3  # a ceiling lies at most this much above what is printed, so that it falls, too
 #: Not the `bias=False` of a printed module.
 WORD = re.compile(r"(?<!\w=)\b(?:True|False)\b|[✓✔✗✘✅❌☑☒]")

@@ -1,4 +1,4 @@
-"""Exercises 11.4 and 11.5: a classifier with its own classes, and a mixture of networks."""
+"""Exercises 11.4 and 11.9: a classifier with its own classes, and labels for a few-shot probe."""
 
 from __future__ import annotations
 
@@ -93,125 +93,61 @@ OWN = FunctionExercise(
 )
 
 
-State = dict[str, Tensor]
+def _shuffled(generator: torch.Generator, shots: int | None = None) -> dict[str, Any]:
+    """Classes of different sizes, sorted as in an icon set, and a random order."""
+    sizes = [whole(generator, 1, 9) for _ in range(whole(generator, 3, 6))] + [9]
+    labels = torch.cat([torch.full((size,), 2 * k + 1) for k, size in enumerate(sizes)])
+    order = torch.randperm(len(labels), generator=generator)
+    return {"labels": labels, "shots": shots or whole(generator, 2, 5), "order": order}
 
 
-def _states(generator: torch.Generator, alpha: float | None = None) -> dict[str, Any]:
-    rows, width = whole(generator, 2, 5), whole(generator, 2, 6)
-
-    def state() -> State:
-        return {
-            "conv.weight": torch.randn(rows, width, 3, 3, generator=generator),
-            "bn.weight": 1 + 0.5 * torch.randn(rows, generator=generator),
-            "bn.running_var": 0.5 + torch.rand(rows, generator=generator),
-            "bn.num_batches_tracked": torch.randint(5, 900, (), generator=generator),
-            "scale": torch.randn((), generator=generator),
-            "position_ids": torch.randint(5, 900, (1, width), generator=generator),
-        }
-
-    share = 0.1 + 0.3 * float(torch.rand((), generator=generator))
-    return {"before": state(), "after": state(), "alpha": share if alpha is None else alpha}
+def nested_draw(labels: Tensor, shots: int, order: Tensor) -> Tensor:
+    """(N,), shots, (N,) -> (n,) int64."""
+    rows = [order[labels[order] == label][:shots] for label in labels.unique()]
+    return torch.cat(rows).sort().values
 
 
-def mix(before: State, after: State, alpha: float) -> State:
-    """Decimals: (1 - alpha) * before + alpha * after. Whole numbers: before."""
-    return _each(before, after, lambda a, b: a + alpha * (b - a))
-
-
-def _each(before: State, after: State, formula: Any) -> State:
-    return {
-        name: formula(value, after[name]) if value.is_floating_point() else value.clone()
-        for name, value in before.items()
-    }
-
-
-def _formula(formula: Any) -> Any:
-    return lambda before, after, alpha: _each(before, after, lambda a, b: formula(a, b, alpha))
-
-
-def _where(chosen: Any) -> Any:
-    """A wrong answer that mixes some tensors only and keeps the others as they were before."""
-    return lambda before, after, alpha: {
-        name: value + alpha * (after[name] - value)
-        if value.is_floating_point() and chosen(name, value)
-        else value.clone()
-        for name, value in before.items()
-    }
-
-
-def _counters_after(before: State, after: State, alpha: float) -> State:
-    mixed = mix(before, after, alpha)
-    return {n: v if v.is_floating_point() else after[n] for n, v in mixed.items()}
-
-
-MIX = FunctionExercise(
-    id="11.5",
-    name="mix",
-    reference=mix,
-    inputs=_states,
+NESTED = FunctionExercise(
+    id="11.9",
+    name="nested_draw",
+    reference=nested_draw,
+    inputs=_shuffled,
+    trials=5,
+    properties=(
+        Property(
+            "a picture of the draw for fewer shots is missing from the draw for more",
+            lambda f, labels, shots, order: (
+                torch.isin(
+                    *(torch.as_tensor(f(labels, k, order)) for k in (shots, shots + 1))
+                ).all(),
+                torch.tensor(True),
+            ),
+        ),
+        Property(
+            "the classes get other numbers",
+            lambda f, labels, shots, order: (f(labels, shots, order), f(40 - labels, shots, order)),
+        ),
+    ),
     extremes={
-        "alpha 0": lambda g: _states(g, 0.0),
-        "alpha 1": lambda g: _states(g, 1.0),
-        "alpha 0.5": lambda g: _states(g, 0.5),
-        "tensors of float32": lambda g: _states(g, 0.5),
-        "names that mislead": lambda g: {
-            "before": {"num_batches_mean": torch.zeros(2), "weight_ids": torch.tensor([10])},
-            "after": {"num_batches_mean": torch.ones(2), "weight_ids": torch.tensor([1000])},
-            "alpha": 0.25,
-        },
+        "one shot": lambda g: _shuffled(g, 1),
+        "more shots than any class has pictures": lambda g: _shuffled(g, 20),
     },
-    as_drawn=("tensors of float32",),
     misconceptions=(
         Misconception(
-            "the change is returned without the weights it starts from",
-            _formula(lambda a, b, t: t * (b - a)),
-        ),
-        Misconception("the change is subtracted", _formula(lambda a, b, t: a - t * (b - a))),
-        Misconception("both networks always count half", _formula(lambda a, b, t: (a + b) / 2)),
-        Misconception(
-            "the weights after are added whole", _formula(lambda a, b, t: (1 - t) * a + b)
-        ),
-        Misconception("the two are summed, not averaged", _formula(lambda a, b, t: a + b)),
-        Misconception(
-            "the mixture is divided by 2 once more",
-            _formula(lambda a, b, t: ((1 - t) * a + t * b) / 2),
+            "the labels of the pictures are returned, not their positions",
+            lambda y, k, o: y[nested_draw(y, k, o)],
         ),
         Misconception(
-            "the change is added to the weights after",
-            _formula(lambda a, b, t: b + t * (b - a)),
-            "What must alpha = 0 give?",
+            "a mask is returned, not the positions",
+            lambda y, k, o: torch.isin(torch.arange(len(y)), nested_draw(y, k, o)),
         ),
         Misconception(
-            "the network before is returned unchanged", _formula(lambda a, b, t: a.clone())
+            "one picture too many is drawn of each class", lambda y, k, o: nested_draw(y, k + 1, o)
         ),
         Misconception(
-            "the network after is returned unchanged", _formula(lambda a, b, t: b.clone())
-        ),
-        Misconception(
-            "one of the two networks is chosen whole",
-            _formula(lambda a, b, t: a.clone() if t < 0.5 else b.clone()),
-        ),
-        Misconception(
-            "only float32 counts as decimals",
-            _where(lambda name, value: value.dtype == torch.float32),
-            "float64 and float16 are decimals, too.",
-        ),
-        Misconception("the counters come from the network after", _counters_after),
-        Misconception(
-            "only matrices and filters are mixed, gains and biases are not",
-            _where(lambda name, value: value.ndim >= 2),
-        ),
-        Misconception(
-            "tensors without a dimension are not mixed",
-            _where(lambda name, value: value.ndim >= 1),
-        ),
-        Misconception(
-            "the statistics of the batch norms are not mixed",
-            _where(lambda name, value: "running" not in name),
-        ),
-        Misconception(
-            "only names that end in weight are mixed",
-            _where(lambda name, value: name.endswith("weight")),
+            "the order is read backward, as the rank of each picture",
+            lambda y, k, o: nested_draw(y, k, o.argsort()),
+            "order[0] is the picture that comes first.",
         ),
     ),
 )

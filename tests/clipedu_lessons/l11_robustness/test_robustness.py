@@ -1,4 +1,4 @@
-"""Logits, the line through models, and what stands above it."""
+"""Logits, the line through models, the prediction interval, and what is above it."""
 
 import math
 import warnings
@@ -9,11 +9,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import expit
 from scipy.stats import linregress
+from scipy.stats import t as student
 
 from clipedu_lessons.l11_robustness.robustness import (
+    Rights,
     effective_robustness,
     fit_line,
+    leave_one_out,
     logit,
+    resampled,
 )
 
 X = np.array([0.2, 0.35, 0.5, 0.6, 0.7, 0.8])
@@ -21,6 +25,12 @@ X = np.array([0.2, 0.35, 0.5, 0.6, 0.7, 0.8])
 
 def on_a_line(x, slope=0.9, intercept=-1.0):
     return expit(slope * np.log(x / (1 - x)) + intercept)
+
+
+def scattered(models=30, scatter=0.2, seed=0):
+    rng = np.random.default_rng(seed)
+    x = rng.uniform(0.15, 0.85, models)
+    return x, expit(logit(on_a_line(x)) + rng.normal(0, scatter, models))
 
 
 @settings(max_examples=30, deadline=None)
@@ -51,31 +61,37 @@ def test_what_is_no_accuracy_is_refused(bad, words):
 
 
 def test_the_fit_is_scipys_on_logits():
-    rng = np.random.default_rng(0)
-    y = expit(logit(on_a_line(X)) + rng.normal(0, 0.2, len(X)))
-    line, want = fit_line(X, y, bootstrap=20), linregress(logit(X), logit(y))
+    x, y = scattered(12)
+    line, want = fit_line(x, y), linregress(logit(x), logit(y))
     assert line.slope == pytest.approx(want.slope)
     assert line.intercept == pytest.approx(want.intercept)
     assert line.r == pytest.approx(want.rvalue)
-    assert line.clipped == 0
+    # The band at the mean of the models is t times the standard error of their mean height.
+    low, high = line.band(expit(line.center))
+    reach = student.ppf(0.975, 10) * line.scatter / math.sqrt(12)
+    assert float(logit(high) - logit(low)) == pytest.approx(2 * reach)
 
 
-def test_the_band_holds_the_line_and_widens_away_from_the_models():
-    rng = np.random.default_rng(1)
-    x = rng.uniform(0.4, 0.6, 30)
-    line = fit_line(x, expit(logit(on_a_line(x)) + rng.normal(0, 0.2, 30)))
+def test_the_interval_is_wider_than_the_band_and_both_widen_away_from_the_models():
+    x = np.random.default_rng(1).uniform(0.4, 0.6, 30)
+    line = fit_line(x, expit(logit(on_a_line(x)) + np.random.default_rng(2).normal(0, 0.2, 30)))
     at = np.array([0.5, 0.95])
-    low, high = line.band(at)
-    assert (low < line.predict(at)).all() and (line.predict(at) < high).all()
-    logits = logit(high) - logit(low)
-    assert logits[1] > 2 * logits[0]
+    for area in (line.band, line.interval):
+        low, high = area(at)
+        assert (low < line.predict(at)).all() and (line.predict(at) < high).all()
+        width = logit(high) - logit(low)
+        assert width[1] > width[0]
+    assert (line.interval(at)[0] < line.band(at)[0]).all()
 
 
-def test_an_accuracy_of_one_among_the_models_is_clipped_and_counted():
-    y = on_a_line(X)
-    y[-1] = 1.0
-    with pytest.warns(UserWarning, match="clipped"):
-        assert fit_line(X, y, n_shifted=50, bootstrap=5).clipped == 1
+def test_the_interval_holds_a_new_model_as_often_as_it_says():
+    rng, inside = np.random.default_rng(3), 0
+    for seed in range(400):
+        x, y = scattered(12, seed=seed)
+        new = rng.uniform(0.15, 0.85)
+        low, high = fit_line(x, y).interval(new)
+        inside += low < expit(logit(on_a_line(new)) + rng.normal(0, 0.2)) < high
+    assert 0.92 <= inside / 400 <= 0.98
 
 
 @pytest.mark.parametrize(
@@ -89,126 +105,83 @@ def test_an_accuracy_of_one_among_the_models_is_clipped_and_counted():
 )
 def test_a_fit_that_says_nothing_is_refused(x, y, words):
     with pytest.raises(ValueError, match=words):
-        fit_line(x, y, bootstrap=5)
+        fit_line(x, y)
 
 
-def clipped_fit(n_reference, **how):
-    x = np.where(X == X.max(), 1.0, X)
-    with pytest.warns(UserWarning, match="clipped"):
-        return fit_line(x, on_a_line(X), n_reference=n_reference, bootstrap=5, **how)
+def test_effective_robustness_is_the_distance_from_the_line_and_from_its_interval():
+    line = fit_line(*scattered())
+    found = effective_robustness(line, 0.5, 0.6)
+    low, high = line.interval(0.5)
+    assert found.value == pytest.approx(0.6 - float(line.predict(0.5)))
+    assert (found.low, found.high) == pytest.approx((0.6 - high, 0.6 - low))
+    assert found.positive == (found.low > 0) and found.positive
+    with pytest.raises(ValueError, match="percent"):
+        effective_robustness(line, 50, 0.6)
 
 
-@pytest.mark.parametrize("shape", [(6,), (1,), (6, 1)])
-def test_pictures_may_be_counted_for_each_model(shape):
-    one, many = clipped_fit(50), clipped_fit(np.full(shape, 50))
-    assert many.slopes == pytest.approx(one.slopes) and many.slopes.shape == (1,)
-    assert many.draws == pytest.approx(one.draws)
+def test_ordinary_models_left_out_are_seldom_called_robust_and_an_odd_one_is():
+    outside = [np.abs(leave_one_out(*scattered(40, seed=seed))) > 1 for seed in range(5)]
+    assert np.mean(outside) < 0.1
+    x, y = scattered(40)
+    y[3] = 0.9
+    found = leave_one_out(x, y)
+    assert found[3] > 1 and found.argmax() == 3
+    # Two copies of the odd one hide each other, unless they are left out together.
+    x, y, groups = np.append(x, x[3]), np.append(y, y[3]), [*range(40), 3]
+    assert leave_one_out(x, y, groups)[-1] > leave_one_out(x, y)[-1]
 
 
-def test_each_model_is_clipped_by_its_own_pictures():
-    ns = [10, 10, 10, 10, 10, 200]  # only the last, at exactly 1, is moved by them
-    assert clipped_fit(ns).slope == pytest.approx(clipped_fit(200).slope)
-    x = np.column_stack([X, X[::-1] ** 2])
-    x[0, 0] = x[1, 1] = 0.0
-    with pytest.warns(UserWarning, match="clipped"):
-        by_set, whole = (
-            fit_line(x, X, n_reference=n, bootstrap=0) for n in ([20, 80], [[20, 80]] * 6)
+def sets(styles=1, better=0.5, seed=0, models=20):
+    """A reference and a shift of 60 names each; the model in question is right at `better`."""
+    rng, found = np.random.default_rng(seed), {}
+    ability = rng.uniform(-1.0, 1.5, models)
+    for name, lower in (("reference", 0.0), ("shift", 1.0)):
+        hard = rng.normal(0, 1, 60)
+        share = expit(ability[:, None] - lower - hard)
+        models_right = rng.random((models, 60)) < share
+        one = rng.random((1, 60)) < (0.5 if name == "reference" else better)
+        found[name] = Rights(
+            np.repeat(models_right, styles, axis=1),
+            np.repeat(one, styles, axis=1),
+            np.repeat(np.arange(60).astype(str), styles),
+            np.repeat(np.arange(60) % 6, styles),
         )
-    assert by_set.slopes == pytest.approx(whole.slopes)
+    return found
 
 
-@pytest.mark.parametrize(
-    "how", [{"n_reference": [50] * 5}, {"n_shifted": [50] * 5}, {"n_shifted": [[50] * 6]}]
-)
-def test_pictures_of_another_number_of_models_are_refused(how):
-    with pytest.raises(ValueError, match=f"{next(iter(how))} is one number.* 6 models"):
-        fit_line(X, on_a_line(X), bootstrap=5, **how)
+def test_resampling_has_the_value_of_the_line_and_counts_names_once():
+    data = sets()
+    found = resampled(data, draws=400)
+    home, away = (s.models.mean(1) for s in data.values())
+    line = fit_line(home, away)
+    want = effective_robustness(line, data["reference"].one.mean(), data["shift"].one.mean())
+    assert found.value == pytest.approx(want.value)
+    assert found.high - found.low > want.high - want.low  # pictures and models, not models alone
+    assert resampled(sets(styles=4), draws=400) == pytest.approx(found)  # four styles: no news
+    assert resampled(sets(better=0.95), draws=400).positive
 
 
-def test_a_draw_of_one_model_is_no_line_and_is_drawn_again():
-    x = np.array([0.3, 0.5, 0.7])
-    line = fit_line(x, on_a_line(x), bootstrap=200)  # of 3 models, 1 draw in 9 is of one alone
-    assert line.draws[:, 0] == pytest.approx(0.9)
-    # the others are drawn as they always were
-    rows = np.random.default_rng(0).integers(3, size=(200, 3))
-    whole = np.ptp(rows, axis=1) > 0
-    y = expit(logit(on_a_line(x)) + [0.1, -0.2, 0.1])
-    want = [linregress(logit(x[row]), logit(y[row])).slope for row in rows[whole]]
-    assert fit_line(x, y, bootstrap=200).draws[whole, 0] == pytest.approx(want)
-    pair = np.column_stack([X, np.roll(X, 1)])
-    both = fit_line(pair, expit(logit(pair) @ [0.3, 0.6]), bootstrap=300)
-    assert both.draws[:, :2] == pytest.approx(np.tile([0.3, 0.6], (300, 1)))
-
-
-def test_reference_sets_that_say_the_same_still_have_a_band():
-    line = fit_line(np.column_stack([X, X]), on_a_line(X), bootstrap=50)
-    low, high = line.band([0.5, 0.5])
-    assert low == pytest.approx(high) == pytest.approx(on_a_line(0.5))
-
-
-def test_a_bootstrap_that_finds_no_line_says_so():
-    rng = np.random.default_rng(0)
-    x = rng.uniform(0.2, 0.8, (22, 20))
-    with pytest.raises(ValueError, match="more models, or with bootstrap=0"):
-        fit_line(x, rng.uniform(0.2, 0.8, 22), bootstrap=5)
-
-
-def test_without_a_bootstrap_there_is_a_line_and_no_interval():
-    line = fit_line(X, on_a_line(X), bootstrap=0)
-    above = effective_robustness(line, 0.5, 0.6, n_reference=50, n_shifted=50)
-    assert above.value == pytest.approx(0.6 - on_a_line(0.5))
-    assert math.isnan(above.low) and math.isnan(above.high) and not above.positive
-    assert np.isnan(line.band(X)).all() and np.shape(line.band(X)) == (2, 6)
-    with pytest.raises(ValueError, match="0 or more; got -1"):
-        fit_line(X, on_a_line(X), bootstrap=-1)
-
-
-@pytest.mark.filterwarnings("ignore:Exactly 0 or 1")
-def test_all_right_is_moved_by_half_a_picture_in_value_and_interval():
-    line = fit_line(X, on_a_line(X), bootstrap=400)
-    above = effective_robustness(line, 1.0, 0.9, n_reference=50, n_shifted=5000)
-    assert above.value == pytest.approx(0.9 - on_a_line(0.99))
-    assert above.low <= above.value <= above.high
-    assert line.predict([1.0, 0.5], [50, 50]) == pytest.approx(on_a_line(np.array([0.99, 0.5])))
-
-
-@pytest.mark.filterwarnings("ignore:Exactly 0 or 1")
-@pytest.mark.parametrize("shifted", [0.0, 1.0])
-def test_none_or_all_right_of_few_leaves_room_for_luck(shifted):
-    line = fit_line(X, on_a_line(X), bootstrap=400)
-    few, many = (effective_robustness(line, 0.5, shifted, n_shifted=n) for n in (20, 5000))
-    assert few.high - few.low >= 0.05 > many.high - many.low
-    few, many = (effective_robustness(line, shifted, 0.5, n_reference=n) for n in (20, 5000))
-    assert few.high - few.low > 3 * (many.high - many.low) > 0
-
-
-def test_a_model_on_the_line_has_none_and_one_above_it_has_its_distance():
-    line = fit_line(X, on_a_line(X), bootstrap=50)
-    assert effective_robustness(line, 0.55, float(on_a_line(0.55))).value == pytest.approx(0)
-    above = effective_robustness(line, 0.55, float(on_a_line(0.55)) + 0.1)
-    assert above.value == pytest.approx(0.1)
-    assert above.positive and above.low <= above.value <= above.high
-
-
-def test_fewer_pictures_make_a_wider_interval():
-    line = fit_line(X, on_a_line(X), bootstrap=400)
-    few, many = (
-        effective_robustness(line, 0.5, 0.5, n_reference=n, n_shifted=n) for n in (50, 5000)
+def test_resampling_takes_a_mean_over_classes_and_leaves_pictures_out():
+    data = sets()
+    kept = {key: s._replace(kept=s.labels != 0) for key, s in data.items()}
+    left = {
+        key: Rights(s.models[:, m], s.one[:, m], s.names[m], s.labels[m])
+        for key, s in data.items()
+        for m in [s.labels != 0]
+    }
+    assert resampled(kept, draws=50).value == pytest.approx(resampled(left, draws=50).value)
+    unequal = {
+        key: Rights(s.models[:, m], s.one[:, m], s.names[m], s.labels[m])
+        for key, s in data.items()
+        for m in [(s.labels != 0) | (np.arange(60) < 6)]
+    }
+    by_class = resampled(unequal, per_class=True, draws=50).value
+    home, away = (
+        [
+            np.mean([row[s.labels == k].mean() for k in range(6)])
+            for row in np.vstack([s.models, s.one])
+        ]
+        for s in unequal.values()
     )
-    assert few.high - few.low > 3 * (many.high - many.low)
-    # as wide as the two binomials say: sd² = p(1-p)/n (1 + slope of the curve at 0.5, squared)
-    slope = 0.9 * on_a_line(0.5) * (1 - on_a_line(0.5)) / 0.25
-    sd = math.sqrt(0.25 / 50 * (1 + slope**2))
-    assert few.high - few.low == pytest.approx(2 * 1.96 * sd, rel=0.2)
-
-
-def test_two_references_explain_what_one_cannot():
-    rng = np.random.default_rng(2)
-    x = rng.uniform(0.2, 0.8, (40, 2))
-    y = expit(logit(x) @ [0.3, 0.6] - 0.5)
-    both = fit_line(x, y, bootstrap=10)
-    assert both.slopes == pytest.approx([0.3, 0.6])
-    assert effective_robustness(both, x[0], y[0]).value == pytest.approx(0, abs=1e-9)
-    assert fit_line(x[:, 0], y, bootstrap=10).r < 0.9 < both.r
-    with pytest.raises(ValueError, match="2 reference sets"):
-        both.predict(0.5)
+    want = effective_robustness(fit_line(home[:-1], away[:-1]), home[-1], away[-1])
+    assert by_class == pytest.approx(want.value)

@@ -1,55 +1,75 @@
-"""Tables of measured models, and what is wrong with a broken one."""
+"""Tables of measured models: bits, stamps, and the check that the method makes of itself."""
 
+import json
+
+import numpy as np
 import pytest
+import torch
 
-from clipedu_lessons.l11_robustness.robustness import effective_robustness, fit_line
+from clipedu_lessons.common.records import stored
+from clipedu_lessons.l11_robustness.robustness import leave_one_out
 from clipedu_lessons.l11_robustness.testbed import (
     NATURAL_SHIFTS,
+    SETS,
+    data_hash,
     load_clip_points,
     load_testbed,
+    names_of,
+    pack,
+    right,
+    rights,
+    test_set,
+    twin_cosines,
+    unpack,
 )
 
+test_set.__test__ = False
 
-@pytest.fixture
-def table(tmp_path):
+
+def test_bits_come_back_as_they_were():
+    bits = torch.rand(3, 29) < 0.5
+    assert np.array_equal(unpack([pack(row) for row in bits], 29), bits.numpy())
+
+
+def test_a_missing_column_is_named_and_a_missing_file_says_how_to_make_it(tmp_path):
     path = tmp_path / "models.csv"
-    path.write_text("model,kind,reference\na,standard,0.5\nb,subset,0.25\n")
-    return path
-
-
-def test_a_missing_column_is_named_with_those_there_are(table):
+    path.write_text("model,kind,reference\na,matched,00\n")
     with pytest.raises(ValueError, match=r"lacks the column.*lucide.*model, kind, reference"):
-        load_testbed(table)
-
-
-def test_a_row_cut_short_and_a_missing_file_are_refused(table):
-    head = ["model", "kind", "reference", "reference_n", *NATURAL_SHIFTS]
-    table.write_text(",".join(head) + "\n" + "a,standard,many,9,1,1,1\n")
-    with pytest.raises(ValueError, match="line 2.*'many'"):
-        load_testbed(table).numbers("reference")
-    table.write_text(table.read_text() + "c,standard\n")
-    with pytest.raises(ValueError, match="line 3"):
-        load_testbed(table)
+        load_testbed(path)
     with pytest.raises(FileNotFoundError, match="benchmarks/testbed.py"):
-        load_testbed(table.parent / "none.csv")
+        load_clip_points(tmp_path / "none.csv")
 
 
-def test_the_committed_testbed_is_large_and_clip_stands_above_its_line():
-    testbed, clip = load_testbed(), load_clip_points()
-    assert len(testbed) >= 30 and {"standard", "augmented", "subset"} == set(testbed.column("kind"))
-    above = 0
-    for family in NATURAL_SHIFTS:
-        reference, shifted = testbed.numbers("reference"), testbed.numbers(family)
-        n = int(testbed.numbers(f"{family}_n")[0])
-        line = fit_line(reference, shifted, n_shifted=n, bootstrap=300)
-        assert line.r > 0.5
-        zero = clip.where(clip="without the reference", how="zero-shot")
-        found = effective_robustness(
-            line,
-            float(zero.numbers("reference")[0]),
-            float(zero.numbers(family)[0]),
-            n_reference=int(zero.numbers("reference_n")[0]),
-            n_shifted=n,
-        )
-        above += found.positive
-    assert above >= 2
+def test_the_committed_tables_are_of_these_pictures():
+    for name in ("testbed", "testbed_clip"):
+        about = json.loads(stored(f"{name}.csv").with_suffix(".json").read_text("utf-8"))
+        assert about["data"] == data_hash(), f"{name} is stale: python benchmarks/testbed.py"
+    sizes = [len(test_set(key)) for key in SETS]
+    for table in (load_testbed(), load_clip_points()):
+        for key, n in zip(SETS, sizes, strict=True):
+            assert right(table, key).shape == (len(table), n)
+            assert {len(cell) for cell in table.column(key)} == {2 * -(-n // 8)}
+
+
+def test_matched_models_are_spread_out_and_seldom_called_robust():
+    matched = load_testbed().where(kind="matched")
+    home = right(matched, "reference").mean(1)
+    assert len(matched) >= 16 and home.min() < 0.25 and home.max() > 0.65
+    found = [
+        leave_one_out(home, right(matched, key).mean(1), matched.column("model"))
+        for key in NATURAL_SHIFTS
+    ]
+    assert np.mean([z > 1 for z in found]) <= 0.10
+
+
+def test_pictures_names_and_twins_belong_together():
+    data = rights(load_testbed(), load_clip_points().where(how="zero-shot"), NATURAL_SHIFTS)
+    for key, part in data.items():
+        n = len(test_set(key))
+        assert part.models.shape[1] == part.one.shape[1] == len(part.names) == n
+        words = [test_set(key).class_names[k] for k in part.labels]
+        assert [name.split()[0] for name in part.names] == words
+        assert len(names_of(key)) == n
+    own = twin_cosines("reference", ("mdi",))
+    assert own.min() > 0.999  # each picture is its own twin, if it is not left out
+    assert (twin_cosines("reference", ("mdi",), "learn") <= own + 1e-6).all()
