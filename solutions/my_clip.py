@@ -452,3 +452,48 @@ def prompt_ensemble(model, tokenizer, image, names, templates, by="embeddings"):
     if by == "logits":
         logits = logits.mean(0, keepdim=True)
     return logits.softmax(-1).mean(0)
+
+# ---- exercise 08.7: cached_backward ----
+def cached_backward(model, batch, chunks):
+    """The whole batch's loss; adds its gradient to .grad, a chunk at a time (arXiv 2101.06983)."""
+    pictures, tokens, false_negative_ids = batch
+    parts = list(zip(pictures.chunk(chunks), tokens.chunk(chunks)))
+    with torch.no_grad():  # keep the embeddings, and no graph
+        made = [model(*part)[:2] for part in parts]
+    image, text = (torch.cat(rows).requires_grad_() for rows in zip(*made))  # (B, E) twice
+    loss = info_nce(image, text, model.logit_scale.exp(), false_negative_ids)
+    loss.backward()  # as far as the embeddings, and to the scale, once
+    messages = zip(image.grad.chunk(chunks), text.grad.chunk(chunks))
+    for part, gradients in zip(parts, messages):
+        torch.autograd.backward(model(*part)[:2], gradients)
+    return loss.item()
+
+# ---- exercise 10.6: linear_probe ----
+def linear_probe(features: Tensor, labels: Tensor, lam: float = 1.0) -> nn.Linear:
+    """Features (N, W), labels (N,) from 0 -> a linear layer for the classes (section 3.2)."""
+    x = features.detach().double()
+    mean, std = x.mean(0), x.std(0).clamp(min=1e-6)
+    x = (x - mean) / std
+    layer = nn.Linear(x.shape[1], int(labels.max()) + 1).double()
+    nn.init.zeros_(layer.weight)
+    nn.init.zeros_(layer.bias)
+    solver = torch.optim.LBFGS(
+        layer.parameters(),
+        max_iter=1000,
+        line_search_fn="strong_wolfe",
+        tolerance_grad=1e-7,
+        tolerance_change=1e-12,
+    )
+
+    def objective():
+        solver.zero_grad()
+        loss = F.cross_entropy(layer(x), labels, reduction="sum")
+        loss = loss + lam / 2 * layer.weight.square().sum()
+        loss.backward()
+        return loss
+
+    solver.step(objective)
+    with torch.no_grad():
+        layer.weight /= std
+        layer.bias -= layer.weight @ mean
+    return layer.to(features.dtype)

@@ -9,6 +9,7 @@ EXAMPLES = """examples:
   clipedu plan ViT-B/32 --gpus 8 --gpu A100
   clipedu plan ViT-L/14 --gpus 256 --gpu V100 --precision fp16 --checkpointing
   clipedu plan laptop --batch-size 4096 --pairs 614400 --gpu laptop --chunk 512
+  clipedu plan --own-pairs 500000 --hours 24 --gpu T4       what to do with what you have
   clipedu plan --paper              what the paper's printed days say about its GPUs
 """
 
@@ -34,6 +35,8 @@ def add_plan_parser(subparsers: Any) -> argparse.ArgumentParser:
     parser.add_argument("--sharded", action="store_true", help="weights and Adam split (FSDP)")
     parser.add_argument("--learned", type=float, default=1.0, help="share of weights that learn")
     parser.add_argument("--utilisation", type=float, default=0.3, help="default 0.3")
+    parser.add_argument("--own-pairs", type=int, help="how many you have: then say what to do")
+    parser.add_argument("--hours", type=float, default=24.0, help="with --own-pairs (default 24)")
     parser.add_argument("--paper", action="store_true", help="work out the paper's utilisation")
     parser.set_defaults(run=run_plan)
     return parser
@@ -55,6 +58,12 @@ def run_plan(args: argparse.Namespace) -> tuple[int, dict[str, Any]]:
             name: {"utilisation": paper_utilisation(name), "gpus": gpus, "days": days}
             for name, (gpus, days) in PAPER_RUNS.items()
         }
+    if args.own_pairs is not None:
+        from clipedu_lessons.l08_scaling_up.advice import advise
+
+        made, lines = advise(args.own_pairs, args.hours, gpu=args.gpu, gpus=args.gpus)
+        print("\n".join(lines))
+        return 0, {"batch_size": made.batch_size, "pairs": made.pairs, "chunk": made.chunk}
     wanted = "batch_size gpus gpu precision checkpointing chunk loss sharded utilisation".split()
     pairs = PAPER_PAIRS_SEEN if args.pairs is None else args.pairs
     same = {name: getattr(args, name) for name in wanted}

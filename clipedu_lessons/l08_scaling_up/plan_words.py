@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from clipedu.device import is_accelerator
 from clipedu_lessons.l08_scaling_up.planner import PAPER_RUNS, Plan, paper_utilisation
 
 
@@ -76,18 +75,3 @@ def _advice(plan: Plan) -> list[str]:
     if largest == "loss matrix":
         return ["--loss tiled", "more GPUs"]
     return ["--sharded, on more GPUs", "a GPU with more memory"]
-
-
-def compile_advice(device: str, steps: int) -> str:
-    """Whether `torch.compile` is worth its time, in a sentence.
-
-    Measured on two CPU cores with the laptop preset in bf16; on GPUs nothing was measured.
-    """
-    if not is_accelerator(device):
-        return (
-            "torch.compile made training on two CPU cores slower (805 pairs/s, not 1,305) after "
-            "91 s of compiling: leave it off here."
-        )
-    if steps < 2000:
-        return f"Compiling takes minutes and this run only {steps:,} steps: it may not pay."
-    return "On a GPU with small kernels it usually pays: time 100 steps with it and without."

@@ -1,10 +1,9 @@
 # %% [markdown]
 # # Exercises 09 · Scaling laws
 #
-# Five exercises, from counting on paper to an experiment of your own; about 60 minutes in all. Work from top to bottom, or pick: each stands alone.
-# A check says what it found and, where it can, which misunderstanding fits your answer. The lesson is [notebook 09, Scaling laws](../notebooks/09_scaling_laws.ipynb).
+# Five exercises on [lesson 09, Scaling laws](../notebooks/09_scaling_laws.ipynb), about two and a half hours in all, of which one is for your own choice in 09.5. Each stands alone. A check says what it found, and names the mistake if it knows it.
 #
-# `hint("09.2")` shows one more hint each time you run it, `solution("09.2")` opens after you have passed, `progress()` says where you stand, and `reset("09.2")` begins an exercise anew. Nothing leaves this machine.
+# `hint("09.3")` shows one more hint each time you run it, `solution("09.3")` opens after you have passed, `progress()` shows what is done, and `reset("09.3")` starts an exercise again. Nothing leaves this machine.
 
 # %%
 import math
@@ -63,60 +62,6 @@ layer = 819_200
 training = 12_000_000_000
 ten_times = 0.5
 hundred_times = 0.0
-
-# %% tags=["exercise"]
-EXERCISE = dict(
-    id="09.2",
-    title="What a transformer block computes",
-    points=3,
-    minutes=12,
-    difficulty="medium",
-    goal="Count a block by hand, and see when attention outgrows the rest.",
-    hints=[
-        "Go through the block in order: queries, keys and values; scores; the sum that they weigh; the output matrix; the MLP in and out.",
-        "A matrix of (W, k) on T tokens costs T x W x k. The scores of all heads together: T x T x W, and so does the sum.",
-        "attention = T*W*3W + 2*T*T*W + T*W*W; mlp = T*W*(widen*W) twice.",
-    ],
-)
-
-# %% [markdown]
-# Return the multiply-adds of one residual attention block for `tokens` tokens of `width` numbers, with an MLP that is `widen` times as wide inside. Layer norms, activations, softmax and additions
-# count as nothing. All places attend to all places.
-#
-# For 17 tokens of 32 numbers and `widen=4` the lesson's count gives 227,392.
-
-# %%
-def block_multiply_adds(tokens: int, width: int, widen: int) -> int:
-    """Multiply-adds of one block: attention and MLP."""
-    ### BEGIN SOLUTION
-    projections = tokens * width * 3 * width + tokens * width * width
-    mixing = 2 * tokens * tokens * width
-    mlp = 2 * tokens * width * widen * width
-    return projections + mixing + mlp
-    ### END SOLUTION
-
-# %%
-check("09.2", block_multiply_adds)
-
-# %% the scores and the sum that they weigh are left out tags=["wrong"]
-# hint: What does attention do that has no weights of its own?
-def block_multiply_adds(tokens, width, widen):
-    return tokens * width**2 * (4 + 2 * widen)
-
-# %% the output matrix of attention is left out tags=["wrong"]
-# hint: After the heads are put together, one more matrix follows.
-def block_multiply_adds(tokens, width, widen):
-    return tokens * width**2 * (3 + 2 * widen) + 2 * tokens**2 * width
-
-# %% only one of the two matrices of the MLP is counted tags=["wrong"]
-# hint: The MLP widens, and then?
-def block_multiply_adds(tokens, width, widen):
-    return tokens * width**2 * (4 + widen) + 2 * tokens**2 * width
-
-# %% the scores are counted, the sum that they weigh is not tags=["wrong"]
-# hint: What are the scores used for?
-def block_multiply_adds(tokens, width, widen):
-    return tokens * width**2 * (4 + 2 * widen) + tokens**2 * width
 
 # %% tags=["exercise"]
 EXERCISE = dict(
@@ -198,127 +143,171 @@ def power_law(compute, error, times):
 
 # %% tags=["exercise"]
 EXERCISE = dict(
-    id="09.4",
-    title="Predict what was kept out",
+    id="09.6",
+    title="Extrapolate with an honest interval",
     points=4,
-    minutes=12,
+    minutes=25,
     difficulty="hard",
-    goal="Test a line on a point that it has not seen.",
+    goal="Say what a larger run will reach, and how much that depends on single models.",
     hints=[
-        "Which point is the largest? The list need not be sorted.",
-        "Leave out the point with the most compute, fit the others in logarithms, and go along the line to its compute.",
-        "exp(mean_y + slope * (log(largest) - mean_x)), where the means are those of the points that were fitted.",
+        "Which rows must go together when one model is left out?",
+        "Fit a power law to the rows of all models but one, and read it at the new compute. Do so for each model. The answer comes from the fit of all rows.",
+        "slope and means from the logarithms; exp(mean_y + slope * (log(at) - mean_x)). The interval is from the smallest to the largest of the predictions that leave one model out.",
     ],
 )
 
 # %% [markdown]
-# Leave out the point with the most compute, fit a power law to the others, and return the error that the law predicts for the one left out. The points come in any order, and no two have the same compute.
+# `compute` and `error` are the runs of a series, and `models` says which model each run is of. Runs of one model differ in their seed, and may differ in their compute. Predict the error at compute `at`, by a power law through all runs (least squares in the logarithms).
+#
+# For the interval, leave out **one model** at a time, with all its seeds, and predict again. Return `(prediction, low, high)`, where `low` and `high` are the smallest and the largest prediction of these fits. This is the jackknife. It asks how much your promise depends on a single model, without any random numbers.
 
 # %%
-def predict_largest(compute: list[float], error: list[float]) -> float:
-    """The error on the line of the smaller models, at the compute of the largest."""
+def extrapolate(compute: list[float], error: list[float], models: list[str], at: float) -> tuple[float, float, float]:
+    """(prediction at `at`, smallest and largest with one model left out)."""
     ### BEGIN SOLUTION
-    largest = max(range(len(compute)), key=lambda k: compute[k])
-    rest = [k for k in range(len(compute)) if k != largest]
-    x = [math.log(compute[k]) for k in rest]
-    y = [math.log(error[k]) for k in rest]
-    mean_x, mean_y = sum(x) / len(x), sum(y) / len(y)
-    top = sum((a - mean_x) * (b - mean_y) for a, b in zip(x, y))
-    slope = top / sum((a - mean_x) ** 2 for a in x)
-    return math.exp(mean_y + slope * (math.log(compute[largest]) - mean_x))
+    def predict_from(rows):
+        x = [math.log(compute[k]) for k in rows]
+        y = [math.log(error[k]) for k in rows]
+        middle_x, middle_y = sum(x) / len(x), sum(y) / len(y)
+        rise = sum((a - middle_x) * (b - middle_y) for a, b in zip(x, y))
+        power = rise / sum((a - middle_x) ** 2 for a in x)
+        return math.exp(middle_y + power * (math.log(at) - middle_x))
+
+    every = range(len(compute))
+    others = [predict_from([k for k in every if models[k] != left]) for left in set(models)]
+    return predict_from(every), min(others), max(others)
     ### END SOLUTION
 
 # %%
-check("09.4", predict_largest)
+check("09.6", extrapolate)
 
-# %% the largest model is in the fit that predicts it tags=["wrong"]
-# hint: What may the line not have seen?
-def predict_largest(compute, error):
-    x, y = [math.log(c) for c in compute], [math.log(e) for e in error]
-    mean_x, mean_y = sum(x) / len(x), sum(y) / len(y)
-    slope = sum((a - mean_x) * (b - mean_y) for a, b in zip(x, y)) / sum((a - mean_x) ** 2 for a in x)
-    return math.exp(mean_y + slope * (max(x) - mean_x))
+# %% one run is left out at a time, not one model tags=["wrong"]
+# hint: Three seeds of one model are not three models.
+from clipedu_lessons.l09_scaling_laws.checks.law import extrapolate_with
 
-# %% the last point of the list is left out, not the largest tags=["wrong"]
-# hint: The points come in any order.
-def predict_largest(compute, error):
-    x, y = [math.log(c) for c in compute[:-1]], [math.log(e) for e in error[:-1]]
-    mean_x, mean_y = sum(x) / len(x), sum(y) / len(y)
-    slope = sum((a - mean_x) * (b - mean_y) for a, b in zip(x, y)) / sum((a - mean_x) ** 2 for a in x)
-    return math.exp(mean_y + slope * (math.log(compute[-1]) - mean_x))
+extrapolate = extrapolate_with(by_row=True)
 
-# %% the logarithm of the error is returned tags=["wrong"]
-# hint: Undo the logarithm at the end.
-def predict_largest(compute, error):
-    points = sorted(zip(compute, error))
-    x, y = [math.log(c) for c, _ in points[:-1]], [math.log(e) for _, e in points[:-1]]
-    mean_x, mean_y = sum(x) / len(x), sum(y) / len(y)
-    slope = sum((a - mean_x) * (b - mean_y) for a, b in zip(x, y)) / sum((a - mean_x) ** 2 for a in x)
-    return mean_y + slope * (math.log(points[-1][0]) - mean_x)
+# %% the errors are not turned into logarithms tags=["wrong"]
+# hint: Both sides of a power law need one.
+from clipedu_lessons.l09_scaling_laws.checks.law import extrapolate_with
 
-# %% the line goes through the two next largest models only tags=["wrong"]
-# hint: Fit all that are left.
-def predict_largest(compute, error):
-    (c0, e0), (c1, e1), (largest, _) = sorted(zip(compute, error))[-3:]
-    slope = math.log(e1 / e0) / math.log(c1 / c0)
-    return e1 * (largest / c1) ** slope
+extrapolate = extrapolate_with(logs=False)
 
-# %% the slope is of the smaller models, the means are of all tags=["wrong"]
-# hint: The line goes through the mean of the points that were fitted.
-def predict_largest(compute, error):
-    points = sorted((math.log(c), math.log(e)) for c, e in zip(compute, error))
-    x, y = zip(*points[:-1])
-    mean_x, mean_y = sum(x) / len(x), sum(y) / len(y)
-    top = sum((a - mean_x) * (b - mean_y) for a, b in points[:-1])
-    slope = top / sum((a - mean_x) ** 2 for a in x)
-    all_x, all_y = zip(*points)
-    return math.exp(sum(all_y) / len(all_y) + slope * (all_x[-1] - sum(all_x) / len(all_x)))
+# %% the interval is around the errors that were measured tags=["wrong"]
+# hint: The interval is of predictions at the new compute.
+from clipedu_lessons.l09_scaling_laws.checks.law import extrapolate_with
+
+extrapolate = extrapolate_with(measured=True)
+
+# %% the prediction is the mean of those with one model left out tags=["wrong"]
+# hint: What does the fit of all runs say?
+from clipedu_lessons.l09_scaling_laws.checks.law import extrapolate_with
+
+extrapolate = extrapolate_with(mean=True)
+
+# %% only the model with the most compute is left out tags=["wrong"]
+# hint: Each model is left out once.
+from clipedu_lessons.l09_scaling_laws.checks.law import extrapolate_with
+
+extrapolate = extrapolate_with(largest=True)
+
+# %% tags=["exercise"]
+EXERCISE = dict(
+    id="09.7",
+    title="The best size in one formula",
+    points=4,
+    minutes=25,
+    difficulty="hard",
+    goal="Find the compute-optimal size and number of pairs from a fitted law.",
+    hints=[
+        "Put D = compute / (6 M) into the law, so that only M is left. Where is its derivative zero?",
+        "The floor falls out. With K = compute / 6 the error is a M^-alpha + b K^-beta M^beta. Set the derivative with respect to M to zero, and collect the powers of M.",
+        "alpha a M^-alpha = beta b (M / K)^beta, so M^(alpha + beta) = (alpha a) / (beta b) * K^beta.",
+    ],
+)
+
+# %% [markdown]
+# A law says error = floor + a M^-alpha + b D^-beta, where M is the number of multiply-adds for one pair and D the number of pairs. Training costs 6 M D operations. Return the M and the D with the smallest error for `compute` operations, without trying many sizes.
+
+# %%
+def best_split(a: float, alpha: float, b: float, beta: float, compute: float) -> tuple[float, float]:
+    """(multiply-adds of a pair, pairs) of the compute-optimal run."""
+    ### BEGIN SOLUTION
+    product = compute / 6  # of size and pairs
+    size = (alpha * a / (beta * b) * product**beta) ** (1 / (alpha + beta))
+    return size, product / size
+    ### END SOLUTION
+
+# %%
+check("09.7", best_split)
+
+# %% the six operations of a multiply-add in training are left out tags=["wrong"]
+# hint: What does a multiply-add cost, forward and backward?
+def best_split(a, alpha, b, beta, compute):
+    size = (alpha * a / (beta * b) * compute**beta) ** (1 / (alpha + beta))
+    return size, compute / size
+
+# %% size and pairs cost the same error, not the same change of error tags=["wrong"]
+# hint: At the best size it is the derivative that is zero.
+def best_split(a, alpha, b, beta, compute):
+    size = (a / b * (compute / 6) ** beta) ** (1 / (alpha + beta))
+    return size, compute / 6 / size
+
+# %% the exponents of size and pairs are exchanged tags=["wrong"]
+# hint: If more pairs help little (a small beta), should the model be larger or smaller?
+def best_split(a, alpha, b, beta, compute):
+    size = (alpha * a / (beta * b) * (compute / 6) ** alpha) ** (1 / (alpha + beta))
+    return size, compute / 6 / size
+
+# %% compute is split in equal parts, whatever the law says tags=["wrong"]
+# hint: Where do you use a, b, alpha and beta?
+def best_split(a, alpha, b, beta, compute):
+    size = math.sqrt(compute / 6)
+    return size, size
+
+# %% all operations go into pairs that are twice as many as multiply-adds tags=["wrong"]
+# hint: Where do you use a, b, alpha and beta?
+def best_split(a, alpha, b, beta, compute):
+    size = math.sqrt(compute / 12)
+    return size, 2 * size
 
 # %% tags=["exercise"]
 EXERCISE = dict(
     id="09.5",
-    title="What does your slope depend on?",
+    title="What does your law depend on?",
     kind="investigate",
     points=4,
-    minutes=15,
+    minutes=40,
     difficulty="hard",
     goal="Find out how much of a scaling law is in the choices of who draws it.",
     hints=[
-        "Change one choice at a time: which runs, which error, which compute.",
-        "A run has errors for each family and for validation, and seconds as well as FLOPs. Compare slopes with their intervals, not two bare numbers.",
+        "Change one choice at a time: which runs, or which error.",
+        "A run has errors for each icon set, among five names and among all. Compare numbers with their intervals, not two bare numbers.",
     ],
 )
 
 # %% [markdown]
-# Take the measured series and change **one** choice: leave one model out, take one family of networks, take the error on one held-out family or on the validation pictures, or count seconds instead of FLOPs. Report in at
-# most ten lines: what you changed, both slopes with their intervals, whether the difference means anything, and what a reader of only one of the two figures would believe.
-#
-# The cell below fits ResNets and ViTs together. The lesson's line is that of the ResNets alone, so its slope is another one.
+# Take the measured grid and change **one** choice: leave one width out, take one of the two icon sets or Lucide, or take the error among all names. Fit the lesson's law, and report in at most ten lines: what you changed, one of the five numbers before and after with its interval, whether the difference means anything, and what a reader of only one of the two tables would believe.
 
 # %%
-from clipedu_lessons.l09_scaling_laws.scaling import bootstrap_band
-from clipedu_lessons.l09_scaling_laws.scaling import fit_power_law, load_series
+from clipedu_lessons.l09_scaling_laws.grid import BEGUN, load_grid
+from clipedu_lessons.l09_scaling_laws.scaling import fit_surface, interval, redraw
 
-runs = load_series()
-which = "error"  # or "validation", "lucide", "font_awesome", "heroicons"
-flops = [run.flops for run in runs]  # or run.seconds
-errors = [run.errors[which] for run in runs]
-models = [run.model for run in runs]
-slope = fit_power_law(flops, errors).slope
-low, high = bootstrap_band(flops, errors, models=models).slope_interval()
-print(f"{which}: slope {slope:.3f}, 95 % from {low:.3f} to {high:.3f}")
+which = "error"  # or "remix", "bootstrap", "lucide", "error_whole"
+rows = [{**row, "error": row[which]} for row in load_grid() if row["pairs"] >= BEGUN]
+law, fits = fit_surface(rows), [fit_surface(drawn) for drawn in redraw(rows, 100)]
+low, high = interval([fit.beta for fit in fits])
+print(f"{which}: beta {law.beta:.2f}, 95 % from {low:.2f} to {high:.2f}")
 
 # %% [markdown] tags=["answer"]
-# I took Heroicons alone in the place of the mean of three families, and left the rest as it was: all runs, ResNets and ViTs together, over FLOPs.
+# I took Lucide alone in the place of the mean of Remix and Bootstrap, and left the rest as it was.
 #
-# * mean: slope -0.040 (-0.068 to -0.009)
-# * Heroicons: slope -0.066 (-0.117 to -0.009)
+# I compared beta, the exponent of the pairs, of both fits with their intervals, as the cell prints them. The two intervals overlap for the most part, so I do not claim that the two exponents differ. Lucide has 297 pictures where the others have 1,543 together, so chance weighs more. A reader of the Lucide table alone would believe a number that the other table contradicts, and neither would notice.
 #
-# Its slope is steeper and its interval wider: it has 90 classes, so its errors start lower, farther from the ceiling of 100 %, and it has few pictures, so chance weighs more. The interval of the mean lies inside that of Heroicons, so I do not claim that the two differ.
-# But a figure of Heroicons alone would let a reader believe that ten times the compute multiplies the error by 0.86, one of the mean by 0.91. All runs share one set of training pairs, and nothing here says what another set would give.
+# Neither table can show what other training pairs, another recipe or larger models would give. All runs share one set of pairs.
 
 # %% [markdown] tags=["rubric"]
 # * 1 point: one choice changed, all else equal, and it is said which.
-# * 1 point: both slopes with their intervals, from the bootstrap over models.
+# * 1 point: the number before and after, with intervals from the bootstrap over cells and seeds.
 # * 1 point: a conclusion that the intervals allow (overlap is said).
-# * 1 point: one thing that neither figure can show.
+# * 1 point: one thing that neither table can show.

@@ -1,23 +1,22 @@
 """Power laws: what ten times the compute buys (paper section 3.1.5, Figure 9).
 
 `error = c * compute ** slope` is a straight line on two logarithmic axes, so it is fitted there, by
-least squares. Runs that differ only in their seed are one model: the bootstrap draws models, then
-seeds within each, or three seeds of a small model would look like three models.
+least squares. A law of size and pairs with a floor is fitted to the error itself. Runs that differ
+only in their seed are one model: the bootstrap draws cells of the grid, then seeds within each.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from scipy.optimize import least_squares
 from scipy.stats import t as student
 
 from clipedu_lessons.common.paper import load_paper_table
-from clipedu_lessons.common.records import read_table, stored
 
 
 @dataclass(frozen=True)
@@ -45,10 +44,6 @@ class PowerLaw:
         """What so many times the compute multiplies the error by: 10 ** slope for ten times."""
         return float(times**self.slope)
 
-    def compute_for(self, error: float) -> float:
-        """The compute at which the line reaches this error."""
-        return float(10 ** ((math.log10(error) - self.intercept) / self.slope))
-
 
 class Prediction(NamedTuple):
     """The error on the line, and between which errors 95 % of new points lie if the line holds."""
@@ -56,20 +51,6 @@ class Prediction(NamedTuple):
     error: float
     low: float
     high: float
-
-
-class Band(NamedTuple):
-    """compute (K,); low, high (K,): where 95 % of the lines run; slopes (draws,), sorted."""
-
-    compute: np.ndarray
-    low: np.ndarray
-    high: np.ndarray
-    slopes: np.ndarray
-
-    def slope_interval(self) -> tuple[float, float]:
-        """Between which slopes 95 % of the lines lie."""
-        low, high = np.quantile(self.slopes, (0.025, 0.975))
-        return float(low), float(high)
 
 
 def fit_power_law(compute: Sequence[float], error: Sequence[float]) -> PowerLaw:
@@ -103,125 +84,109 @@ def predict(law: PowerLaw, compute: float, *, level: float = 0.95) -> Prediction
     return Prediction(10**middle, 10 ** (middle - reach), 10 ** (middle + reach))
 
 
-def bootstrap_band(
-    compute: Sequence[float],
-    error: Sequence[float],
-    *,
-    models: Sequence[Hashable] | None = None,
-    at: Sequence[float] | None = None,
-    draws: int = 1000,
-    seed: int = 0,
-) -> Band:
-    """Draws the models again with replacement, and their seeds, and fits each draw.
+class Surface(NamedTuple):
+    """error = floor + a * (size / SIZE) ** -alpha + b * (pairs / SEEN) ** -beta.
 
-    Args:
-        models: (n,) which model each point is of; points of one model differ in their seed.
-        at: where the band is wanted; by default 50 places over the range of `compute`.
-    Raises:
-        ValueError: what :func:`fit_power_law` refuses, fewer than 3 models, or a `models` of
-            another length.
-    """
-    slopes, intercepts = bootstrap_lines(compute, error, models, draws=draws, seed=seed)
-    x = np.log10(np.asarray(compute, dtype=float))
-    places = np.logspace(x.min(), x.max(), 50) if at is None else np.asarray(at, dtype=float)
-    errors = 10 ** (intercepts[:, None] + slopes[:, None] * np.log10(places))  # (draws, K)
-    low, high = np.quantile(errors, (0.025, 0.975), axis=0)
-    return Band(places, low, high, np.sort(slopes))
-
-
-def bootstrap_lines(
-    compute: Sequence[float],
-    error: Sequence[float],
-    models: Sequence[Hashable] | None = None,
-    *,
-    draws: int = 1000,
-    seed: int = 0,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Slopes and intercepts (draws,) of what :func:`bootstrap_band` draws; arguments as there."""
-    x, y = _logarithms(compute, error)
-    names = list(range(len(x))) if models is None else list(models)
-    if len(names) != len(x):
-        raise ValueError(f"{len(x)} points, but {len(names)} names of models: give one for each.")
-    groups = [np.array([i for i, n in enumerate(names) if n == name]) for name in set(names)]
-    groups.sort(key=lambda rows: int(rows[0]))  # a set has no order of its own
-    if len(groups) < 3:
-        raise ValueError(f"A band needs at least 3 models; there are {len(groups)}.")
-    if draws < 1:
-        raise ValueError(f"draws must be 1 or more, not {draws!r}.")
-    rng = np.random.default_rng(seed)
-    lines: list[tuple[float, float]] = []
-    while len(lines) < draws:
-        drawn = [groups[k] for k in rng.integers(len(groups), size=len(groups))]
-        rows = np.concatenate([rng.choice(group, size=len(group)) for group in drawn])
-        if np.ptp(x[rows]) > 0:  # one model drawn every time is no line: drawn again
-            lines.append(_line(x[rows], y[rows]))
-    slopes, intercepts = np.array(lines).T
-    return slopes, intercepts
-
-
-def compute_advantage(one: PowerLaw, other: PowerLaw, error: float) -> float:
-    """How many times the compute of `one` the `other` needs to reach an error.
-
-    2 means: `one` does with half. Raises ValueError for an error that is not positive, or a line
-    that does not fall (it never reaches a smaller error).
-    """
-    if not (math.isfinite(error) and error > 0):
-        raise ValueError(f"error must be a number above 0, not {error!r}.")
-    if one.slope >= 0 or other.slope >= 0:
-        raise ValueError("A line that does not fall reaches no smaller error with more compute.")
-    return other.compute_for(error) / one.compute_for(error)
-
-
-@dataclass(frozen=True)
-class SeriesRun:
-    """A row of `results/scaling.csv`: one trained model (`benchmarks/scaling.py`).
-
-    family: "resnet" or "vit"; flops: of the whole training; image_multiply_adds: of one picture,
-    which is what the paper's Figure 9 counts; errors: zero-shot, shares, by task and "error", the
-    mean of the held-out ones
+    size: multiply-adds of a pair; a and b are the errors that size and pairs cost at SIZE and SEEN.
     """
 
-    model: str
-    family: str
-    seed: int
-    parameters: int
-    image_multiply_adds: int
-    pairs: int
-    flops: float
-    seconds: float
-    errors: dict[str, float]
+    floor: float
+    a: float
+    alpha: float
+    b: float
+    beta: float
 
-    @property
-    def error(self) -> float:
-        return self.errors["error"]
+    def __call__(self, size: Any, pairs: Any) -> np.ndarray:
+        """The error, a share, of the shape of the arguments."""
+        less = self.a * (np.asarray(size) / SIZE) ** -self.alpha
+        return self.floor + less + self.b * (np.asarray(pairs) / SEEN) ** -self.beta
+
+    def best_size(self, flops: float) -> float:
+        """The size with the smallest error for so many operations, 6 * size * pairs."""
+        product = flops / 6 / (SIZE * SEEN)  # of size and pairs, in their units
+        ratio = self.alpha * self.a / (self.beta * self.b)
+        power = 1 / (self.alpha + self.beta)
+        return float(SIZE * ratio**power * product ** (self.beta * power))
 
 
-def load_series(path: str | Path | None = None) -> list[SeriesRun]:
-    """The measured series, smallest compute first.
+SIZE, SEEN = 1e6, 1e4  # the units of size and pairs, amid those of the grid
+Rows = Sequence[Mapping[str, Any]]
 
-    Raises FileNotFoundError, or ValueError for a missing column or a cell that is no number.
+
+def fit_surface(rows: Rows, *, floor: float | None = None) -> Surface:
+    """Least squares in the error itself, from several starts, all five numbers positive.
+
+    rows: with size, pairs and error; floor: given, or fitted. Raises ValueError for fewer than 6.
     """
-    whole = ("seed", "parameters", "image_multiply_adds", "pairs")
-    needed = ("model", "family", "flops", "seconds", "error", *whole)
-    table = read_table(path or stored("scaling.csv"), needed, made_by="benchmarks/scaling.py")
-    for column in needed[2:]:
-        table.numbers(column)  # raises for a cell that is no number
-    runs = [
-        SeriesRun(
-            model=row["model"],
-            family=row["family"],
-            **{name: int(row[name]) for name in whole},
-            flops=float(row["flops"]),
-            seconds=float(row["seconds"]),
-            errors={
-                name.removesuffix("_error"): float(value)
-                for name, value in row.items()
-                if name.endswith("error")
-            },
+    if len(rows) < 6:
+        raise ValueError(f"Five numbers can't be fitted to {len(rows)} runs: give 6 or more.")
+    size, pairs, error = (
+        np.array([row[name] for row in rows], dtype=float) for name in ("size", "pairs", "error")
+    )
+
+    def unfold(x: np.ndarray) -> Surface:
+        return Surface(float(x[4]) if floor is None else floor, *(float(v) for v in x[:4]))
+
+    low, high = [1e-4, 0.02, 1e-4, 0.02, 0.0], [3.0, 2.0, 5.0, 2.0, max(1e-3, error.min())]
+    fits = [
+        least_squares(
+            lambda x: unfold(x)(size, pairs) - error,
+            [0.2, alpha, 0.4, beta, share * high[4]],
+            bounds=(low, high),
         )
-        for row in table.rows
+        for alpha, beta, share in ((0.2, 0.2, 0.1), (0.5, 0.5, 0.5), (0.1, 0.4, 0.8))
     ]
-    return sorted(runs, key=lambda run: (run.flops, run.seed))
+    return unfold(min(fits, key=lambda fit: float(fit.cost)).x)
+
+
+def redraw(rows: Rows, draws: int, seed: int = 0) -> list[Rows]:
+    """The grid drawn again: its cells (size, pairs) with replacement, then seeds within each."""
+    cells: dict[tuple[Any, Any], list[Any]] = {}
+    for row in rows:
+        cells.setdefault((row["size"], row["pairs"]), []).append(row)
+    groups, rng = list(cells.values()), np.random.default_rng(seed)
+    made: list[Rows] = []
+    while len(made) < draws:
+        chosen = [groups[k] for k in rng.integers(len(groups), size=len(groups))]
+        drawn = [group[k] for group in chosen for k in rng.integers(len(group), size=len(group))]
+        both = {(row["size"], row["pairs"]) for row in drawn}
+        sizes = [size for size, _ in both]
+        if len({size for size in sizes if sizes.count(size) > 1}) > 1:  # else no law of both
+            made.append(drawn)
+    return made
+
+
+def envelope_size(rows: Rows, flops: float) -> float:
+    """The best size at a budget, read off the runs: no formula for size and pairs together.
+
+    Each size has a power law of its own in pairs; the size with the least error there is taken, on
+    a parabola through it and its neighbors (in logarithms) where it has two.
+    """
+    sizes = sorted({row["size"] for row in rows})
+    known = [[row for row in rows if row["size"] == size] for size in sizes]
+    lines = [
+        np.polyfit(np.log([r["pairs"] for r in own]), np.log([r["error"] for r in own]), 1)
+        if len({r["pairs"] for r in own}) > 1
+        else None
+        for own in known
+    ]
+    points = [
+        (np.log(size), float(np.polyval(line, np.log(flops / 6 / size))))
+        for size, line in zip(sizes, lines, strict=True)
+        if line is not None
+    ]
+    best = min(range(len(points)), key=lambda k: points[k][1])
+    if len(points) > 2 and 0 < best < len(points) - 1:
+        x, y = zip(*points[best - 1 : best + 2], strict=True)
+        bend, slope, _ = np.polyfit(x, y, 2)
+        return float(np.exp(-slope / (2 * bend)))
+    return float(np.exp(points[best][0]))
+
+
+def interval(values: Sequence[float]) -> tuple[float, float]:
+    """Where 95 % of the values lie."""
+    low, high = np.quantile(np.asarray(values), (0.025, 0.975))
+    return float(low), float(high)
 
 
 def paper_points(family: str = "resnet") -> tuple[list[str], list[float], list[float]]:
@@ -284,75 +249,3 @@ def _fit(x: np.ndarray, y: np.ndarray) -> PowerLaw:
         centre=float(x.mean()),
         width=float(((x - x.mean()) ** 2).sum()),
     )
-
-
-# Two families compared per FLOP: how far apart two falling lines are, sideways (section 3.2).
-
-
-class Comparison(NamedTuple):
-    """How many times the compute of one family the other needs for an error.
-
-    times: by the two lines; low, high: of 95 % of the draws; error: where it was measured; errors:
-    the smallest and largest that single runs of both families reach
-    """
-
-    times: float
-    low: float
-    high: float
-    error: float
-    errors: tuple[float, float]
-
-
-def compare_families(
-    one: Sequence[SeriesRun],
-    other: Sequence[SeriesRun],
-    *,
-    draws: int = 1000,
-    seed: int = 0,
-) -> Comparison:
-    """How many times the compute of `one` the `other` needs, at an error that both reach.
-
-    The error is in the middle (of the logarithms) of those that both reach. A draw in which only
-    `other` does not fall counts as infinitely many times, and one in which only `one` does not fall
-    as none; where both do not, as equal.
-    Raises ValueError where no error is reached by both, and for what :func:`bootstrap_band`
-    refuses.
-    """
-    low = max(min(run.error for run in runs) for runs in (one, other))
-    high = min(max(run.error for run in runs) for runs in (one, other))
-    if low > high:
-        raise ValueError(
-            f"No error is reached by both: the worse family's best is {low:.1%}, the better one's "
-            f"worst {high:.1%}. Lines can't be compared where neither has a point."
-        )
-    error = math.sqrt(low * high)
-    needed, found = [], []
-    for k, runs in enumerate((one, other)):
-        compute, errors = [run.flops for run in runs], [run.error for run in runs]
-        law = fit_power_law(compute, errors)
-        needed.append(_log_compute(np.array([law.slope]), np.array([law.intercept]), error)[0])
-        models = [run.model for run in runs]
-        lines = bootstrap_lines(compute, errors, models, draws=draws, seed=seed + k)
-        found.append(_log_compute(*lines, error))
-    apart = np.sort(_difference(found[1], found[0]))
-    ends = [apart[round(q * (draws - 1))] for q in (0.025, 0.975)]
-    middle = _difference(np.array([needed[1]]), np.array([needed[0]]))[0]
-    times, least, most = (_power(x) for x in (middle, *ends))
-    return Comparison(times, least, most, error, (low, high))
-
-
-def _log_compute(slopes: np.ndarray, intercepts: np.ndarray, error: float) -> np.ndarray:
-    """log10 of the compute at which each line reaches the error; infinity if it does not fall."""
-    falls = slopes < 0
-    reached = (math.log10(error) - intercepts) / np.where(falls, slopes, -1.0)
-    return np.where(falls, reached, np.inf)
-
-
-def _difference(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    both = np.isinf(one) & np.isinf(other)
-    return np.where(both, 0.0, np.where(both, 0.0, one) - np.where(both, 0.0, other))
-
-
-def _power(x: float) -> float:
-    """10 ** x, infinity where it is too large."""
-    return float(10**x) if x < 300 else math.inf

@@ -11,7 +11,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormat
 
 from clipedu.plots import COLOURS, MARKERS
 from clipedu_lessons.common.figures import new_figure
-from clipedu_lessons.l09_scaling_laws.scaling import Band, PowerLaw
+from clipedu_lessons.l09_scaling_laws.scaling import PowerLaw
 
 Points = tuple[Sequence[float] | np.ndarray, Sequence[float] | np.ndarray]
 
@@ -31,8 +31,6 @@ def law_figure(
     *,
     unit: str,
     names: Sequence[str] | None = None,
-    band: Band | None = None,
-    percent: bool = False,
 ) -> Figure:
     """Errors against compute, with the line that was fitted to them.
 
@@ -41,7 +39,6 @@ def law_figure(
         law: of errors in percent.
         unit: what compute is counted in, for the axis.
         names: of the points of the first label, written beside them.
-        band: of errors as shares, if `percent`, else in percent.
     Raises ValueError when there are no points, or another number of names.
     """
     if not points:
@@ -51,15 +48,6 @@ def law_figure(
     axes.set(xscale="log", yscale="log", xlabel=unit, ylabel="zero-shot error (%)")
     every = np.concatenate([np.asarray(compute, dtype=float) for compute, _ in points.values()])
     reach = np.logspace(np.log10(every.min()), np.log10(every.max()), 50)
-    if band is not None:
-        scale = 100.0 if percent else 1.0
-        axes.fill_between(
-            band.compute,
-            scale * band.low,
-            scale * band.high,
-            color="0.85",
-            label="95 % of bootstrap lines",
-        )
     label = f"power law, slope {law.slope:.3f}"
     axes.plot(reach, law(reach), "--", marker="", color="black", label=label)
     colours = ("black", *COLOURS[2:])

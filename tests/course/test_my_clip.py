@@ -204,6 +204,44 @@ def averages_the_same(text: str) -> None:
         )
 
 
+def caches_the_same(text: str) -> None:
+    """The gradient of the library's GradCache, with the batch norms of the stem in chunks."""
+    from clipedu_lessons.l08_scaling_up.caching import cached_backward
+
+    module = imported(text)
+    library = build("laptop_vit_stem", seed=0, vocab_size=tokenizer().vocab_size)
+    mine = module.CLIP(config_of(module, library.config))
+    mine.load_state_dict(library.state_dict())
+    pictures, captions = pairs().batch(12, seed=1)
+    captions[1] = captions[0]
+    tokens = tokenizer()(captions)
+    batch = (to_model(pictures), tokens, row_ids(tokens))
+    losses = [f(m.train(), batch, 3) for f, m in
+              ((module.cached_backward, mine), (cached_backward, library))]  # fmt: skip
+    assert losses[0] == pytest.approx(losses[1], abs=1e-5)
+    gradients = dict(library.named_parameters())
+    for name, p in mine.named_parameters():
+        torch.testing.assert_close(p.grad, gradients[name].grad, rtol=0, atol=1e-5)
+
+
+def probes_the_same(text: str) -> None:
+    """The probe of lesson 10: the library's answers on standardized features, from raw ones."""
+    from clipedu.evaluation.probe import fit_probe
+
+    module, g = imported(text), torch.Generator().manual_seed(0)
+    labels = torch.arange(90) % 3
+    x = torch.randn(3, 5, generator=g)[labels] + torch.randn(90, 5, generator=g)
+    x = x * torch.tensor([100.0, 1.0, 0.01, 1.0, 1.0]) + torch.tensor([0.0, 50.0, 0.0, -3.0, 0.0])
+    layer = module.linear_probe(x, labels, 2.0)
+    library = fit_probe((x - x.mean(0)) / x.std(0), labels, 2.0)
+    torch.testing.assert_close(
+        layer(x).log_softmax(1).double(),
+        library.logits((x - x.mean(0)) / x.std(0)).log_softmax(1),
+        rtol=0,
+        atol=2e-3,
+    )
+
+
 #: Each proof, and a mutant of the file that it refuses: what is replaced (a pattern), and by what.
 PROOFS: dict[Callable[[str], None], list[tuple[str, str]]] = {
     stands_alone: [
@@ -229,6 +267,17 @@ PROOFS: dict[Callable[[str], None], list[tuple[str, str]]] = {
         (r"each\.mean\(0, keepdim=True\)", "each[:1]"),
         (r"logits = logits\.mean\(0, keepdim=True\)", "pass"),
         (r"logit_scale\.exp\(\) \* image", "logit_scale * image"),
+    ],
+    caches_the_same: [
+        (r"image\.grad\.chunk", "image.detach().chunk"),
+        (r"model\.logit_scale\.exp\(\), false", "model.logit_scale.exp().detach(), false"),
+        (r"scale\.exp\(\), false_negative_ids\)", "scale.exp())"),
+    ],
+    probes_the_same: [
+        (r"layer\.weight /= std", "pass"),
+        (r"layer\.bias -= layer\.weight @ mean", "pass"),
+        (r"lam / 2 \* layer", "lam * layer"),
+        (r'reduction="sum"', 'reduction="mean"'),
     ],
 }
 
@@ -285,7 +334,7 @@ def test_a_new_process_imports_it(tmp_path):
     assert done.stdout.strip() == "[]", done.stderr
 
 
-@pytest.mark.parametrize("lesson", ["01", "02", "03", "04", "06"])
+@pytest.mark.parametrize("lesson", ["01", "02", "03", "04", "06", "08", "10"])
 def test_each_solution_went_in_when_its_notebook_ran(lesson):
     """Stored outputs of solutions/, which nbval compares with fresh ones."""
     (path,) = (ROOT / "solutions").glob(f"{lesson}_*.ipynb")

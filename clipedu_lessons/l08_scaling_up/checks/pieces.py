@@ -1,11 +1,13 @@
-"""Exercises 08.1 to 08.3: what a rank computes, and a log-sum-exp in pieces."""
+"""Exercises 08.1 to 08.3 and 08.5: what a rank computes, a log-sum-exp and a gradient in pieces."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from clipedu_classroom.spec import (
     FunctionExercise,
@@ -195,11 +197,6 @@ PIECES = FunctionExercise(
             "Does the loop return too early?",
         ),
         Misconception(
-            "the first piece is counted twice",
-            lambda pieces: torch.cat([pieces[0], *pieces], dim=1).logsumexp(1),
-            "If you start with the first piece, where does the loop begin?",
-        ),
-        Misconception(
             "the largest logit is returned, not the log-sum-exp",
             lambda pieces: torch.cat(pieces, dim=1).amax(1),
         ),
@@ -214,17 +211,81 @@ PIECES = FunctionExercise(
             "The result has one number for each of the N rows.",
         ),
         Misconception(
-            "one number is returned for the whole matrix",
-            lambda pieces: torch.cat(pieces, dim=1).flatten().logsumexp(0),
-            "One number for each row.",
-        ),
-        Misconception(
             "the mean of the exponentials is taken, not their sum",
             lambda pieces: torch.cat(pieces, dim=1).exp().mean(1).log(),
         ),
+    ),
+)
+
+
+def _chunk_inputs(
+    generator: torch.Generator,
+    chunks: int | None = None,
+    size: int | None = None,
+    depth: int | None = None,
+) -> dict[str, Any]:
+    chunks = chunks or int(torch.randint(2, 5, (), generator=generator))
+    size = size or int(torch.randint(2, 5, (), generator=generator))
+    depth = depth or int(torch.randint(4, 7, (), generator=generator))
+    width = int(torch.randint(3, 6, (), generator=generator))
+    n = chunks * size
+    return {
+        "pictures": torch.randn(n, depth, generator=generator),
+        "text": F.normalize(torch.randn(n, width, generator=generator), dim=1),
+        "weight": torch.randn(depth, width, generator=generator),
+        "logit_scale": 2 + 4 * torch.rand((), generator=generator),
+        "chunks": chunks,
+    }
+
+
+def _embed(pictures: Tensor, weight: Tensor) -> Tensor:
+    x = pictures @ weight
+    return x / x.norm(dim=1, keepdim=True)
+
+
+def _loss(image: Tensor, text: Tensor, scale: Tensor) -> Tensor:
+    logits = scale * image @ text.T
+    along, down = (x.log_softmax(1).diagonal().mean() for x in (logits, logits.T))
+    return -(along + down) / 2
+
+
+def _gradient(weight: Tensor, loss_of: Callable[[Tensor], Tensor]) -> Tensor:
+    with torch.enable_grad():
+        leaf = weight.detach().clone().requires_grad_()
+        return torch.autograd.grad(loss_of(leaf), leaf)[0]
+
+
+def gradient_in_chunks(
+    pictures: Tensor, text: Tensor, weight: Tensor, logit_scale: Tensor, chunks: int
+) -> Tensor:
+    """The slow obvious way: one graph of the whole batch."""
+    return _gradient(weight, lambda w: _loss(_embed(pictures, w), text, logit_scale))
+
+
+CHUNKS = FunctionExercise(
+    id="08.5",
+    name="gradient_in_chunks",
+    reference=gradient_in_chunks,
+    inputs=_chunk_inputs,
+    properties=(unchanged("all is done in one chunk", lambda chunks: 1, 4),),
+    extremes={
+        "one chunk": lambda g: _chunk_inputs(g, chunks=1),
+        "chunks of one pair": lambda g: _chunk_inputs(g, size=1),
+    },
+    limits=(
+        Limit(
+            "the graphs of several chunks are held at once",
+            lambda g: _chunk_inputs(g, chunks=8, size=2, depth=1024),  # 16,384 bytes a chunk
+            most=48_000,
+            of="graph",
+            hint="What must a chunk know of the whole loss, once the embeddings are there?",
+        ),
+    ),
+    misconceptions=(
         Misconception(
-            "the logits are added without exponentials",
-            lambda pieces: torch.cat(pieces, dim=1).sum(1),
+            "the exact gradient is multiplied by the number of chunks",
+            lambda *drawn: gradient_in_chunks(*drawn) * drawn[4],
+            "Does each chunk send the messages of all rows?",
         ),
     ),
 )

@@ -1,181 +1,334 @@
-"""Exercises 08.4 and 08.5: the loss of one rank, and a gradient in chunks."""
+# mypy: allow-untyped-defs
+"""Exercises 08.7 to 08.9: a backward pass in chunks, a lost gradient, and a broken step."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import itertools
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Generator, Tensor
 from torch.nn import functional as F
 
-from clipedu_classroom.spec import FunctionExercise, Limit, Misconception, Property
-from clipedu_lessons.common.checking import roles_swapped, unchanged
+from clipedu_classroom.spec import FunctionExercise, Misconception, whole
+from clipedu_lessons.l08_scaling_up.broken import SCALE, N, ToyRanks, toy_pairs
+
+info_nce: Any = None  # the driver gives the answer its own
 
 
-def _rank_inputs(
-    generator: torch.Generator, ranks: int | None = None, n: int | None = None
-) -> dict[str, Any]:
-    ranks = ranks or int(torch.randint(2, 5, (), generator=generator))
-    n = n or int(torch.randint(2, 5, (), generator=generator))
-    width = n * ranks + int(torch.randint(1, 5, (), generator=generator))
-    text = F.normalize(torch.randn(n * ranks, width, generator=generator).double(), dim=1)
-    image = F.normalize(text + 0.4 * torch.randn(text.shape, generator=generator), dim=1)
-    rank = int(torch.randint(0, ranks, (), generator=generator))
-    scale = 2 + 8 * torch.rand((), generator=generator)
-    return {"image": image, "text": text, "logit_scale": scale, "rank": rank, "ranks": ranks}
+def cached_with(
+    *, apart: bool = False, times: bool = False, divide: bool = False, last: bool = False,
+    ids: bool = True, scale: bool = True, message: bool = True, texts: bool = True,
+) -> Any:  # fmt: skip
+    """cached_backward, or a wrong one: what each argument breaks is the title of a variant."""
+
+    def cached_backward(model: Any, batch: Any, chunks: int) -> float:
+        pictures, tokens, equal = batch
+        equal = equal if ids else None
+        parts = list(zip(pictures.chunk(chunks), tokens.chunk(chunks), strict=True))
+        if apart:
+            owned = [None] * chunks if equal is None else equal.chunk(chunks)
+            losses = [info_nce(*model(*p), i) for p, i in zip(parts, owned, strict=True)]
+            (sum(losses) / chunks).backward()
+            return float(sum(losses).detach()) / chunks
+        with torch.no_grad():
+            made = [model(*part)[:2] for part in parts]
+        image, text = (torch.cat(x).requires_grad_() for x in zip(*made, strict=True))
+        factor = model.logit_scale.exp() if scale else model.logit_scale.exp().detach()
+        loss = info_nce(image, text, factor, equal)
+        for _ in range(chunks if times else 1):
+            loss.backward(retain_graph=True)
+        share = chunks if times or divide else 1
+        sent: Any = (image.grad, text.grad) if message else (image.detach(), text.detach())
+        for k, part in enumerate(parts):
+            if last and k < chunks - 1:
+                continue
+            grads = [g.chunk(chunks)[k] / share for g in sent]
+            out = list(zip(model(*part)[:2], grads, strict=True))[: 2 if texts else 1]
+            torch.autograd.backward([o for o, _ in out], [g for _, g in out])
+        return loss.item()
+
+    return cached_backward
 
 
-def _last(generator: torch.Generator) -> dict[str, Any]:
-    drawn = _rank_inputs(generator, ranks=3)
-    return {**drawn, "rank": 2}
+def drive_cached(answer, table, words, batch, chunks, start):
+    import math
+
+    import torch
+    from torch import nn
+    from torch.nn import functional as F
+
+    def info_nce(image, text, logit_scale, false_negative_ids=None):
+        logits = logit_scale * image @ text.T
+        if false_negative_ids is not None:
+            same = false_negative_ids[:, None] == false_negative_ids[None, :]
+            logits = logits.masked_fill(same & ~torch.eye(len(same), dtype=torch.bool), -math.inf)
+        answers = torch.arange(len(logits))
+        return (F.cross_entropy(logits, answers) + F.cross_entropy(logits.T, answers)) / 2
+
+    largest = []
+
+    class Tables(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.table = nn.Parameter(table.clone())
+            self.words = nn.Parameter(words.clone())
+            self.logit_scale = nn.Parameter(torch.tensor(math.log(start), dtype=table.dtype))
+
+        def forward(self, pictures, tokens):
+            if torch.is_grad_enabled():
+                largest.append(len(pictures))
+            image = F.normalize(pictures.flatten(1) @ self.table, dim=-1)
+            return image, F.normalize(self.words[tokens].sum(1), dim=-1), self.logit_scale.exp()
+
+    space = getattr(answer, "__globals__", {})
+    before = dict(space)
+    space.update(info_nce=info_nce)
+    try:
+        model = Tables()
+        model.table.grad = torch.full_like(table, 0.5)  # of what came before: it is added to
+        loss = answer(model, tuple(batch), chunks)
+        empty = torch.zeros(())
+        return {
+            "the loss": float(loss),
+            "the image encoder's gradient": model.table.grad,
+            "the text encoder's gradient": empty if model.words.grad is None else model.words.grad,
+            "the logit scale's gradient": (
+                empty if model.logit_scale.grad is None else model.logit_scale.grad
+            ),
+            "the most pairs with a graph at once": max(largest, default=0),
+        }
+    finally:
+        space.clear()
+        space.update(before)
 
 
-def _strip(queries: Tensor, keys: Tensor, rows: Tensor, answers: Tensor) -> Tensor:
-    shares = (queries[rows] @ keys.T).log_softmax(dim=1)
-    return -shares[torch.arange(len(rows)), answers].mean()
-
-
-def _both(image: Tensor, text: Tensor, scale: Tensor, rows: Tensor, answers: Tensor) -> Tensor:
-    one = _strip(scale * image, text, rows, answers)
-    return (one + _strip(scale * text, image, rows, answers)) / 2
-
-
-def _own(image: Tensor, rank: int, ranks: int) -> Tensor:
-    n = len(image) // ranks
-    return torch.arange(rank * n, rank * n + n)
-
-
-def rank_loss(image: Tensor, text: Tensor, logit_scale: Tensor, rank: int, ranks: int) -> Tensor:
-    """(N, E), (N, E), (), rank, ranks -> ()."""
-    rows = _own(image, rank, ranks)
-    return _both(image, text, logit_scale, rows, rows)
-
-
-def _whole(image: Tensor, text: Tensor, scale: Tensor, rank: int, ranks: int) -> Tensor:
-    rows = torch.arange(len(image))
-    return _both(image, text, scale, rows, rows)
-
-
-def _mean_over_ranks(f: Any, *drawn: Any) -> tuple[Tensor, Tensor]:
-    image, text, scale, _, ranks = drawn
-    losses = [f(image, text, scale, rank, ranks) for rank in range(ranks)]
-    return sum(losses) / ranks, _whole(image, text, scale, 0, ranks)
-
-
-def _pictures(image: Tensor, text: Tensor, scale: Tensor, rank: int, ranks: int) -> Tensor:
-    rows = _own(image, rank, ranks)
-    return _strip(scale * image, text, rows, rows)
-
-
-RANK = FunctionExercise(
-    id="08.4",
-    name="rank_loss",
-    reference=rank_loss,
-    inputs=_rank_inputs,
-    gradient=("image", "text", "logit_scale"),
-    properties=(
-        Property("the mean over the ranks is not the loss of the whole batch", _mean_over_ranks),
-        roles_swapped(),
-    ),
-    extremes={
-        "one rank": lambda g: {**_rank_inputs(g, ranks=1), "rank": 0},
-        "the last of three ranks": _last,
-        "one pair on each rank": lambda g: _rank_inputs(g, n=1),
-    },
-    misconceptions=(
-        Misconception(
-            "only the captions are asked, not the pictures",
-            lambda i, t, s, rank, ranks: _pictures(t, i, s, rank, ranks),
-            "The loss has two directions.",
-        ),
-        Misconception(
-            "the loss is divided by the whole batch, not by the rank's part",
-            lambda i, t, s, rank, ranks: rank_loss(i, t, s, rank, ranks) / ranks,
-            "The mean over the ranks comes later, and divides by their number.",
-        ),
-        Misconception(
-            "the losses are summed over the rank's pairs, not averaged",
-            lambda i, t, s, rank, ranks: rank_loss(i, t, s, rank, ranks) * (len(i) // ranks),
-            "A loss of a batch is a mean over pairs.",
-        ),
-        Misconception(
-            "the exponential of the logit scale is taken, which is done already",
-            lambda i, t, s, rank, ranks: rank_loss(i, t, s.exp(), rank, ranks),
-            "The function is given the multiplier itself.",
-        ),
-    ),
-)
-
-
-def _chunk_inputs(
-    generator: torch.Generator,
-    chunks: int | None = None,
-    size: int | None = None,
-    depth: int | None = None,
-) -> dict[str, Any]:
-    chunks = chunks or int(torch.randint(2, 5, (), generator=generator))
-    size = size or int(torch.randint(2, 5, (), generator=generator))
-    depth = depth or int(torch.randint(4, 7, (), generator=generator))
-    width = int(torch.randint(3, 6, (), generator=generator))
-    n = chunks * size
+def a_large_batch(generator: Generator, ids: bool = True, chunks: int = 0) -> dict[str, Any]:
+    chunks = chunks or whole(generator, 2, 4)
+    n = chunks * whole(generator, 2, 4)
+    equal = torch.arange(n)
+    equal[1] = equal[n - 1] = 0  # captions that occur three times
+    pictures = torch.randn(n, 2, 3, generator=generator)
+    tokens = torch.randint(0, 30, (n, 4), generator=generator)
     return {
-        "pictures": torch.randn(n, depth, generator=generator),
-        "text": F.normalize(torch.randn(n, width, generator=generator), dim=1),
-        "weight": torch.randn(depth, width, generator=generator),
-        "logit_scale": 2 + 4 * torch.rand((), generator=generator),
+        "table": torch.randn(6, 5, generator=generator),
+        "words": torch.randn(30, 5, generator=generator),
+        "batch": [pictures, tokens, equal if ids else None],
         "chunks": chunks,
+        "start": float(whole(generator, 3, 9)),
     }
 
 
-def _embed(pictures: Tensor, weight: Tensor) -> Tensor:
-    x = pictures @ weight
-    return x / x.norm(dim=1, keepdim=True)
-
-
-def _loss(image: Tensor, text: Tensor, scale: Tensor) -> Tensor:
-    logits = scale * image @ text.T
-    along, down = (x.log_softmax(1).diagonal().mean() for x in (logits, logits.T))
-    return -(along + down) / 2
-
-
-def _gradient(weight: Tensor, loss_of: Callable[[Tensor], Tensor]) -> Tensor:
-    with torch.enable_grad():
-        leaf = weight.detach().clone().requires_grad_()
-        return torch.autograd.grad(loss_of(leaf), leaf)[0]
-
-
-def gradient_in_chunks(
-    pictures: Tensor, text: Tensor, weight: Tensor, logit_scale: Tensor, chunks: int
-) -> Tensor:
-    """The slow obvious way: one graph of the whole batch."""
-    return _gradient(weight, lambda w: _loss(_embed(pictures, w), text, logit_scale))
-
-
-CHUNKS = FunctionExercise(
-    id="08.5",
-    name="gradient_in_chunks",
-    reference=gradient_in_chunks,
-    inputs=_chunk_inputs,
-    properties=(unchanged("all is done in one chunk", lambda chunks: 1, 4),),
+CACHED = FunctionExercise(
+    id="08.7",
+    name="cached_backward",
+    reference=cached_with(),
+    drive=drive_cached,
+    inputs=a_large_batch,
     extremes={
-        "one chunk": lambda g: _chunk_inputs(g, chunks=1),
-        "chunks of one pair": lambda g: _chunk_inputs(g, size=1),
+        "one chunk": lambda g: a_large_batch(g, chunks=1),
+        "a batch without ids": lambda g: a_large_batch(g, ids=False),
     },
-    limits=(
-        Limit(
-            "the graphs of several chunks are held at once",
-            lambda g: _chunk_inputs(g, chunks=8, size=2, depth=1024),  # 16,384 bytes a chunk
-            most=48_000,
-            of="graph",
-            hint="What must a chunk know of the whole loss, once the embeddings are there?",
-        ),
+)
+
+
+def give_back(gradient: Tensor) -> Tensor:
+    import torch.distributed as dist
+
+    total = gradient.clone()
+    dist.all_reduce(total)
+    return total.chunk(dist.get_world_size())[dist.get_rank()]
+
+
+def drive_ranks(answer, gradients):
+    """As many threads as ranks, and a torch.distributed that they share."""
+    import threading
+
+    import torch
+    import torch.distributed as dist
+
+    ranks, me = len(gradients), threading.local()
+    barrier = threading.Barrier(ranks, timeout=10)
+    board, found, errors = {}, {}, []
+
+    def share(tensor):
+        """Every rank's tensor, in order."""
+        board[me.rank] = tensor.detach().clone()
+        barrier.wait()
+        everyone = [board[rank] for rank in range(ranks)]
+        barrier.wait()
+        return everyone
+
+    def combine(tensors, op):
+        total = torch.stack(list(tensors)).sum(0)
+        return total / ranks if op == dist.ReduceOp.AVG else total
+
+    def all_reduce(tensor, op=dist.ReduceOp.SUM, group=None, async_op=False):
+        tensor.copy_(combine(share(tensor), op))
+
+    def reduce_scatter_tensor(output, tensor, op=dist.ReduceOp.SUM, group=None, async_op=False):
+        output.copy_(combine(share(tensor), op).chunk(ranks)[me.rank].view_as(output))
+
+    def all_gather(into, tensor, group=None, async_op=False):
+        for place, one in zip(into, share(tensor), strict=True):
+            place.copy_(one)
+
+    def get_rank(group=None):
+        return me.rank
+
+    def get_world_size(group=None):
+        return ranks
+
+    def run(rank):
+        me.rank = rank
+        try:
+            mine = gradients[rank].clone()
+            found[rank] = (answer(mine), torch.equal(mine, gradients[rank]))
+        except Exception as error:  # to be told where the answer is judged
+            errors.append(error)
+            barrier.abort()
+
+    fakes = [all_reduce, reduce_scatter_tensor, all_gather, get_rank, get_world_size]
+    before = {fake.__name__: getattr(dist, fake.__name__) for fake in fakes}
+    for fake in fakes:
+        setattr(dist, fake.__name__, fake)
+    try:
+        threads = [threading.Thread(target=run, args=(rank,)) for rank in range(ranks)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        for name, real in before.items():
+            setattr(dist, name, real)
+    for error in errors:  # the first cause, not the ranks that waited for it
+        if not isinstance(error, threading.BrokenBarrierError):
+            raise error
+    if errors:
+        raise RuntimeError("The ranks wait for each other: all must make the same calls.")
+    rows = {f"rank {rank}'s rows": found[rank][0] for rank in range(ranks)}
+    return {**rows, "the gradient that came in is untouched": [found[r][1] for r in range(ranks)]}
+
+
+def messages(generator: Generator, ranks: int = 0) -> dict[str, Any]:
+    ranks = ranks or whole(generator, 2, 4)
+    n, width = whole(generator, 2, 4), whole(generator, 3, 5)
+    made = [torch.randn(ranks * n, width, generator=generator) for _ in range(ranks)]
+    return {"gradients": made}
+
+
+BACK = FunctionExercise(
+    id="08.8",
+    name="give_back",
+    reference=give_back,
+    drive=drive_ranks,
+    inputs=messages,
+    extremes={"one rank": lambda g: messages(g, ranks=1)},
+)
+
+#: Of each bug: what is wrong, and a hint that does not say where it is.
+BUGS = {
+    "start": ("the ranks begin with different weights", "Compare two ranks before the first step."),
+    "rows": ("all ranks take the same pairs", "Count the different pairs of one step."),
+    "lost": ("the ranks hear nothing of what the others say about their rows", "Section 4."),
+    "offset": (
+        "a rank looks for its answers at the beginning of the batch",
+        "In which column is the first answer of rank 1?",
     ),
-    misconceptions=(
-        Misconception(
-            "the exact gradient is multiplied by the number of chunks",
-            lambda *drawn: gradient_in_chunks(*drawn) * drawn[4],
-            "Does each chunk send the messages of all rows?",
-        ),
+    "sum": ("the gradients are added up where DDP averages", "Compare with one process."),
+}
+
+
+class Repaired(ToyRanks):
+    bugs: tuple[str, ...] = ()
+
+    def __init__(self, pictures: Tensor, captions: Tensor, ranks: int):
+        super().__init__(pictures, captions, ranks)
+        if "start" not in self.bugs:
+            for model in self.models[1:]:
+                model.load_state_dict(self.models[0].state_dict())
+
+    def rows(self, step: int, rank: int) -> Tensor:
+        order = torch.randperm(len(self.pictures), generator=torch.Generator().manual_seed(step))
+        return order[:N] if "rows" in self.bugs else order[rank * N : (rank + 1) * N]
+
+    def gather(self, parts: list[Tensor], rank: int) -> Tensor:
+        return super().gather(parts, rank) if "lost" in self.bugs else torch.cat(parts)
+
+    def rank_loss(self, images: Tensor, texts: Tensor, rank: int) -> Tensor:
+        answers = torch.arange(N) + (0 if "offset" in self.bugs else rank * N)
+        mine = slice(rank * N, (rank + 1) * N)
+        strips = (images[mine] @ texts.T, texts[mine] @ images.T)
+        rows, columns = (F.cross_entropy(SCALE * strip, answers) for strip in strips)
+        return (rows + columns) / 2
+
+    def average(self) -> None:
+        super().average()
+        for p in itertools.chain(*(model.parameters() for model in self.models)):
+            if "sum" not in self.bugs and p.grad is not None:
+                p.grad /= self.ranks
+
+
+def drive_bugs(answer, pictures, captions, ranks):
+    import torch
+    from torch.nn import functional as F
+
+    run = answer(pictures.float(), captions.float(), ranks)
+    copies = list(zip(*(model.parameters() for model in run.models), strict=True))
+    start = max(float((p - same[0]).detach().abs().max()) for same in copies for p in same)
+    drawn = torch.cat([run.rows(3, rank) for rank in range(ranks)])
+    n = len(drawn) // ranks
+
+    parts = [torch.ones(n, 16, requires_grad=True) for _ in range(ranks)]
+    run.gather(parts, 0).sum().backward()
+    heard = [part.grad is not None and bool((part.grad == 1).all()) for part in parts]
+
+    noise = torch.Generator().manual_seed(0)
+    images, texts = F.normalize(torch.randn(2, ranks * n, 16, generator=noise), dim=-1)
+    losses = [float(run.rank_loss(images, texts, rank)) for rank in range(ranks)]
+    answers = torch.arange(ranks * n)
+    both = (10 * images @ texts.T, 10 * texts @ images.T)
+    whole = float(sum(F.cross_entropy(logits, answers) for logits in both) / 2)
+
+    for same in copies:
+        for rank, p in enumerate(same):
+            p.grad = torch.full_like(p, float(rank))
+    run.average()
+    means = {float(p.grad.mean()) for same in copies for p in same}
+    for same in copies:
+        for p in same:
+            p.grad = None
+    run.train_on(4)
+    return {
+        "the weights at the start": start < 1e-6,
+        "different pairs in a step": len(drawn.unique()) == ranks * n,
+        "whom the gradient reaches": heard,
+        "the mean of the ranks' losses": abs(sum(losses) / ranks - whole) < 1e-3,
+        "the gradient of all ranks": sorted(means) == [(ranks - 1) / 2],
+    }
+
+
+def some_pairs(generator: Generator) -> dict[str, Any]:
+    pictures, captions = toy_pairs(120, whole(generator, 0, 10_000))
+    return {"pictures": pictures, "captions": captions, "ranks": whole(generator, 3, 4)}
+
+
+def _left(*bugs: str) -> Misconception:
+    words = [BUGS[bug][0] for bug in bugs]
+    when = words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
+    return Misconception(when, type("ToyRanks", (Repaired,), {"bugs": bugs}), BUGS[bugs[0]][1])
+
+
+FIVE_BUGS = FunctionExercise(
+    id="08.9",
+    name="ToyRanks",
+    reference=Repaired,
+    drive=drive_bugs,
+    inputs=some_pairs,
+    trials=1,
+    misconceptions=tuple(
+        _left(*bugs)
+        for count in range(1, 1 + len(BUGS))
+        for bugs in itertools.combinations(BUGS, count)
     ),
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from clipedu_lessons.l09_scaling_laws.checks.count import BLOCK, PAPER
-from clipedu_lessons.l09_scaling_laws.checks.law import FIT, LARGEST
+from clipedu_lessons.l09_scaling_laws.checks.count import PAPER
+from clipedu_lessons.l09_scaling_laws.checks.law import EXTRAPOLATE, FIT, SPLIT
 
-EXERCISES = [PAPER, BLOCK, FIT, LARGEST]
+EXERCISES = [PAPER, FIT, EXTRAPOLATE, SPLIT]

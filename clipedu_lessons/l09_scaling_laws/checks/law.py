@@ -1,4 +1,4 @@
-"""Exercises 09.3 and 09.4: a power law through points, and the point it has not seen."""
+"""Exercises 09.3, 09.6 and 09.7: a power law, a point far away, and the best size."""
 
 from __future__ import annotations
 
@@ -124,16 +124,6 @@ FIT = FunctionExercise(
             "The slope is a power.",
         ),
         Misconception(
-            "the power is taken of the slope, not of `times`",
-            _from_factor(lambda slope, times: abs(slope) ** times),
-            "Which number is raised to which?",
-        ),
-        Misconception(
-            "the factor is for a `times`-th of the compute",
-            _from_factor(lambda slope, times: times**-slope),
-            "More compute: does the error rise?",
-        ),
-        Misconception(
             "the factor is what is gained, not what is left",
             _from_factor(lambda slope, times: 1 - times**slope),
             "The error is multiplied by it.",
@@ -143,142 +133,112 @@ FIT = FunctionExercise(
             _from_factor(lambda slope, times: slope * math.log(times)),
             "Undo the logarithm at the end.",
         ),
-        Misconception(
-            "the logarithm to base 10 of the factor is returned",
-            _from_factor(lambda slope, times: slope * math.log10(times)),
-            "Undo the logarithm at the end.",
-        ),
     ),
 )
 
 
-def predict_largest(compute: Numbers, error: Numbers) -> float:
-    return _predict(compute, error)
+def extrapolate_with(
+    *, by_row: bool = False, logs: bool = True, measured: bool = False, mean: bool = False,
+    largest: bool = False,
+) -> Any:  # fmt: skip
+    """extrapolate, or a wrong one: what each argument breaks is the title of a variant."""
+
+    def extrapolate(
+        compute: Numbers, error: Numbers, models: list[str], at: float
+    ) -> tuple[float, float, float]:
+        def predicted(rows: list[int]) -> float:
+            x, y = logs_of([compute[k] for k in rows]), [error[k] for k in rows]
+            slope, mean_x, mean_y = line_of(x, logs_of(y) if logs else y)
+            there = mean_y + slope * (math.log(at) - mean_x)
+            return math.exp(there) if logs else there
+
+        every = list(range(len(compute)))
+        top = models[compute.index(max(compute))]
+        left = [[k] for k in every] if by_row else [
+            [k for k in every if models[k] == name] for name in ([top] if largest else set(models))
+        ]  # fmt: skip
+        others = [predicted([k for k in every if k not in gone]) for gone in left]
+        middle = sum(others) / len(others) if mean else predicted(every)
+        return middle, *((min(error), max(error)) if measured else (min(others), max(others)))
+
+    return extrapolate
 
 
-def _predict(
-    compute: Numbers,
-    error: Numbers,
-    *,
-    leave: int | None = None,
-    at: int | None = None,
-) -> float:
-    """The line without point `leave`, at the compute of point `at`; both are the largest unless
-    given."""
-    largest = compute.index(max(compute))
-    leave = largest if leave is None else leave
-    at = largest if at is None else at
-    rest = [k for k in range(len(compute)) if k != leave]
-    x, y = (logs_of([values[k] for k in rest]) for values in (compute, error))
-    slope, mean_x, mean_y = line_of(x, y)
-    return math.exp(mean_y + slope * (math.log(compute[at]) - mean_x))
+def a_series(generator: torch.Generator) -> dict[str, Any]:
+    """4 or 5 models with one to three seeds each, in any order, and a compute beyond them."""
+    rows = []
+    for k in range(int(torch.randint(4, 6, (), generator=generator))):
+        x = 11 + 0.7 * k + 0.3 * float(torch.rand((), generator=generator))
+        for _ in range(int(torch.randint(1, 4, (), generator=generator))):
+            y = -0.08 * k - 0.1 + 0.05 * float(torch.randn((), generator=generator))
+            rows.append((10**x, 10**y, f"model {k}"))
+    order = torch.randperm(len(rows), generator=generator).tolist()
+    compute, error, models = zip(*(rows[k] for k in order), strict=True)
+    return {"compute": [*compute], "error": [*error], "models": [*models], "at": 1e16}
 
 
-def _by_size(compute: Numbers) -> list[int]:
-    return sorted(range(len(compute)), key=lambda k: compute[k])
+EXTRAPOLATE = FunctionExercise(
+    id="09.6",
+    name="extrapolate",
+    reference=extrapolate_with(),
+    inputs=a_series,
+    properties=(unchanged("the runs come in another order", reverse, 0, 1, 2),),
+    extremes={
+        "an exact law": lambda g: {
+            "compute": [1.0, 10.0, 100.0],
+            "error": [50.0, 40.0, 32.0],
+            "models": ["a", "b", "c"],
+            "at": 1000.0,
+        },
+    },
+)
 
 
-def _straight(compute: Numbers, error: Numbers, *, logs: bool) -> float:
-    order = _by_size(compute)
-    x = logs_of([compute[k] for k in order]) if logs else [compute[k] for k in order]
-    slope, mean_x, mean_y = line_of(x[:-1], [error[k] for k in order[:-1]])
-    return mean_y + slope * (x[-1] - mean_x)
+def best_split(
+    a: float, alpha: float, b: float, beta: float, compute: float
+) -> tuple[float, float]:
+    """Where the derivative along the line of equal compute is zero, by halving."""
+    low, high = -60.0, 60.0  # of ln M
+    for _ in range(200):
+        m = (low + high) / 2
+        d = math.log(compute / 6) - m
+        falls = alpha * a * math.exp(-alpha * m) > beta * b * math.exp(-beta * d)
+        low, high = (m, high) if falls else (low, m)
+    return math.exp(low), compute / 6 / math.exp(low)
 
 
-LARGEST = FunctionExercise(
-    id="09.4",
-    name="predict_largest",
-    reference=predict_largest,
-    inputs=draw_points,
+def a_law(generator: torch.Generator) -> dict[str, Any]:
+    drawn = torch.rand(5, generator=generator).tolist()
+    return {
+        "a": 2 + 8 * drawn[0],
+        "alpha": 0.2 + 0.3 * drawn[1],
+        "b": 5 + 20 * drawn[2],
+        "beta": 0.6 + 0.3 * drawn[3],
+        "compute": 10 ** (11 + 3 * drawn[4]),
+    }
+
+
+SPLIT = FunctionExercise(
+    id="09.7",
+    name="best_split",
+    reference=best_split,
+    inputs=a_law,
     properties=(
-        unchanged("the points come in another order", reverse, 0, 1),
         Property(
-            "the result depends on the error of the model that is left out",
-            lambda f, compute, error: (
-                f(compute, error),
-                f(
-                    compute,
-                    [
-                        e * (3 if c == max(compute) else 1)
-                        for c, e in zip(compute, error, strict=True)
-                    ],
-                ),
-            ),
-        ),
-        Property(
-            "the result is not a hundred times as large when errors are in percent",
-            lambda f, compute, error: (
-                100 * f(compute, error),
-                f(compute, [100 * e for e in error]),
+            "size times pairs is not a sixth of the compute",
+            lambda f, a, alpha, b, beta, compute: (
+                math.prod(f(a, alpha, b, beta, compute)) / compute,
+                1 / 6,
             ),
         ),
     ),
     extremes={
-        "an exact law": lambda g: {"compute": [1.0, 100.0, 10.0], "error": [50.0, 32.0, 40.0]},
-        "the paper's ResNets": lambda g: {
-            "compute": [6.1, 9.9, 21.5, 75.3, 265.9],
-            "error": [45.34, 43.80, 42.05, 38.50, 33.87],
+        "Chinchilla's law": lambda g: {
+            "a": 406.4,
+            "alpha": 0.34,
+            "b": 410.7,
+            "beta": 0.28,
+            "compute": 5.76e23,
         },
-    },
-    misconceptions=(
-        Misconception(
-            "the last point is left out, and the largest is predicted",
-            lambda compute, error: _predict(compute, error, leave=len(compute) - 1),
-            "The points come in any order.",
-        ),
-        Misconception(
-            "the largest is left out, and the last point is predicted",
-            lambda compute, error: _predict(compute, error, at=len(compute) - 1),
-            "At which compute is the line read?",
-        ),
-        Misconception(
-            "the model with the largest error is left out",
-            lambda compute, error: _predict(
-                compute, error, leave=error.index(max(error)), at=error.index(max(error))
-            ),
-            "Largest by what?",
-        ),
-        Misconception(
-            "the smallest model is left out and predicted",
-            lambda compute, error: _predict(
-                compute, error, leave=_by_size(compute)[0], at=_by_size(compute)[0]
-            ),
-            "Which end is asked for?",
-        ),
-        Misconception(
-            "the logarithm to base 10 of the error is returned",
-            lambda compute, error: math.log10(_predict(compute, error)),
-            "Undo the logarithm at the end.",
-        ),
-        Misconception(
-            "a logarithm to base 10 is undone with e",
-            lambda compute, error: math.exp(math.log10(_predict(compute, error))),
-            "Which power undoes your logarithm?",
-        ),
-        Misconception(
-            "the errors are not turned into logarithms",
-            lambda compute, error: _straight(compute, error, logs=True),
-            "A power law is straight between logarithms.",
-        ),
-        Misconception(
-            "nothing is turned into logarithms",
-            lambda compute, error: _straight(compute, error, logs=False),
-            "A power law is straight between logarithms.",
-        ),
-        Misconception(
-            "the measured error is returned",
-            lambda compute, error: error[compute.index(max(compute))],
-            "It was to be predicted.",
-        ),
-        Misconception(
-            "the error of the next largest model is returned",
-            lambda compute, error: error[_by_size(compute)[-2]],
-            "Go along the line.",
-        ),
-        Misconception(
-            "predicted and measured are divided",
-            lambda compute, error: _predict(compute, error) / error[compute.index(max(compute))],
-            "Return the prediction itself.",
-        ),
-    ),
+    },  # fmt: skip
 )

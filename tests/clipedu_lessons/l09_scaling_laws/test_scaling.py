@@ -2,22 +2,39 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 import math
+from itertools import combinations
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from clipedu.evaluation import embed_pictures, load_task, zero_shot_classifier
+from clipedu.models import build
+from clipedu.training import load_pretrained
+from clipedu_lessons.common.records import about_record
+from clipedu_lessons.l09_scaling_laws.grid import (
+    BATCH_SIZE,
+    PAIRS,
+    WIDTHS,
+    error_among,
+    flops,
+    load_grid,
+    recipe_of,
+)
 from clipedu_lessons.l09_scaling_laws.scaling import (
-    SeriesRun,
-    bootstrap_band,
-    compare_families,
-    compute_advantage,
+    Surface,
+    envelope_size,
     fit_power_law,
-    load_series,
+    fit_surface,
+    interval,
     paper_points,
     predict,
+    redraw,
 )
 
 COMPUTE = [1.0, 10.0, 100.0, 1000.0]
@@ -31,7 +48,6 @@ def test_an_exact_power_law_is_found_in_any_unit(slope: float, scale: float, uni
     assert law.slope == pytest.approx(slope, abs=1e-9)
     assert law(compute) == pytest.approx([scale * c**slope for c in COMPUTE], rel=1e-9)
     assert law.factor(10) == pytest.approx(10**slope)
-    assert law.compute_for(float(law(55.0))) == pytest.approx(55.0, rel=1e-6)
     assert law.spread == pytest.approx(0, abs=1e-9)
     assert law.r == pytest.approx(-1)
 
@@ -75,8 +91,6 @@ def test_points_that_make_no_line_are_refused(
 ) -> None:
     with pytest.raises(ValueError, match=words):
         fit_power_law(compute, error)
-    with pytest.raises(ValueError, match=words):
-        bootstrap_band(compute, error)
 
 
 def test_a_prediction_holds_95_of_100_new_points_and_widens_with_distance() -> None:
@@ -97,82 +111,88 @@ def test_a_prediction_holds_95_of_100_new_points_and_widens_with_distance() -> N
             predict(law, **bad)
 
 
-def test_the_band_holds_the_line_and_repeats_with_its_seed() -> None:
-    rng = np.random.default_rng(2)
-    x = np.repeat(np.linspace(0, 3, 6), 3)
-    error = 10 ** (-0.2 * x - 0.1 + rng.normal(0, 0.01, 18))
-    names = np.repeat(np.arange(6), 3).tolist()
-    band = bootstrap_band(10**x, error, models=names, draws=300)
-    law = fit_power_law(10**x, error)
-    assert (band.low <= law(band.compute)).all() and (law(band.compute) <= band.high).all()
-    low, high = band.slope_interval()
-    assert low < law.slope < high and low < -0.2 < high
-    again = bootstrap_band(10**x, error, models=names, draws=300)
-    assert (again.low == band.low).all() and (again.slopes == band.slopes).all()
-    assert len(bootstrap_band(10**x, error, at=[5.0], draws=20).low) == 1
+LAW = Surface(floor=0.1, a=0.2, alpha=0.3, b=0.3, beta=0.5)
 
 
-def test_seeds_of_one_model_are_not_models() -> None:
-    """Three seeds that agree make a band no narrower than the models do."""
-    x = np.array([0.0, 1.0, 2.0, 3.0])
-    error = 10 ** np.array([-0.05, -0.1, -0.31, -0.3])
-    one = bootstrap_band(10**x, error, draws=400)
-    args = (10 ** np.repeat(x, 3), np.repeat(error, 3))
-    three = bootstrap_band(*args, models=np.repeat(x, 3).tolist(), draws=400)
-    as_points = bootstrap_band(*args, draws=400)
-    wide, same, narrow = (np.ptp(b.slope_interval()) for b in (one, three, as_points))
-    assert same == pytest.approx(wide, rel=0.15) and narrow < 0.8 * wide
-    with pytest.raises(ValueError, match="at least 3 models"):
-        bootstrap_band(10**x, error, models=[1, 1, 2, 2])
-    with pytest.raises(ValueError, match="one for each"):
-        bootstrap_band(10**x, error, models=[1, 2, 3])
+def grid(noise: float = 0.0, seeds: int = 3) -> list[dict[str, float]]:
+    rng = np.random.default_rng(0)
+    return [
+        {"size": m, "pairs": d, "error": float(LAW(m, d)) + noise * rng.normal()}
+        for m in (3e4, 3e5, 3e6, 3e7)
+        for d in (1e3, 1e4, 1e5, 1e6)
+        for _ in range(seeds)
+    ]
 
 
-def runs(family: str, shift: float, noise: float, models: int = 5) -> list[SeriesRun]:
-    """Models on a line, three seeds each; `shift` moves it sideways."""
-    rng = np.random.default_rng(len(family))
-    found = []
-    for k in range(models):
-        for seed in range(3):
-            compute = 1e12 * 10 ** (k / 2)
-            error = 0.9 * (compute / 1e12 / shift) ** -0.1 * 10 ** rng.normal(0, noise)
-            found.append(
-                SeriesRun(f"{family} {k}", family, seed, 1, 1, 1, compute, 1.0, {"error": error})
-            )
-    return found
+def test_a_surface_is_found_again() -> None:
+    assert fit_surface(grid(seeds=1)) == pytest.approx(LAW, abs=2e-3)
+    known = fit_surface(grid(0.002), floor=0.1)
+    assert known.floor == 0.1 and known == pytest.approx(LAW, abs=0.05)
+    with pytest.raises(ValueError, match="6 or more"):
+        fit_surface(grid()[:5])
 
 
-def test_families_are_compared_where_both_have_points() -> None:
-    exact = compare_families(runs("resnet", 1, 0), runs("vit", 4, 0))
-    assert exact.times == pytest.approx(4) and exact.low == pytest.approx(4)
-    assert exact.errors[0] < exact.error < exact.errors[1] <= 0.9
-    noisy = compare_families(runs("resnet", 1, 0.004), runs("vit", 4, 0.004), draws=300)
-    assert noisy.low < 4 < noisy.high and 1 < noisy.low
-    turned = compare_families(runs("vit", 4, 0.004), runs("resnet", 1, 0.004), draws=300)
-    assert turned.times == pytest.approx(1 / noisy.times)
-    equal = compare_families(runs("resnet", 1, 0.01), runs("vit", 1, 0.01), draws=300)
-    assert equal.low < 1 < equal.high
-    wild = compare_families(runs("resnet", 1, 0), runs("vit", 1, 0.2), draws=300)
-    assert wild.high / wild.low > 1e3  # some draws do not fall at all
-    with pytest.raises(ValueError, match="No error is reached by both"):
-        compare_families(runs("resnet", 1, 0), runs("vit", 1e6, 0))
+@settings(deadline=None, max_examples=30)
+@given(st.floats(9, 15))
+def test_no_size_is_better_than_the_best_one(power: float) -> None:
+    budget = 10**power
+    best = LAW.best_size(budget)
+    tried = best * np.geomspace(0.1, 10, 401)
+    errors = LAW(tried, budget / 6 / tried)
+    assert errors.argmin() == 200 and LAW(best, budget / 6 / best) <= errors.min() + 1e-12
 
 
-def test_advantage_is_the_distance_between_two_lines() -> None:
-    one = fit_power_law(COMPUTE, [0.5 * c**-0.1 for c in COMPUTE])
-    other = fit_power_law(COMPUTE, [0.5 * (c / 3) ** -0.1 for c in COMPUTE])
-    assert compute_advantage(one, other, 0.4) == pytest.approx(3)
-    assert compute_advantage(other, one, 0.4) == pytest.approx(1 / 3)
-    rising = fit_power_law(COMPUTE, COMPUTE)
-    with pytest.raises(ValueError, match="does not fall"):
-        compute_advantage(one, rising, 0.4)
-    with pytest.raises(ValueError, match="above 0"):
-        compute_advantage(one, other, 0)
+def test_the_runs_alone_say_nearly_the_same_size() -> None:
+    for budget in (1e11, 1e12):
+        by_law, by_runs = LAW.best_size(budget), envelope_size(grid(seeds=1), budget)
+        assert abs(math.log10(by_law / by_runs)) < 0.7, (
+            by_law,
+            by_runs,
+        )  # sizes are 10 times apart
 
 
-def test_a_series_that_is_not_there_or_damaged_is_said(tmp_path) -> None:
-    with pytest.raises(FileNotFoundError, match="benchmarks/scaling.py"):
-        load_series(tmp_path / "none.csv")
-    (tmp_path / "bad.csv").write_text("model,family\nRN-8,resnet\n")
-    with pytest.raises(ValueError, match="flops"):
-        load_series(tmp_path / "bad.csv")
+def test_seeds_of_one_cell_are_not_cells() -> None:
+    """Three equal seeds make an interval as wide as one does."""
+    noisy = grid(0.02, seeds=1)
+    tripled = [row for row in noisy for _ in range(3)]
+    wide, same = (
+        np.ptp(interval([fit_surface(d, floor=0.1).beta for d in redraw(rows, 40)]))
+        for rows in (noisy, tripled)
+    )
+    assert same == pytest.approx(wide, rel=0.5) and same > 0
+    assert all(len({r["size"] for r in drawn}) > 1 for drawn in redraw(noisy, 20))
+
+
+def test_the_error_among_names_is_the_mean_over_all_draws() -> None:
+    """Against every draw of two other names of five."""
+    tokenizer = load_pretrained()[1]
+    model = build("tiny", seed=0, vocab_size=tokenizer.vocab_size)
+    task = load_task("lucide")
+    task = task.take(torch.arange(5))
+    names = [task.class_names[k] for k in task.labels]
+    task = dataclasses.replace(task, labels=torch.arange(5), class_names=names)
+    whole, among = error_among(model, tokenizer, task, 3)
+    weights = zero_shot_classifier(model, tokenizer, names, task.templates)
+    scores = embed_pictures(model, task.pictures) @ weights.T
+    wrong = [
+        any(scores[k, j] > scores[k, k] for j in others)
+        for k in range(5)
+        for others in combinations([j for j in range(5) if j != k], 2)
+    ]
+    assert among == pytest.approx(np.mean(wrong), abs=1e-6)
+    assert whole == pytest.approx(float((scores.argmax(1) != task.labels).double().mean()))
+
+
+def test_the_measured_grid_is_what_the_lesson_needs() -> None:
+    rows = load_grid()
+    cells = {(row["width"], row["pairs"]) for row in rows}
+    assert {(w, d) for w in WIDTHS for d in PAIRS[:4]} <= cells
+    assert cells <= {(w, d) for w in WIDTHS for d in PAIRS}
+    assert min(row["error"] for row in rows) < 0.4 < 0.7 < max(row["error"] for row in rows)
+    assert all(0 < row["error"] < 1 for row in rows)
+    for row in rows:
+        assert row["flops"] == pytest.approx(flops(row["width"], row["pairs"]), rel=1e-3)
+        assert row["error"] == pytest.approx((row["remix"] + row["bootstrap"]) / 2, abs=2e-4)
+    recipe = about_record("scaling")["recipe"]
+    steps = recipe["steps"]
+    assert recipe == json.loads(json.dumps(recipe_of(WIDTHS[0], steps * BATCH_SIZE).to_dict()))
