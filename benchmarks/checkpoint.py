@@ -200,7 +200,7 @@ def as_markdown(card: dict[str, Any]) -> str:
         "causal transformer of two layers for captions. It is the model that a student's "
         "`my_clip.py` builds, with six blocks in its image encoder where lesson 04 and the recipe "
         "`laptop` have four. The first edition's checkpoint, a ResNet trained on four icon sets, "
-        'is still here as `load_pretrained("laptop_1")`; lessons 08 to 12 use it.',
+        'is still here as `load_pretrained("laptop_1")`. No lesson needs it any more.',
         "",
         "## Data",
         "",
