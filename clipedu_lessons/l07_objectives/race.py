@@ -13,6 +13,7 @@ from clipedu.evaluation import clopper_pearson
 from clipedu.plots import COLOURS, DASHES, MARKERS
 from clipedu.training.trainer import TrainingResult
 from clipedu_lessons.common.figures import new_figure
+from clipedu_lessons.common.records import read_record
 from clipedu_lessons.l07_objectives.series import to_reach
 
 Row = Mapping[str, Any]
@@ -28,6 +29,7 @@ TITLES = {
     "ngrams": "n-grams",
     "simclr": "SimCLR",
 }
+RUNGS = ("ConVIRT", "linear projections", "equal weights", "learned temperature: CLIP")
 PROBES = ("probe_lucide", "probe_font_awesome", "probe_heroicons")  # of the features
 GRIDS = ("grid_lucide", "grid_font_awesome", "grid_heroicons")  # of the mean over all patches
 
@@ -225,3 +227,31 @@ def probe_figure(series: Sequence[Row]) -> Drawn:
     axes.legend(loc="lower right")
     said = ", ".join(f"{TITLES[n]} {max(map(statistics.fmean, found[n])):.0f}" for n in order)
     return figure, f"Two marks for each seed; the better of the two means, in percent: {said}."
+
+
+def ladder(series: Sequence[Row]) -> dict[str, dict[int, float]]:
+    """From ConVIRT to CLIP: rung -> seed -> accuracy in percent, the mean of the three sets."""
+    runs, columns = by_run(series), _columns("whole_{}")
+    rows = list(read_record("ladder"))
+    rows += [{**seeds[-1], "rung": "ConVIRT"} for seeds in runs["convirt"].values()]
+    rows += [{**seeds[-1], "rung": "learned temperature: CLIP"} for seeds in runs["clip"].values()]
+    rungs: dict[str, dict[int, float]] = {name: {} for name in RUNGS}
+    for row in rows:
+        rungs[row["rung"]][int(row["seed"])] = _mean([row], columns) or 0.0
+    return rungs
+
+
+def ladder_figure(series: Sequence[Row]) -> Drawn:
+    """A row for each rung, with a dot for each seed and a bar for their mean."""
+    rungs = ladder(series)
+    figure = new_figure(7, 2.4)
+    axes = figure.subplots()
+    for k, shares in enumerate(rungs.values()):
+        how: dict[str, Any] = {"linestyle": "", "markevery": 1}
+        axes.plot(list(shares.values()), [k] * len(shares), "o", color="0.5", markersize=5, **how)
+        axes.plot(statistics.fmean(shares.values()), k, "|", color="black", markersize=18, **how)
+    axes.set_yticks(range(len(rungs)), list(rungs))
+    axes.set(xlabel="zero-shot accuracy, mean of three sets (%)", xlim=(0, None))
+    axes.set_ylim(len(rungs) - 0.5, -0.5)
+    said = ", ".join(f"{name} {statistics.fmean(x.values()):.1f}" for name, x in rungs.items())
+    return figure, f"Dots for seeds, a bar for their mean, in percent: {said}."

@@ -96,3 +96,19 @@ def test_a_bound_says_how_soon_the_better_one_is_above_the_interval_of_the_worse
     at = 256 * (bound.upper - 0.005) / 0.0001  # the mean of two lines, of which one is higher
     assert bound.pictures == pytest.approx(at, rel=0.1)
     assert bound.factor == pytest.approx(256 * 400 / bound.pictures)
+
+
+def test_the_ladder_has_its_ends_from_the_series(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [
+        {"rung": rung, "seed": seed, **{f"whole_{name}": share for name in SETS}}
+        for rung, share in (("linear projections", 0.10), ("equal weights", 0.12))
+        for seed in range(2)
+    ]
+    monkeypatch.setattr(race, "read_record", lambda name: rows)
+    made = series()
+    rungs = race.ladder(made)
+    assert tuple(rungs) == race.RUNGS
+    assert rungs["linear projections"] == pytest.approx({0: 10.0, 1: 10.0})
+    assert rungs["learned temperature: CLIP"] == pytest.approx({0: 4.0, 1: 5.0})
+    _, words = race.ladder_figure(made)
+    assert "equal weights 12.0" in words
