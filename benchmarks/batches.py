@@ -90,7 +90,7 @@ RUNS: dict[str, tuple[int, Loss | None]] = {
     "batch 4096": (4096, None),
 }
 PRECISIONS = ("fp32", "bf16", "fp16", "fp16 without scaler")
-STOP = 97  # step after which fp16 ends: a CPU emulates it, some twenty times slower
+STOP = 97  # step after which fp16 ends: here it is some twenty times slower
 
 
 def new_run(recipe: Recipe, seed: int) -> Run:

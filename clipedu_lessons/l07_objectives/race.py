@@ -176,6 +176,15 @@ def _mean(rows: Sequence[Row], columns: Sequence[str]) -> float | None:
     return statistics.fmean(cells) if cells else None
 
 
+#: Three ways to ask a caption model for a name, and their columns: by the likelihood of the whole
+#: name, by its mean per token, and without what the model says of a name on the average picture.
+WAYS = {
+    "whole name": "whole_{}",
+    "per token": "{}_per_token",
+    "habits taken away": "{}_centered",
+}
+
+
 class Bound(NamedTuple):
     """A share with the upper end of its 95 % interval, and how soon the better one gets there."""
 
@@ -189,15 +198,16 @@ class Bound(NamedTuple):
         return self.all / self.pictures
 
 
-def at_least(series: Sequence[Row], better: str, worse: str, asked: int) -> Bound:
-    """For a `worse` that ends near chance: what can be said of how much less `better` needs.
+def at_least(series: Sequence[Row], better: str, worse: str, asked: int, way: str) -> Bound:
+    """For a `worse` that ends near chance: a rough bound of how much less `better` needs.
 
-    asked: pictures that each seed was asked in the end, of all sets together
+    asked: different pictures that a run was asked, of all sets together. All seeds are asked about
+    the same ones, so each counts once. way: a key of `WAYS`, how the worse one is asked.
     """
     runs = by_run(series)
     last = [rows[-1] for rows in runs[worse].values()]
-    share, n = (_mean(last, _columns("whole_{}")) or 0) / 100, asked * len(last)
-    upper = clopper_pearson(round(share * n), n)[1]
+    share = (_mean(last, _columns(WAYS[way])) or 0) / 100
+    upper = clopper_pearson(round(share * asked), asked)[1]
     reached = [to_reach(rows, upper) for rows in runs[better].values()]
     return Bound(share, upper, statistics.fmean(reached), last[0]["pictures"])
 

@@ -1,7 +1,7 @@
 # %% [markdown]
 # # Exercises 08 · Scaling up
 #
-# Nine exercises on [lesson 08, Scaling up](../notebooks/08_scaling_up.ipynb), about four and a half hours in all, of which one is for the bug hunt. Each stands alone. Exercise 08.7 adds a part to your `my_clip.py`.
+# Nine exercises on [lesson 08, Scaling up](../notebooks/08_scaling_up.ipynb), about three and a half hours in all, of which one is for the bug hunt. Each stands alone. Exercise 08.7 adds a part to your `my_clip.py`.
 #
 # A check says what it found, and names the mistake if it knows it. `hint("08.1")` shows one more hint each time you run it, `solution("08.1")` opens after you have passed, `progress()` shows what is done, and `reset("08.1")` starts an exercise again. Nothing leaves this machine.
 

@@ -4,7 +4,7 @@
 # **How do you train a CLIP on your own pairs, and on more than one processor?**
 #
 # This lesson rebuilds the engineering of section 2.5 of Radford et al. 2021 ([arXiv 2103.00020](https://arxiv.org/abs/2103.00020)): batches of 32,768 pairs, similarities that are sharded over GPUs, mixed precision and gradient checkpointing.
-# Plan about 90 minutes for reading, and four hours if you do all the exercises. The notebook runs in about three minutes on two CPU cores.
+# Plan about 90 minutes for reading and predicting, and another three and a half hours if you do all the exercises. The notebook runs in about three minutes on two CPU cores.
 
 # %%
 import math
@@ -85,7 +85,7 @@ def clipedu(words, *more):
 print(clipedu("data import photos --out shards"))
 
 # %% [markdown]
-# Nothing is lost silently: every file that is not used is counted and named, and `report.html` shows pictures. Look at such a report before you train on pairs from the web, because most problems of a run are problems of its data.
+# Nothing is lost silently: every file that is not used is counted and named, and `report.html` shows pictures. It even found a copy that we had not planned: two of the drawn black squares came out the same, pixel by pixel. Look at such a report before you train on pairs from the web, because most problems of a run are problems of its data.
 #
 # **Plan** comes second. How much memory will it take, and how long? Then **train**, on the shards.
 
@@ -100,6 +100,8 @@ print(clipedu(run + " --steps 120 --out short"))
 print(clipedu(run + " --steps 300 --out long"))
 
 # %% [markdown]
+# The plan says that the memory is mostly **activations**, what the forward pass keeps for the backward pass, which section 6 measures. *Gradients in flight* are those on their way back through a block. The plan's time is a lower bound here. It counts operations, at 30 % of the machine's speed, and the first run took several times longer. With so small a model most of the time probably goes elsewhere: pictures are read and changed, and each operation has a fixed cost to start.
+#
 # **Evaluate** comes last, on pictures that the model has not seen. The next cell draws 100 new ones, puts each into a folder with the name of its class, and asks the model with the template `a {}`.
 #
 # **Predict**: there are 20 classes, so guessing gives 5 %. How many of the 100 new pictures does the short run name correctly? Which mistakes will it make, wrong colors or wrong shapes?
@@ -135,7 +137,7 @@ for steps, out in ((120, "short"), (300, "long")):
 numbers(after_120=right[120], after_300=right[300])
 
 # %% [markdown]
-# The short run names {=after_120} of 100 new pictures, and the long one {=after_300}. All mistakes of the short run are in the shape. Color is the easier half of these captions, and the model learns it first. Your own model will have such an order, too. So look at the mistakes, and not only at the accuracy, before you buy a larger GPU.
+# The short run names {=after_120} of 100 new pictures, and the long one {=after_300}. All mistakes of the short run are in the shape. Color is the easier half of these captions, and in these runs the model learns it first. Your own captions will have easier and harder halves, too. So look at the mistakes, and not only at the accuracy, before you buy a larger GPU. (The column *new* is empty: it is for a check against near-duplicates of the training pictures, which we did not ask for.)
 #
 # A test on pictures that were drawn like the training pictures is an easy test. For photographs from another camera, make a test folder with that camera.
 #
@@ -204,11 +206,11 @@ numbers(floor=f"{floor:.2f}")
 # | A | it moves slowly, to {=low_last} | rate too low | raise the rate threefold until it falls |
 # | B | training falls to {=few_last}, kept out ends at {=few_out} | few pairs, memorized | more pairs, more augmentation, fewer steps |
 # | C | both fall, to {=healthy_last} and {=healthy_out} | healthy | go on |
-# | D | training stops at {=poor_last}, near a floor of {=floor}; kept out rises to {=poor_out} | poor captions: equal ones can't be told apart, and no shape was ever learned | better captions, or mask equal ones (lesson 03) |
+# | D | training stops at {=poor_last}, near a floor of {=floor}; kept out rises to {=poor_out} | poor captions: equal ones can't be told apart, and the kept-out captions name shapes, words that this model never read | better captions, or mask equal ones (lesson 03) |
 # | E | a jump at the start, then {=high_last}, the loss of guessing, for good | rate too high: the model has collapsed | a third of the rate, a longer warm-up |
 # | F | it stays near ln N, at {=shifted_last}, and kept out at {=shifted_out} | shifted captions: nothing can be learned | look at twenty pairs with your own eyes |
 #
-# E and F end alike, and that matters. A model that has collapsed and a model that has nothing to learn both stay at ln N. A look at twenty pairs tells them apart, and so does a smaller rate: with a hundredth of it, E is the healthy run C. A loss that stays at ln N is also one of the most common questions about training CLIP (open_clip, issue 17: "loss stuck at 4.85", which is ln 128).
+# E and F end alike, and that matters. A model that has collapsed and a model that has nothing to learn both stay at ln N. A look at twenty pairs tells them apart. So does a smaller rate: C is the run of E with a hundredth of its rate, and C is healthy. A loss that stays at ln N is also one of the most common questions about training CLIP (open_clip, issue 17: "loss stuck at 4.85", which is ln 128).
 #
 # ### Check your understanding
 #
@@ -357,9 +359,9 @@ cosine = F.cosine_similarity(lost["visual"], exact["visual"], dim=0)
 numbers(lost_cosine=f"{cosine:.2f}")
 
 # %% [markdown]
-# The loss on the screen is the same to the last digit, and the image encoder's gradient points in another direction: its cosine with the exact one is {=lost_cosine}. Nothing crashes and nothing warns. Only the logit scale is right, because every rank has its own copy of it.
+# The loss on the screen is the same to the last digit, and the image encoder's gradient points in another direction: its cosine with the exact one is {=lost_cosine}. Its size is wrong as well. Nothing crashes and nothing warns. Only the logit scale is right, because every rank has its own copy of it.
 #
-# Which part of the message is lost? Each picture is pulled toward its own caption and pushed away from the others. The pull comes from its own rank, in both strips. Half of the push comes from the other ranks. So with plain numbers every picture keeps its pull and loses almost half of its push. If this is right, all pictures together must be pulled in one direction, toward the mean caption. The exact gradient has no such common part, as long as all captions are about equally likely. The next cell measures it on 64 random pairs: the common part of the gradient at the pictures' embeddings, as a share of its size.
+# Which part of the message is lost? Each picture is pulled toward its own caption and pushed away from the others. The pull comes from its own rank, in both strips. Half of the push comes from the picture's own row, which its own rank computes. The other half comes from the columns of the wrong captions, and each column is computed by the rank that owns the caption. So with plain numbers every picture keeps its pull, and loses a quarter of its push on two ranks and almost half of it on sixteen. If this is right, all pictures must share a pull in one direction, toward the mean caption. The exact gradient has almost no such common part, as long as all captions are about equally likely. The next cell measures it on 64 random pairs: the common part of the gradient at the pictures' embeddings, as a share of its size.
 
 # %% tags=["nbval-check-output", "tolerance-0.05"]
 noise = torch.Generator().manual_seed(0)
@@ -378,9 +380,9 @@ for count in (1, 2, 4, 16):
 numbers(common_1=f"{common[1]:.0%}", common_16=f"{common[16]:.0%}")
 
 # %% [markdown]
-# On one rank the common part is {=common_1}, and on 16 ranks {=common_16}. All pictures are pulled to one place, so training ends in a collapse, in which all embeddings are the same. Section 7 shows a run in which this happens.
+# On one rank the common part is {=common_1}, and on 16 ranks {=common_16}. What this does in a whole training is not yet clear. If all pictures are pulled to one point for long enough, training may end in a **collapse**, in which all embeddings are nearly the same and the loss is ln N. Section 7 shows the end of such a run.
 #
-# In open_clip this is what `--local-loss` does without `--gather-with-grad`. The maintainers say that only both together scale (issues 616 and 894). Without `--local-loss` and without gradients, the encoders' gradients point in the right direction but are W times too small. Adam hides a constant factor, but gradient clipping does not. Section 7 shows what each of these errors costs in accuracy.
+# In open_clip this is what `--local-loss` does without `--gather-with-grad`. The maintainers say that only both together scale (issues 616 and 894). Without `--local-loss` and without gradients, the encoders' gradients point in the right direction but are W times too small. Adam hides a constant factor, but gradient clipping does not. Section 7 shows what the first of these two errors, the wrong direction, costs in accuracy.
 #
 # The cure is a gather whose backward pass **adds up** what all ranks say about a row, and gives it to the rank that owns the row. `DistributedDataParallel` (DDP), torch's own way of joining the ranks, then takes the *mean* of the ranks' gradients. Sum and mean fit together: each rank's loss is a mean over its own pairs, so the mean over ranks is the gradient of the whole batch. In exercise 08.8 you write this backward pass and see it repair two real processes.
 #
@@ -425,7 +427,7 @@ assert apart < 1e-10
 # torchrun --nproc-per-node 2 -m clipedu train --recipe lesson --out runs/two
 # ```
 #
-# All ranks draw the random numbers of the whole batch, and each makes its own part of the pictures. Rank 0 writes the checkpoint, which does not know how many ranks there were, so a run that began on four can go on with one. With `torchrun --max-restarts 3` a run whose rank was killed starts again from its last checkpoint. `--set execution.sharded=true` gives each rank a part of every weight and of Adam's statistics (torch's FSDP2). You need this when weights and optimizer do not fit, which for CLIP happens only far above ViT-L.
+# All ranks draw the random numbers of the whole batch, and each makes its own part of the pictures. Rank 0 writes the checkpoint, which does not know how many ranks there were, so a run that began on four can go on with one. With `torchrun --max-restarts 3` a run whose rank was killed starts again from its last checkpoint. `--set execution.sharded=true` gives each rank a part of every weight and of Adam's statistics (torch's FSDP2). You need this when weights and optimizer do not fit. For CLIP on large GPUs that is rare: section 9 plans ViT-L/14, and its weights, gradients and optimizer take less than a quarter of 32 GiB.
 #
 # **A layer that breaks the rule.** A batch norm computes its mean and variance from the pictures that it sees together. On two ranks these are half of the batch. How different is the output?
 
@@ -440,7 +442,7 @@ for name, network in (("batch norms in the stem", stem), ("layer norms only", mo
     print(f"{name:24} embeddings turn by {angle.mean():.2f} degrees")
 
 # %% [markdown]
-# With layer norms the halves give what the whole gives. With batch norms each rank trains an exact network with noisier statistics, and the library warns of it. `torch.nn.SyncBatchNorm` computes the statistics over all ranks, at the price of one more exchange in each such layer. It pays when a rank has fewer than about 16 pictures.
+# With layer norms the halves give what the whole gives. With batch norms the embeddings of the two halves differ from those of the whole. The gradient is still exact for the network that each rank runs, but the statistics come from fewer pictures and are noisier. The library warns of it. `torch.nn.SyncBatchNorm` computes the statistics over all ranks, at the price of one more exchange in each such layer. The fewer pictures a rank has, the more this is worth.
 #
 # ### Check your understanding
 #
@@ -493,7 +495,7 @@ for n, few in ((512, 8), (1024, 16), (2048, 32)):
 numbers(of_loss=f"{loss:.0f}", of_tiles=f"{tiled:.1f}", per_pair=f"{both / few:.1f}")
 
 # %% [markdown]
-# Twice the batch makes the loss keep four times as much, and the encoders twice as much. One pair costs {=per_pair} MiB of activations in this small encoder. There are two remedies for the activations and one for the logits. None of them changes the gradient.
+# Twice the batch makes the loss keep almost four times as much, and the encoders and the tiles of remedy 3 twice as much. One pair costs {=per_pair} MiB of activations in this small encoder. There are two remedies for the activations and one for the logits. None of them changes the gradient.
 #
 # ### Remedy 1: forget and recompute
 #
@@ -584,7 +586,7 @@ for n in (4096, 8192, 65536):
 print(f"one matrix of 65,536 pairs is {65536**2 * 4 / 2**30:.0f} GiB")
 
 # %% [markdown]
-# The tiled loss handles 65,536 pairs in about 100 MiB. At 8,192 pairs it is even faster than the whole matrix, although it computes more: its tiles stay in the cache of the core, while the matrix travels to memory and back. Fused attention kernels on GPUs use the same idea. Differences of less than about 50 MiB mean nothing here, because the operating system counts pages that a process has freed and not returned.
+# The tiled loss handles 65,536 pairs in about 100 MiB. At 4,096 and 8,192 pairs it is even faster than the whole matrix, although it computes more. The likely reason is that its tiles stay in the cache of the core, while the matrix travels to memory and back. We did not measure this. Fused attention kernels on GPUs are built on the same idea. Differences of less than about 50 MiB mean nothing here, because the operating system counts pages that a process has freed and not returned.
 #
 # ### Check your understanding
 #
@@ -606,11 +608,11 @@ print(f"one matrix of 65,536 pairs is {65536**2 * 4 / 2**30:.0f} GiB")
 #
 # `benchmarks/batches.py` trained a very small CLIP on {=series_pairs} pictures in each run, without Remix and Bootstrap. The learning rate grows with the square root of the batch. Three of the runs at 64 pairs are wrong on purpose, as if the batch were on 16 ranks of 4 pairs, or in 16 chunks:
 #
-# * **accumulated**: the gradients of 16 batches of 4, added up;
+# * **accumulated**: the mean gradient of 16 batches of 4;
 # * **lost gradient**: the local loss of 16 ranks, gathered as numbers;
 # * **scale gradient x 16**: exact for the encoders, 16 times too large for the logit scale.
 #
-# The error is zero-shot on Remix and Bootstrap, among five names, the right one and four random others: guessing is wrong in 80 % of the cases.
+# The error is zero-shot on Remix and Bootstrap, among five names, the right one and four random others: guessing is wrong in 80 % of the cases. The last column of the table is the same error on Lucide. *Loss* is the mean of the last tenth of the steps, *scale* the logit scale at the end, and *clipped* the share of steps whose gradient had a norm above 1 and was clipped.
 #
 # **Predict**: order the seven runs from best to worst before you look.
 
@@ -648,19 +650,19 @@ words = "Error of each run with 95 percent intervals of the pictures asked; "
 show(figure, words + "gray crosses are single seeds. Guessing is at 80 percent.")
 
 # %% [markdown]
-# **Enough steps come first.** At this small budget the smallest batch wins: {=batch_64} errors with 64 pairs, {=batch_256} with 256 and {=batch_1024} with 1,024. The run with 4,096 makes {=batch_4096_steps} steps, and hardly differs from a guess. Its many wrong captions can't help a model that has not begun to learn. A large batch is worth having when the pictures are plenty: the paper's run makes more than 390,000 steps with 32,768 pairs each. With *equal steps*, as in lesson 03, more candidates do help.
+# **Enough steps come first.** At this small budget the smallest of the four batches wins: {=batch_64} errors with 64 pairs, {=batch_256} with 256 and {=batch_1024} with 1,024. The run with 4,096 makes {=batch_4096_steps} steps, and its interval contains guessing. Its many wrong captions can't help a model that has not begun to learn. Part of the gap may be due to the rate, which followed a rule and was not tuned for each batch. A large batch is worth having when there are pictures for enough steps: the paper's run makes more than 390,000 steps with 32,768 pairs each. With *equal steps*, as in lesson 03, more candidates do help.
 #
-# **Naive accumulation costs accuracy**: {=accumulated} errors in the place of {=batch_64}, with the same pictures and the same steps. Its loss looks better, but it is the loss of an exam with four captions.
+# **Naive accumulation seems to cost accuracy**: {=accumulated} errors instead of {=batch_64}, with the same pictures and the same steps. The two intervals just overlap, and there is one run of each, so this needs more seeds. Its loss looks better only because it is the loss of an exam with four captions.
 #
-# **The lost gradient ruins the run**: {=lost_gradient}. Its loss is 4.16, which is ln 64, at the end of the training. This is the collapse that section 4 predicted, and the same code reports no problem.
+# **The lost gradient ruins the run**: {=lost_gradient} errors are close to guessing. At the end its loss is ln 64 = 4.16, as in curve E of section 2. This is what the collapse of section 4 would look like, and nothing in the run reports a problem. The table can't prove it, because it does not show the embeddings: a loss of ln N can also belong to a model that has learned nothing.
 #
-# **The wrong gradient of the logit scale changes nothing here**: {=scale_gradient_x_16}. Adam divides each gradient by its size, so a constant factor disappears. So the same kind of bug can be fatal or harmless, and only a run tells which.
+# **The wrong gradient of the logit scale changes nothing here**: {=scale_gradient_x_16}. This parameter takes AdamW's step (lesson 04), which divides a gradient by its own running size, so a constant factor disappears. The column *clipped* is the same, too, so the larger gradient did not cause more clipping either. But in all seven runs the scale ends near the 14.3 at which it started. So these runs are too short to show harm from a wrong gradient of the scale.
 #
-# The interval of {=half} points comes from the number of pictures. How much a run changes with its seed is not in it, because each run was made with {=seeds} seed. Differences of less than about five points should not be believed.
+# The interval of {=half} points comes from the number of pictures. How much a run changes with its seed is not in it, because each run was made with {=seeds} seed. So believe the large differences, and not the order of runs that are a few points apart.
 #
 # ## 8. Half the bits
 #
-# In **mixed precision** the matrix products are computed in 16 bits, which GPUs do many times faster, and the rest in 32. The paper goes further: Adam's statistics are in 16 bits, too, and so are the text encoder's weights, with stochastic rounding (section 2.5). There are two kinds of 16 bits.
+# In **mixed precision** the matrix products are computed in 16 bits, which GPUs are built to do fast, and the rest in 32. The paper goes further: Adam's statistics are in 16 bits, too, and so are the text encoder's weights, with stochastic rounding (section 2.5). There are two kinds of 16 bits. In the next table *smallest* is the smallest number with full precision, and *step* is the distance to the next larger number.
 
 # %% tags=["nbval-check-output"]
 print("           largest    smallest    step at 1   step at 100")
@@ -677,8 +679,8 @@ print(f"float16   a gradient of 1e-8 is {small_number.half().item():.0e},", end=
 print(f"and 65,536 times it {(65536 * small_number).half().item():.1e}")
 
 # %% [markdown]
-# * **bf16** has the range of float32 and few digits. It rarely overflows, and it forgets small differences: near 100 its numbers are 0.5 apart. So the loss must be computed in float32.
-# * **fp16** has more digits and little range. Its smallest number is 6e-8, with one digit, and gradients below half of that become 0. A **gradient scaler** multiplies the loss by a large number before the backward pass, and divides the gradient afterwards.
+# * **bf16** has the range of float32 and few digits. It rarely overflows, and it forgets small differences: near 100 its numbers are 0.5 apart. Rounded to them, the logits of the example give another loss, as the two lines above show. So the loss must be computed in float32.
+# * **fp16** has more digits and little range. Below the 6e-5 of the table it loses digits, down to 6e-8, which has only one bit left. Gradients below half of that become 0. A **gradient scaler** multiplies the loss by a large number before the backward pass, and divides the gradient afterwards.
 #
 # In this library the weights that are updated, the optimizer's statistics and the loss stay in float32, and only the encoders run under `torch.autocast`. What happens in a run? `benchmarks/batches.py --precision` trained the same small model four times.
 
@@ -699,11 +701,11 @@ for name in kinds:
 numbers(same=same)
 
 # %% [markdown]
-# After {=same} steps the losses are {=fp32_loss}, {=bf16_loss}, {=fp16_loss} and {=fp16_without_scaler_loss}. This is ln 64, so at this step the model has not begun to learn, and the fp16 runs only show that the start of a training survives. The two runs that went on to the end make {=fp32_error} and {=bf16_error} errors in fp32 and bf16, and the interval of a single run is {=half} points on each side. So precision makes no difference that this experiment could show. That is the result one hopes for: the products may lose digits, because weights, statistics and loss do not.
+# After {=same} steps the losses are {=fp32_loss}, {=bf16_loss}, {=fp16_loss} and {=fp16_without_scaler_loss}. This is ln 64, so at this step the model has not begun to learn, and the fp16 runs only show that the start of a training survives. The two runs that went on to the end make {=fp32_error} and {=bf16_error} errors in fp32 and bf16, and the interval of a single run is {=half} points on each side. So bf16 makes no difference that this experiment could show. That is the result one hopes for, because weights, statistics and loss keep all their digits.
 #
-# Why did fp16 survive without a scaler? Its danger is a gradient that becomes 0. In fp32 at most {=fp32_zero} of the gradients outside of the token table are 0, and in fp16 without a scaler {=fp16_without_scaler_zero}. The gradients of this small model on 64 pairs are large enough. They can be much smaller in deeper models, in larger batches or late in training. A scaler costs next to nothing, so use it. It began with a factor of 65,536. When a gradient overflows it halves the factor and skips the step; the column *scaler* shows where it was.
+# Why did fp16 survive without a scaler? Its danger is a gradient that becomes 0. In fp32 at most {=fp32_zero} of the gradients outside of the token table are 0, and in fp16 without a scaler {=fp16_without_scaler_zero}, in the steps that each of them made. So hardly any gradient was lost: those of this small model on 64 pairs are large enough. They can be much smaller in deeper models, in larger batches or late in training. A scaler costs next to nothing, so use it. It began with a factor of 65,536. When a gradient overflows it halves the factor and skips the step. The column *scaler* shows the factor at step {=same}.
 #
-# Speed can't be judged here. This CPU multiplies bf16 in hardware, but models as small as this one gain nothing: {=bf16_ms} ms a step in the place of {=fp32_ms}. It has no fast fp16 products, so torch emulates them: {=fp16_ms} ms. Therefore the fp16 runs were stopped early. On a GPU both kinds of 16 bits are several times faster than fp32, and section 9 says how to measure it.
+# Speed can't be judged here. This CPU multiplies bf16 in hardware, but a model as small as this one gains nothing: {=bf16_ms} ms a step instead of {=fp32_ms}. In fp16 a step took {=fp16_ms} ms on this CPU. We did not look for the reason, and stopped the fp16 runs early. GPUs are made for 16 bits, and their makers print several times the speed of fp32 for both kinds. How much of that a run gets must be measured, and section 9 says how.
 #
 # ## 9. Choose, and plan before you pay
 #
@@ -728,7 +730,9 @@ words += "are most of the first bar; a dense loss alone fills most of a GPU."
 show(plans_figure(plans), words)
 
 # %% [markdown]
-# With everything kept, the paper's largest ViT does not fit on its GPUs. With recomputed blocks it does, and this is what the paper did. If every GPU computed the whole matrix, five copies of it would be alive at the peak of the loss, 20 GiB.
+# The paper's GPUs reached about a fifth of their printed speed. The 30 % in the plans of this lesson is therefore an optimistic guess for a large run. Measure your own.
+#
+# By the plan, the paper's largest ViT does not fit on its GPUs with everything kept. With recomputed blocks it does, and this is what the paper did. Chunks of 32 pairs would fit, too. If every GPU computed the whole matrix, five copies of it would be alive at the peak of the loss, 20 GiB.
 #
 # ### I have this. What should I do?
 #
@@ -746,17 +750,19 @@ for pairs_owned, hours, gpu, gpus in cases:
         print("  " + line)
 
 # %% [markdown]
+# Two of the answers need a word. The laptop's model is the course's own: it is so small that 35,000 icons are enough to train it from scratch. On all other machines the advice knows only ViT-B/32, and it stops after 32 passes. So it leaves most of the paper's 288 hours unused. The paper spent them on a ViT-L/14, which is the better use of so many hours if you have 400 million pairs: it reaches 75.3 % on ImageNet, and ViT-B/32 63.2 % (Table 11).
+#
 # The rules behind it, and where they come from:
 #
 # | question | rule | source |
 # |---|---|---|
-# | from scratch? | below about 2 million pairs fine-tune a released model. Three million (CC3M) for 30 passes give an RN50 about 19 % on ImageNet | open_clip, issue 448 |
+# | from scratch? | below about 2 million pairs fine-tune a released model. Three million (CC3M) for 30 passes give an RN50 about 19 % on ImageNet | the limit is ours, the 19 % are from open_clip, issue 448 |
 # | how often? | up to about 32 passes | the paper, Table 18 |
-# | which batch? | the largest that leaves some 3,000 steps. DataComp's smallest track sees 12.8 million pairs at 4,096 | [arXiv 2304.14108](https://arxiv.org/abs/2304.14108) |
-# | which rate? | 1e-3 at 1,024, 5e-4 at 4,096 and at 32,768; for fine-tuning 1e-5 | the same runs; the paper, Table 18 |
+# | which batch? | the largest that leaves some 3,000 steps. DataComp's smallest track sees 12.8 million pairs at 4,096, which are 3,125 steps | our rule, after [arXiv 2304.14108](https://arxiv.org/abs/2304.14108) |
+# | which rate? | 1e-3 at 1,024, 5e-4 at 4,096 and at 32,768; for fine-tuning 1e-5, a careful start (the paper's extra epoch with larger pictures takes 2e-5) | the same runs; the paper, Table 18 |
 # | fits not? | recompute, then chunks, then more GPUs | section 6 |
 # | which loss? | one GPU: whole, from 8,192 on in tiles; several: local, with gradients | sections 4 and 6 |
-# | split weights? | only if weights and optimizer fill a third of the GPU | section 5 |
+# | split weights? | only if Adam's statistics alone fill about a third of the GPU | section 5 |
 # | GPU idle? | make pictures small once (`clipedu data import --size`); if one core can't decode fast enough, more workers | open_clip, issue 13 |
 # | ranks hang? | `NCCL_DEBUG=INFO` shows the network in use, `NCCL_SOCKET_IFNAME` chooses another | NVIDIA's manual |
 #
@@ -818,7 +824,7 @@ for name, distance in {
 # | similarities | local strips, or tiles | local strips |
 # | own pairs | 199, {=after_300} % of new pictures named | 400 million |
 #
-# The differences are of scale and not of kind. The paper had 256 GPUs and therefore needed strips, but not tiles or chunks. On one GPU it is the other way round.
+# In the list above 0.00 means exact. The last two methods run without any error message, and their gradients are wrong. With 256 GPUs strips and recomputed blocks are enough, as the plan of section 9 shows. On one GPU there are no strips, and tiles and chunks take their place. What this lesson could not measure is speed on a GPU.
 #
 # **Further reading**
 #

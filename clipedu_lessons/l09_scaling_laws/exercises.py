@@ -1,7 +1,7 @@
 # %% [markdown]
 # # Exercises 09 · Scaling laws
 #
-# Five exercises on [lesson 09, Scaling laws](../notebooks/09_scaling_laws.ipynb), about two and a half hours in all, of which one is for your own choice in 09.5. Each stands alone. A check says what it found, and names the mistake if it knows it.
+# Five exercises on [lesson 09, Scaling laws](../notebooks/09_scaling_laws.ipynb), almost two hours in all. Each stands alone. A check says what it found, and names the mistake if it knows it.
 #
 # `hint("09.3")` shows one more hint each time you run it, `solution("09.3")` opens after you have passed, `progress()` shows what is done, and `reset("09.3")` starts an exercise again. Nothing leaves this machine.
 

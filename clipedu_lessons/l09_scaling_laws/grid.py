@@ -89,5 +89,6 @@ def load_grid() -> list[dict[str, Any]]:
     """The stored runs of benchmarks/scaling.py, with `size`, multiply-adds of a pair."""
     rows = read_record("scaling")
     for row in rows:
-        row["size"] = row["flops"] / 6 / row["pairs"]
+        # not from the stored operations, which are rounded: one size for each width
+        row["size"] = flops(row["width"], BATCH_SIZE) / 6 / BATCH_SIZE
     return rows

@@ -4,7 +4,7 @@
 # **What does ten times the compute buy?**
 #
 # This lesson rebuilds Figure 9 of Radford et al. 2021 ([arXiv 2103.00020](https://arxiv.org/abs/2103.00020)), and then does what the figure does not: it separates the size of the model from the number of pairs.
-# Plan about 70 minutes for reading, and two and a half hours if you do all the exercises. The notebook runs in about a minute on two CPU cores.
+# Plan about 70 minutes for reading and predicting, and another two hours if you do all the exercises. The notebook runs in about a minute on two CPU cores.
 
 # %%
 import numpy as np
@@ -21,7 +21,7 @@ figure = law_figure({"ResNets": (compute[:4], error[:4])}, four, names=names[:4]
 show(figure, "Four ResNets of the paper lie near one falling line.")
 
 # %% [markdown]
-# Four ResNets of the paper, with 12 times the compute from first to last. Their zero-shot errors, the mean over the 27 datasets of the paper's Table 11, lie close to a straight line. The paper has a fifth one with 3.5 times the compute of RN50x16. **Predict** its error from the figure, and write it down. Section 7 has the answer.
+# Four ResNets of the paper, with 12 times the compute from first to last. Their zero-shot errors, the mean over the 27 datasets of the paper's Table 11, lie close to a straight line. (Figure 9 itself averages 39 evaluations on 36 datasets, whose values the paper does not print.) Both axes of the figure are logarithmic. The paper has a fifth ResNet, RN50x64, with 3.5 times the compute of RN50x16. That is 266 on the horizontal axis, beyond its right end. **Predict** its error by extending the line, and write it down. Section 7 has the answer.
 #
 # Such a line is a promise: pay ten times the compute, and you know what you get. Companies decide about millions by such lines. So it is worth knowing how a line is made, when it holds, and when it breaks.
 #
@@ -63,7 +63,7 @@ print(f"10,240 pairs: 6 x {total:,} x 10,240 = {flops(16, 10_240):.2e} operation
 #
 # where $M$ is the number of multiply-adds of both encoders for one pair, and $D$ the number of pairs seen.
 #
-# The paper's axis says GFLOPs and gives RN50 6.1. These are billions of multiply-adds: counted in operations it would be 12.2. Both habits are common. A factor of two moves a line sideways and does not change its slope.
+# The paper's axis says GFLOPs and gives RN50 6.1. These are billions of multiply-adds, of the image encoder for one picture: counted in operations it would be 12.2. Both habits are common. A factor of two moves a line sideways and does not change its slope.
 #
 # ## 2. A power law on three points
 #
@@ -123,7 +123,9 @@ numbers(floor_r=f"{pure.r:.3f}", floor_true=f"{true[-1]:.0f}", floor_pure=f"{pur
 #
 # The paper's Figure 9 changes one thing: the model. All five saw the same 12.8 billion pairs. If you have a budget, you must decide about both. So `benchmarks/scaling.py` trained a **grid**: a small ViT with a convolutional stem in three widths, each on several numbers of pairs. The recipe is the same for all, and runs of one seed see the same pairs in the same order.
 #
-# The error is zero-shot on Remix and Bootstrap, two icon sets that were left out, among five names: the right one and four random others. Guessing is wrong in 80 % of the cases. With all 360 names nearly every answer of such small models is wrong, and a law at the ceiling of 100 % says little.
+# The error is zero-shot on Remix and Bootstrap, two icon sets that were left out, among five names: the right one and four random others. Guessing is wrong in 80 % of the cases. With all 360 names nearly every answer of such small models is wrong, and a law at the ceiling of 100 % says little. (The runs' errors among all names are in the stored file. Exercise 09.5 lets you fit a law to them.)
+#
+# *Pairs* are pairs seen, drawn from about 35,000 different ones. The batch is 64 throughout, so twice the pairs are also twice the steps.
 
 # %% tags=["nbval-check-output"]
 from clipedu_lessons.l09_scaling_laws.grid import load_grid
@@ -178,9 +180,9 @@ numbers(size_few=f"{100 * larger[0]:.1f}", size_many=f"{100 * larger[-1]:.1f}")
 numbers(times=budgets[-1] // budgets[0], factor=f"{factor:.0f}", fewest=f"{budgets[0]:,}", most=f"{budgets[-1]:,}")
 
 # %% [markdown]
-# More pairs help every model, and the largest most: {=times} times the pairs change the error by {=pairs_small} points for the smallest model and by {=pairs_large} for the largest. A model that is {=factor} times as large changes nothing to speak of at {=fewest} pairs ({=size_few} points), and {=size_many} points at {=most}. So size and pairs are not two separate purchases: size pays only if there are pairs to learn from.
+# More pairs help every model, and the largest most: {=times} times the pairs change the error by {=pairs_small} points for the smallest model and by {=pairs_large} for the largest. A model that is {=factor} times as large changes nothing to speak of at {=fewest} pairs ({=size_few} points), and {=size_many} points at {=most}. So size and pairs are not two separate purchases: size pays only if the model sees enough pairs, and so makes enough steps.
 #
-# The left figure shows a third thing. All curves start flat, near the 80 % of guessing, and then begin to fall. With 10,240 pairs these models have hardly begun to learn. No power law looks like this. It can only describe what comes after.
+# The left figure shows a third thing. All curves start just below the 80 % of guessing, whatever the size, and become steeper to the right. With {=fewest} pairs these models have hardly begun to learn. On these axes a power law does the opposite: it is steep at first and flattens. So it can only describe what comes after the beginning.
 #
 # ## 4. A law for both
 #
@@ -188,9 +190,9 @@ numbers(times=budgets[-1] // budgets[0], factor=f"{factor:.0f}", fewest=f"{budge
 #
 # $$\text{error}(M, D) = E_0 + a\, M^{-\alpha} + b\, D^{-\beta}.$$
 #
-# For language models they found $E_0 = 1.69$ nats, $\alpha = 0.34$ and $\beta = 0.28$. Our grid has few cells, so five numbers are many. The intervals must show this. The **bootstrap** repeats the experiment on paper: draw as many cells of the grid as there are, with replacement, fit, and do so again and again.
+# They use the number of parameters in the place of M, and tokens in the place of pairs. For language models they found $E_0 = 1.69$ nats, $\alpha = 0.34$ and $\beta = 0.28$. Our grid has few cells, so five numbers are many. The intervals must show this. The **bootstrap** repeats the experiment on paper: draw as many cells of the grid as there are, with replacement, fit, and do so again and again.
 #
-# **Think first**: three seeds of one cell are three rows. If they were drawn like cells, the bootstrap would believe that it had seen more models than it has. So `redraw` draws cells first, and then seeds within each cell. The stored grid has {=seeds_grid} seed in each cell, so here the cells alone are drawn.
+# One detail matters when a cell has several seeds. Three seeds of one cell are three rows. If they were drawn like cells, the bootstrap would believe that it had seen more models than it has. So `redraw` draws cells first, and then seeds within each cell. The stored grid has {=seeds_grid} seed in each cell, so here the cells alone are drawn.
 
 # %% tags=["nbval-check-output", "tolerance-0.2"]
 from clipedu_lessons.l09_scaling_laws.grid import BEGUN
@@ -231,15 +233,17 @@ show(figure, "Each run's measured error against the law's. Points lie near the "
      "dotted line of equality, where the law would be exact.")
 
 # %% [markdown]
-# Fitted to all runs, the law is {=spread_all} points off on average and {=worst_all} at worst. The runs of the flat beginning spoil it. Fitted to the runs with at least 20,480 pairs, it is {=spread_late} points off, which is better and still not good. From here on we use the second fit, and say so: a law holds in a range.
+# Fitted to all runs, the law is {=spread_all} points off on average and {=worst_all} at worst. The runs of the beginning fit badly. Fitted to the runs with at least 20,480 pairs, it is {=spread_late} points off, which is better and still not good. Five numbers fitted to nine runs would come close even if the law were wrong. In the figure the law is too high at both ends, for the largest errors and for the smallest, and mostly too low in the middle, so what is left is not only chance. From here on we use the second fit. The limit of 20,480 pairs comes from a look at the runs themselves, and such a choice should always be told.
 #
-# The intervals are wide. The exponent of the pairs is {=beta_v} ({=beta_i}), and that of the size {=alpha_v} ({=alpha_i}). An upper end of 2.00 is the largest value that the fit allows, so some draws of this small grid determine nothing at all. The floor is {=floor_v} ({=floor_i}): the grid can't tell a floor from none. To pin a floor down you need runs near it, with errors that have stopped falling. A paper that prints five such numbers without intervals asks you to believe a lot.
+# In the fit M is counted in millions of multiply-adds and D in ten thousands of pairs. So $a$ = {=a_v} is the error that size costs at one million multiply-adds, and $b$ = {=b_v} the error that pairs cost when 10,000 have been seen.
+#
+# The intervals are wide. The exponent of the pairs is {=beta_v} ({=beta_i}), and that of the size {=alpha_v} ({=alpha_i}). An upper end of 2.00 is the largest value that the fit allows, so some draws of this small grid do not determine the exponent at all. The floor is {=floor_v} ({=floor_i}): the grid can't tell a floor from none. To pin a floor down you need runs near it, with errors that have stopped falling. A paper that prints five such numbers without intervals asks you to believe a lot.
 #
 # ## 5. A new run, predicted
 #
 # A law through all points explains them, which is easy. The test is a run that was not in the fit. The next cell trains a model of width 32 on 57,344 pairs, a number that is not in the grid, with a new seed. What the law says about it is printed *first*.
 #
-# The interval has two parts: how far the surface moves in the bootstrap, and how far single runs lie off it.
+# The interval has two parts: how far the surface moves in the bootstrap, and how far single runs lie off it. Both are measured on the runs of the fit itself, one seed each, so the interval is rather too narrow than too wide.
 
 # %% tags=["nbval-check-output", "tolerance-0.2"]
 WIDTH, PAIRS, SEED = 32, 57_344, 7
@@ -263,7 +267,7 @@ print(f"measured  {live:.1%}, {100 * (live - surface(size, PAIRS)):+.1f} points 
 numbers(live=f"{100 * live:.1f}")
 
 # %% [markdown]
-# The law promised {=told} % ({=told_i}), and the run made {=live} % errors. It lies inside the interval, and the interval is 15 points wide, so the hit is not much of a triumph. A sharper law needs more sizes, more seeds and longer runs. The warning above the result only says that a long caption was cut at 16 tokens.
+# The law promised {=told} % ({=told_i}), and the run made {=live} % errors. It lies inside the interval. But the hit is not much of a triumph. This width is in the grid, at 40,960 and at 81,920 pairs, and the interval spans almost everything between those two errors (the table in section 3). A ruler on the left figure would have done as well. Between measured points prediction is easy, and beyond them it is the harder test of section 7. A sharper law needs more sizes, more seeds and longer runs. The warning above the result only says that a long caption was cut at 16 tokens.
 #
 # ### Check your understanding
 #
@@ -306,7 +310,9 @@ print(f"size grows as C^{share:.2f} (95 %: {many[0]:.2f} to {many[1]:.2f})")
 numbers(power=f"{share:.2f}", power_i=f"{many[0]:.2f} to {many[1]:.2f}")
 
 # %% [markdown]
-# Both methods agree on the direction, and roughly on the size (in millions of multiply-adds): with more compute, take a larger model *and* more pairs. The second method can only choose among the three sizes of the grid, so an interval that is a single number says that all draws chose the same of them, and not that the size is known so well. In the law, the best size grows as $C^{{{=power}}}$, with an interval of {=power_i}. This holds the 0.5 of Hoffmann and the 0.73 of Kaplan, so our grid can't decide between them.
+# The sizes are in millions of multiply-adds, with 95 % intervals in parentheses. By the law, more compute calls for a larger model *and* more pairs. The runs say so, too, with wide intervals, because the grid has only three sizes with one seed each.
+#
+# Both columns also leave the range of the grid. Divide a budget by 6M: in every row the law's best point lies beyond {=most} pairs, the most that any run has seen. So these are extrapolations, and the first thing to do with more time is to train longer runs. In the law, the best size grows as $C^{{{=power}}}$, with an interval of {=power_i}. This holds the 0.5 of Hoffmann and the 0.73 of Kaplan, so our grid can't decide between them.
 #
 # | who | what | best size grows as |
 # |---|---|---|
@@ -315,7 +321,7 @@ numbers(power=f"{share:.2f}", power_i=f"{many[0]:.2f} to {many[1]:.2f}")
 # | this grid | a very small CLIP | $C^{{{=power}}}$ ({=power_i}) |
 # | Cherti et al. 2022 ([arXiv 2212.07143](https://arxiv.org/abs/2212.07143)) | CLIP on LAION | a bottleneck wherever size or pairs stay small |
 #
-# Kaplan and Hoffmann studied the same kind of model and disagree, and the difference cost a generation of models that were too large for their data. One reason was a learning rate schedule that was not fitted to the length of each run. So the number in the last column belongs to a recipe, and not only to an architecture.
+# Kaplan and Hoffmann studied the same kind of model and disagree. Hoffmann et al. conclude that the large language models of their time were too large for the data that they saw. One reason for the difference, they say, was a learning rate schedule that was not fitted to the length of each run. So the number in the last column belongs to a recipe, and not only to an architecture. In our grid the schedule fits the length of each run.
 #
 # ## 7. The paper's line
 #
@@ -335,9 +341,9 @@ numbers(paper_ten=f"{paper.factor():.2f}", paper_slope=f"{paper.slope:.3f}")
 numbers(r_four=f"{four.r:.3f}", r_five=f"{paper.r:.3f}", far=f"{far.error:.0f}")
 
 # %% [markdown]
-# The four promise {=rn_told} %, and not below {=rn_low} %. RN50x64 reaches {=rn_got} %: better than the interval allows. The line through the small models bends downwards, and a correlation of {=r_four} did not warn of it. The correlation of all five is weaker, {=r_five}.
+# The four promise {=rn_told} %, and not below {=rn_low} %. RN50x64 reaches {=rn_got} %: better than the interval allows. So the line does not hold as far as RN50x64, and a correlation of {=r_four} did not warn of it. One model can't tell whether the law bends or whether this model is better for another reason. The correlation of all five is weaker, {=r_five}.
 #
-# The paper estimates that zero-shot CLIP would need about 1,000 times more compute to reach the overall state of the art, and calls it infeasible with current hardware. By this line it would then make {=far} % errors.
+# The paper estimates that zero-shot CLIP would need about 1,000 times more compute to reach the overall state of the art, and calls it infeasible with current hardware. By this line it would then make {=far} % errors. The interval in the output assumes that the line holds over a factor of 1,000, and we have just seen it fail over a factor of 3.5.
 #
 # ### What a mean hides
 #
@@ -372,7 +378,7 @@ show(figure, "Gray: each dataset by itself, some up and down. Black: their mean,
      f"near a line. Named: {order[0]}, the steepest, and {order[-1]}, which does not fall.")
 
 # %% [markdown]
-# Only {=steady} of {=datasets} datasets improve at every step. The mean is smooth because the bumps cancel. The paper says so, too: single evaluations can be much noisier, and whether that is chance or hides real steps is left open (section 3.1.5). A law for the mean promises nothing for *your* task. Cherti et al. found the same with open data: a model trained on LAION scales better for retrieval, and OpenAI's scales better on ImageNet, at the same architecture. The data decide the slope.
+# Only {=steady} of {=datasets} datasets improve at every step. The mean falls at every step, because the bumps of single datasets partly cancel. The paper says so, too: single evaluations can be much noisier, and whether that is chance or hides real steps is left open (section 3.1.5). A law for the mean promises nothing for *your* task. Cherti et al. add that the data matter, too. At the same architectures, models trained on LAION scale better for retrieval, and OpenAI's models scale better on ImageNet.
 #
 # ### Ten honest-looking lines
 #
@@ -391,7 +397,7 @@ print(f"{len(found)} choices, the weakest correlation {least:.3f}")
 numbers(steep=f"{found[0].slope:.3f}", flat=f"{found[-1].slope:.3f}", least=f"{least:.2f}")
 
 # %% [markdown]
-# The slopes go from {=flat} to {=steep}, and every correlation is at least {=least} in size. Each of the ten would have made a convincing figure. A correlation close to -1 says that these points lie on a line, and not that the next one will.
+# The slopes go from {=flat} to {=steep}, and every correlation is at least {=least} in size. (The ten choices share points, so they are not ten experiments.) Each of the ten would have made a convincing figure. A correlation close to -1 says that these points lie on a line, and not that the next one will.
 #
 # ### Check your understanding
 #
@@ -430,7 +436,7 @@ numbers(ours_ten=f"{then / now:.2f}")
 # | irreducible error | fitted: {=floor_v} ({=floor_i}) | not fitted |
 # | a run that was kept out | {=live} %, promised {=told} | {=rn_got} %, promised {=rn_told} |
 #
-# The two laws are not the same law: other pictures, other tasks, far smaller models. Our models are at the steep beginning of their training, where ten times the pairs buy much more. What they share is the bargain: equal factors of compute for smaller and smaller steps in error.
+# The two laws are not the same law: other pictures, other tasks, far smaller models. Ours sees few pairs, and section 3 shows that its curves are still steep there. That is a likely reason why ten times the compute seems to buy so much more. Our factor of {=ours_ten} is also the less certain one: it compares two points of a fitted law beyond the grid, and it has no interval. What the two laws share is the bargain: equal factors of compute for smaller and smaller steps in error.
 #
 # **Further reading**
 #

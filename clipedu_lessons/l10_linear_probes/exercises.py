@@ -453,7 +453,7 @@ def draw_examples(labels, groups, order, shots):
     return torch.tensor(rows, dtype=torch.int64)
 
 # %% a group that one class has used is closed to the others tags=["wrong"]
-# hint: "None of them" means none of the examples of this class.
+# hint: The groups that another class has used are still open to this one.
 def draw_examples(labels, groups, order, shots):
     rows, taken, used = [], {}, set()
     for row in order.tolist():

@@ -40,7 +40,7 @@ show(picture_grid(four, asked), "Four pictures: 4 shapes, 7 shapes, a bell besid
 #
 # ## 1. Digits: against raw pixels
 #
-# Zero-shot CLIP gets 88 % of MNIST's handwritten digits right, and "an embarrassingly simple baseline of logistic regression on raw pixels" gets 92.5 % (sections 6 and Table 14). The authors found hardly any picture like MNIST's among their 400 million. CLIP doesn't generalize to everything; it was trained on data so varied that nearly everything resembles some of it.
+# Zero-shot CLIP gets 88 % of MNIST's handwritten digits right, and "an embarrassingly simple baseline of logistic regression on raw pixels" gets 92.5 % (section 6; Table 14 prints 88.4 %). The authors found hardly any picture like MNIST's among their 400 million. CLIP doesn't generalize to everything; it was trained on data so varied that nearly everything resembles some of it.
 #
 # **Predict** the same three numbers for our model: zero-shot, a probe on its features (lesson 10), and a probe on 8 x 8 raw pixels.
 
@@ -78,7 +78,7 @@ for label, row in digit_rows.items():
 numbers(**{f"digits_{k}": f"{row[0]:.0%}" for k, row in enumerate(digit_rows.values())})
 
 # %% [markdown]
-# Zero-shot {=digits_0}, pixels {=digits_1}, features {=digits_2}. The features keep the digits, as lesson 10 found, but so do 64 pixels. What is missing is the way from the words to the features: no caption said "three" beside a handwritten three.
+# Zero-shot {=digits_0}, pixels {=digits_1}, features {=digits_2}. The features keep the digits, as lesson 10 found, but so do 64 pixels. What is missing is the way from the words to the features. A likely reason is that no caption said "three" beside a handwritten three.
 #
 # ## 2. Counting, with the ink held equal
 #
@@ -128,7 +128,7 @@ for k, what in enumerate(results["equal ink"]):
     numbers(**{f"shapes_{k}": f"{a[0]:.0%}", f"ink_{k}": f"{b[0]:.0%}"})
 
 # %% [markdown]
-# Zero-shot counting is at chance, {=ink_0} of 8 classes: captions hardly ever say how many. With equal shapes, a probe on the amount of ink alone gets {=shapes_1}, so in that version a high accuracy of any probe shows little.
+# Zero-shot counting gets {=ink_0} with equal ink and {=shapes_0} with equal shapes, and guessing 12.5 %. So it is at chance or a little below: captions hardly ever say how many. With equal shapes, a probe on the amount of ink alone gets {=shapes_1}, so in that version a high accuracy of any probe shows little.
 #
 # With equal ink that cue is gone ({=ink_1}, chance is 12.5 %), but another one remains. Eight small shapes have longer outlines than one large shape, and two numbers, ink and outline, get {=ink_2}. The untrained encoder gets {=ink_3}, and CLIP's features {=ink_4}. So training did add something that the untrained encoder lacks. Whether it is number or the length of outlines this test can't say, because the interval of CLIP overlaps with that of the two plain numbers. To find out one would have to hold the outlines equal, too.
 #
@@ -173,7 +173,7 @@ print(f"{len(pairs)} pairs: both in the two best names {int((found_two == 2).sum
 numbers(n_pairs=len(pairs), both=f"{(found_two == 2).double().mean():.0%}", none=f"{(found_two == 0).double().mean():.0%}")
 
 # %% [markdown]
-# Each icon is named right alone, and in pairs both are found in {=both} of the cases and neither in {=none}. The vector of a pair is not simply a mixture of the two vectors, because then both names would come out on top. No training picture showed two icons side by side.
+# Half size and off center is hard already: as printed above, fewer than half of the single icons are named right there. The pairs are made of these alone. So each icon is named right by itself, and in pairs both are found in {=both} of the cases and neither in {=none}. If the vector of a pair were a mixture of the two vectors, both names should usually come out on top. Training pictures show one icon each, so nothing taught the encoder to keep two apart.
 #
 # A detector would cut the picture into **windows** and ask about each. With the two halves cut out and enlarged:
 
@@ -243,7 +243,9 @@ for axes in panels.flat:
 show(figure, "Six pairs, each with the name of its left icon. Beneath them three maps, dark where the evidence is.")
 
 # %% [markdown]
-# Occlusion finds the right half for {=map_occlusion} of the names and the values for {=map_values}. The naive map, from patch outputs, gets {=map_outputs}, which is far *below* one half: it points to the other side. This is known from larger ViTs, too. After six blocks a patch's output no longer describes the patch. Only the class token was ever compared with a text, and nothing in training keeps the other outputs in place. So a heat map is a claim about a network that can be wrong, and it needs a test like this one before you believe it.
+# Occlusion finds the right half for {=map_occlusion} of the names and the values for {=map_values}. The naive map, from patch outputs, gets {=map_outputs}, which is far *below* one half: it points to the other side. This is known from larger ViTs, too. A likely reason: only the class token was ever compared with a text, so nothing in training makes the output of a patch describe that patch after six blocks. So a heat map is a claim about a network that can be wrong, and it needs a test like this one before you believe it.
+#
+# For an absent name the maps should favor neither half. Values and occlusion lean to the left there, so they favor the left icon a little whatever the question is. A map that did nothing else would be right for the left names and wrong for the right ones, which is one half, so the lean does not explain their success.
 #
 # For an absent name every map lights up somewhere as well, since the largest of 16 numbers always exists. A map shows *where* the evidence is, never *whether* there is any.
 #
@@ -286,7 +288,7 @@ for form in ("{} left of {}", "{} and {}"):
 show(*shares_figure(shares, chance=0.5))
 
 # %% [markdown]
-# The control passes: when one of the two things is not in the picture, the model prefers the true text in {=control}, although the icons are small. But exchanging the two leaves it at {=swapped}, with an interval from {=swap_low} to {=swap_high}. It knows better than chance *what* is there and not *which one is on the left*. With this many pictures a true share of 60 % would have been found, so we can say more than "not significant": if it binds at all, then weakly. (Icons occur in several pairs, so the interval is a little too narrow.)
+# The control passes: when one of the two things is not in the picture, the model prefers the true text in {=control}, although the icons are small. But exchanging the two leaves it at {=swapped}, with an interval from {=swap_low} to {=swap_high}. It knows better than chance *what* is there and not *which one is on the left*. With this many pictures a true share of 60 % would have been found, so we can say more than "not significant": if it binds at all, then weakly. (Icons occur in several pairs, so the interval is a little too narrow.) The rows with "and" are a second control: there neither order is wrong, and the model has no preference.
 #
 # One may object that "left of" is not a phrase of the captions. So the second test stays inside the vocabulary. Icon names that hold the same words in another order do exist, for example *arrow down 0 1* and *arrow down 1 0*. Each such drawing is shown, with its own name and the other one. {=n_order} of these questions can be asked of the held-out sets, and the power against 70 % is {=order_power}.
 
@@ -309,19 +311,19 @@ print(f"control, the name of another picture {unrelated}\nthe same words in anot
 numbers(n_order=len(rows), order=f"{order.share:.0%}", order_low=f"{order.interval[0]:.0%}", order_high=f"{order.interval[1]:.0%}", order_power=f"{power(len(rows), 0.7):.0%}")
 
 # %% [markdown]
-# Again the control is easy, and the order is not: {=order} with an interval from {=order_low} to {=order_high}. These names are in the model's own language, and many icon names of this kind were in its training captions. A large share of what the text encoder uses is which words occur. (Two questions about one pair of names are not independent, so the true interval is a little wider.)
+# Again the control is easy, and the order is not: {=order} with an interval from {=order_low} to {=order_high}. These names are in the model's own language, so foreign words are no excuse. If order is used at all, then little. This test can't say which encoder is to blame, because two such drawings differ in a few pixels: the image encoder may miss the difference as well as the text encoder. (Two questions about one pair of names are not independent, so the true interval is a little wider.)
 #
 # Larger models behave the same way. Yuksekgonul et al. ([arXiv 2210.01936](https://arxiv.org/abs/2210.01936)) found CLIP and its relatives close to chance on order and relations, and repaired part of it by adding captions with exchanged words to the batch as wrong answers.
 #
 # **Check your understanding**
 #
-# 1. The first edition of this lesson asked for "red circle and blue square" and got 49 %. The control, a color that was not there, got 48 %. What did the test show?
+# 1. Somebody asks for "red circle and blue square", exchanges the colors, and gets 49 %. The control, a color that is not there, gets 48 %. What does the test show?
 # 2. Why is the power computed before the result is seen?
 # 3. Both texts of a pair hold the same words, and the model gets 50 %. Does it follow that the text encoder maps both to the same vector?
 #
 # <details><summary>Answers</summary>
 #
-# 1. Nothing about binding. The model didn't know the colors, so it could not have passed.
+# 1. Nothing about binding. The model doesn't know the colors, so it could not have passed.
 # 2. Afterwards one is tempted to call a large interval "no effect". Before, one can still add pictures.
 # 3. No. The vectors may differ, in a direction that no picture depends on. Compute their cosine to find out.
 #
@@ -370,7 +372,7 @@ for form in ("{} off", "no {}", "not {}"):
 numbers(n_struck=len(struck))
 
 # %% [markdown]
-# "Off" is understood completely, in both directions. And "no bell", a phrase that captions hardly contain, is preferred for {=struck_no} of the struck-out drawings, while {=plain_no} of the plain ones prefer the bare name. So "no" does mean something: a stroke across the thing. "Not" is not read that way ({=struck_not} of the struck-out drawings). What fails is the logic. "No camera" is true of a bell, but no caption ever named what is *absent* from a picture, so the loss never asked. Training on such captions helps real CLIPs ([arXiv 2403.20312](https://arxiv.org/abs/2403.20312)).
+# "Off" is understood almost perfectly, in both directions. And "no bell" is preferred for {=struck_no} of the struck-out drawings, while {=plain_no} of the plain ones prefer the bare name. So "no" does mean something: a stroke across the thing. "Not" is not read that way ({=struck_not} of the struck-out drawings). What fails is the logic. "No camera" is true of a bell, but captions hardly ever name what is *absent* from a picture, so the loss hardly asks. Training on such captions helps real CLIPs ([arXiv 2403.20312](https://arxiv.org/abs/2403.20312)).
 #
 # ## 6. A word written on the picture
 #
@@ -403,7 +405,7 @@ print(f"control: a word alone, filling the picture, is named right in {reading.t
 numbers(reading=f"{reading.top1:.0%}", reading_chance=f"{reading.chance:.0%}", n_attacked=len(good))
 
 # %% [markdown]
-# Of {=n_attacked} pictures {=word_follows} follow the printed word, and {=scrambled_follows} follow the scrambled one. The print does great damage: only {=word_right} of the icons are still named right, and {=scrambled_right} with the scramble. So the *ink* hurts, not the word. The control says why: our model can hardly read. A word that fills the whole picture is named right in {=reading} of the cases, where guessing gets {=reading_chance}.
+# Of {=n_attacked} pictures, {=word_follows} got the name of the printed word, and {=scrambled_follows} with the scrambled print. The print does great damage: only {=word_right} of the icons are still named right, and {=scrambled_right} with the scramble. So the *ink* hurts, not the word. The control gives the likely reason: our model can hardly read. A word that fills the whole picture is named right in {=reading} of the cases, where guessing gets {=reading_chance}.
 #
 # This is a negative result with a warning in it. The weakness of the real CLIP comes with an ability that ours lacks. An ability is learned wherever it helps to match captions, including where nobody wants it. Lesson 13 lets you try the attack on OpenAI's weights.
 #
@@ -448,7 +450,9 @@ for table, group in (("Table 3 FairFace White", "White"), ("Table 4 FairFace Non
         print(f"{group:10} {who:17}" + "".join(f"{value:17.1f}%" for value in cells))
 
 # %% [markdown]
-# Read three things off these tables. First, nothing about the model changed between the two rows of Table 7. Somebody wrote another list, and the rate for the youngest children fell from 30.3 to 2.3 %. Second, high accuracy says little about harm: zero-shot CLIP names gender right for more than 95 % of the faces of every group, and gives crime labels to 16.5 % of the men and 9.8 % of the women. Third, thresholds matter as much as names: with portraits of members of Congress, which labels were attached to women and to men depended on whether labels above 0.5 % or above 4 % probability were counted.
+# Learn three things here, the first from the figure, the others from section 7.1. First, nothing about the model changed between the two rows of Table 7. Somebody wrote another list, and the rate for the youngest children fell from 30.3 to 2.3 %. Second, high accuracy says little about harm: zero-shot CLIP names gender right for more than 95 % of the faces of every group, and gives crime labels to 16.5 % of the men and 9.8 % of the women. Third, thresholds matter as much as names: with portraits of members of Congress, which labels were attached to women and to men depended on whether labels above 0.5 % or above 4 % probability were counted.
+#
+# Accuracy differs between groups, too. In the table above, zero-shot CLIP names the race label of 91.3 % of the faces in the Non-White groups and of only 58.3 % in the group White. The linear probe on the same features has nearly equal values. So it is not the features alone that decide whom a classifier fails.
 #
 # Categories of people in these tables are those of the data set. The race or the gender of a person can't be read off a picture.
 #
@@ -492,9 +496,9 @@ axes.legend()
 show(figure, "Two overlapping histograms: pictures whose name is on the list score higher, but not always.")
 
 # %% [markdown]
-# The catch-all gets {=catch_something} of the strangers, no more than *elephant* does. "Something else" is to the model a text like any other, near to whatever it stood beside in training, and not "none of the above". A zero-shot classifier can't say in words that it doesn't know.
+# The catch-all gets {=catch_something} of the strangers, no more than *elephant* does. "Something else" is to the model a text like any other, close to whatever it was paired with in training, and not "none of the above". With none of these words can our classifier say that it doesn't know.
 #
-# A threshold does better. The **AUROC** is the probability that a random picture whose name is on the list scores higher than a random stranger: 0.5 is guessing, 1 is perfect. The largest cosine reaches {=auroc_cosine}, the largest probability {=auroc_p}, and {=sure} of the strangers get a probability above 0.9. Whoever wants a refusal should look at the cosine, choose the threshold on pictures of the same kind, and report both kinds of errors (exercise 05.8 does this).
+# A threshold does better. The **AUROC** is the probability that a random picture whose name is on the list scores higher than a random stranger: 0.5 is guessing, 1 is perfect. The largest cosine reaches {=auroc_cosine}, the largest probability {=auroc_p}, and {=sure} of the strangers get a probability above 0.9. If you want the model to refuse, look at the cosine, choose the threshold on pictures of the same kind, and report both kinds of errors (exercise 05.8 does this).
 #
 # ### Several labels at once
 #
@@ -513,7 +517,9 @@ pair_q = (model.logit_scale.exp().item() * seen @ texts.T).softmax(1)
 print(f"of pairs: both names above 0.04 in {((pair_q.gather(1, a[:, None]) > 0.04) & (pair_q.gather(1, b[:, None]) > 0.04)).double().mean():.0%}")
 
 # %% [markdown]
-# At 0.5 % each picture gets {=tags_low} labels on average, at 4 % {=tags_high}. The same pictures, the same model, other labels: a threshold decides what is said, as it did for the members of Congress. Neither score finds several things at once. The softmax makes names compete, and of the pairs from section 3 almost none has both names above 4 %. A loss without competition (SigLIP, lesson 03) has probabilities for each label by itself, but it can't repair an image vector that doesn't hold both things.
+# At 0.5 % each picture gets {=tags_low} labels on average, at 4 % {=tags_high}. The same pictures, the same model, other labels: a threshold decides what is said, as it did for the members of Congress. The last two columns pull against each other for both scores: a higher threshold makes more of the labels right and loses more of the right ones.
+#
+# The softmax does not find several things at once. It makes names compete, and of the pairs from section 3 almost none has both names above 4 %. A loss without competition (SigLIP, lesson 03) has probabilities for each label by itself, but it can't repair an image vector that doesn't hold both things.
 #
 # ### People in emoji
 #
@@ -532,7 +538,7 @@ for which in ("woman", "man", ""):
 show(*shares_figure(shares, chance=0.5, xlabel="nearer to 'woman' (%)", bold="drawn with neither word"))
 
 # %% [markdown]
-# The controls are far apart: drawings of women are nearer to "woman" in {=role_woman}, drawings of men in {=role_man}. The neutral drawings are at {=role_neutral}. Their interval lies below one half and overlaps with that of the drawings of men. So a drawing that says neither is to this model mostly a man. This is how somebody drew the default figure, and how the captions describe it. A model trained on such pictures carries that default into every use, and nobody notices unless somebody measures it.
+# The controls are far apart: drawings of women are nearer to "woman" in {=role_woman}, drawings of men in {=role_man}. The neutral drawings are at {=role_neutral}. Their interval lies below one half and overlaps with that of the drawings of men. So of the two words, "man" is nearer to most drawings that say neither. We have not measured where that comes from: how the default figure is drawn, or how often captions say "man". Either way the default is in the model, and nobody notices it unless somebody measures it. The model was trained on these drawings and their names, so this says nothing about new pictures.
 #
 # **Check your understanding**
 #
@@ -597,7 +603,7 @@ for low, high in ((0.8, 0.85), (0.85, 0.9), (0.9, 0.95), (0.95, 1.01)):
     numbers(**{f"band_{round(100 * low)}": f"{same} of {len(band)}"})
 
 # %% [markdown]
-# 100 pairs, 25 from each band, were judged by eye. From 0.95 on {=band_95} could be copies of each other, and below 0.85 only {=band_80}. In between, the detector mostly finds the same *idea*: two artists' folders, each with a tab on the left. At low cosines it also pairs a tree with an egg, because both fill the middle. So a threshold of 0.95 has a high precision and misses redrawn copies, and 0.8 mostly measures how conventional a picture is. (The detector knows nothing of names, and the one person who judged saw both. Judge ten pairs yourself before you trust the numbers.)
+# 100 pairs, 25 from each band, were judged by eye. From 0.95 on {=band_95} could be copies of each other, and below 0.85 only {=band_80}. In between, the detector mostly finds the same *idea*: two artists' folders, each with a tab on the left. At low cosines it pairs a brain with a keyhole, as in the last column of the figure, because both fill a circle. So a threshold of 0.95 has a high precision and misses redrawn copies, and 0.8 mostly measures how conventional a picture is. (The detector knows nothing of names, and the one person who judged saw both. Judge ten pairs yourself before you trust the numbers.)
 
 # %% tags=["nbval-check-output", "tolerance-0.05"]
 THRESHOLDS = (0.8, 0.85, 0.9, 0.95)
@@ -616,9 +622,9 @@ numbers(significant=len(significant), strict_least=f"{100 * min(at_95.values()):
 show(*overlap_figure(found))
 
 # %% [markdown]
-# On Lucide, duplicates by the loose thresholds are named right more often than clean pictures, and {=significant} of the 12 tests stay below the corrected bar. That looks like memory. But look at which pictures count there: at 0.8 almost half of Lucide has a "duplicate", and few of the judged pairs in that band are the same drawing. On Heroicons the sign even turns. At 0.95, where the pairs nearly all are the same drawing, overlap adds {=strict_least} to {=strict_most} points and no test is significant.
+# On Lucide, duplicates by the loose thresholds are named right more often than clean pictures, and {=significant} of the 12 tests stay below the corrected bar. That looks like memory. But look at which pictures count there: at 0.8 almost half of Lucide has a "duplicate", and few of the judged pairs in that band are the same drawing. On Heroicons the sign even turns. At 0.95, where the pairs nearly all are the same drawing, no test is significant. That is not proof of no memory: with so few duplicates such a test can miss an effect, and all three sets have the same sign. But for the duplicates that this detector finds the damage is small: the accuracies that we report are {=strict_least} to {=strict_most} points above those on the clean pictures.
 #
-# So what does the loose threshold measure? Conventional drawings look alike whoever makes them, and conventional drawings are easy to name. A detector that finds convention finds easier pictures, with or without memory. The paper makes the same reservation: a difference may come from a difference between the two groups of pictures. Its own result, with a trained detector on 35 sets, is a median overlap of 2.2 %, seven sets that shift by more than 0.1 points, two of them significant after the correction, and at most +0.6 points, on Birdsnap.
+# So what does the loose threshold measure? Perhaps convention: conventional drawings look alike whoever makes them, and they may be easier to name. A detector that finds convention would find easier pictures, with or without memory. We can't separate the two here. A model trained without the twins could. The paper makes the same reservation: a difference may come from a difference between the two groups of pictures. Its own result, with a trained detector on 35 sets, is a median overlap of 2.2 %, seven sets that shift by more than 0.1 points, two of them significant after the correction, and at most +0.6 points, on Birdsnap.
 #
 # **Check your understanding**
 #
@@ -636,7 +642,7 @@ show(*overlap_figure(found))
 #
 # ## 9. You against CLIP
 #
-# The paper asked people to name the breeds of cats and dogs, five people for each of 3,669 pictures and 37 breeds, without an example, then with one and with two of each breed (Table 2). People went from 54 to 76 % with the *first* example, and a second one did not help. They knew what they didn't know, and one picture was enough to repair it. A probe on CLIP's features learns much less from its first example (lesson 10).
+# The paper asked people to name the breeds of cats and dogs, five people for each of 3,669 pictures and 37 breeds, without an example, then with one and with two of each breed (Table 2). People went from 54 to 76 % with the *first* example, and a second one did not help. They knew what they didn't know, and one picture was enough to repair it. CLIP has no such step: in lesson 10 a classifier made from one example per class was worse than the words alone.
 
 # %% tags=["nbval-check-output"]
 from clipedu_lessons.l12_limits import quiz as quizzes
@@ -653,7 +659,7 @@ for who in ("Zero-shot human", "One-shot human", "Two-shot human", "Zero-shot CL
 quizzes.quiz(model, tokenizer)
 
 # %% [markdown]
-# For print, without you: the model's marks alone.
+# For print, without you: the model's marks alone. CLIP gets no examples in either row. "One-shot" is the half of the questions in which *you* get one, so the two rows say how hard each half is for the same zero-shot model. Their intervals are wide and overlap.
 
 # %%
 questions = quizzes.make_quiz()
@@ -670,7 +676,7 @@ show(*quizzes.marks_figure(theirs))
 show(*quizzes.difficulty_figure(questions, quizzes.model_scores(model, tokenizer, questions), quizzes.pool()))
 
 # %% [markdown]
-# With 30 questions and a handful of people, expect a wide interval for the correlation, and read the pictures at the ends instead: which are hard for you and easy for the model?
+# For most of these pictures CLIP gives the right name a probability near 1, so the few on the left are the ones to look at. With 30 questions and a handful of people, expect a wide interval for the correlation, and read the pictures at the ends instead: which are hard for you and easy for the model?
 #
 # ## 10. The answer
 
@@ -691,7 +697,7 @@ print(f"strangers with a probability above 0.9: {sure:.0%}")
 # | strangers with probability above 0.9 | {=sure} | not measured |
 # | overlap adds | {=strict_least} to {=strict_most} points at 0.95 | at most +0.6 (Birdsnap); 2 of 35 sets significant |
 #
-# Where does it fail? Wherever captions don't force an ability to arise. The loss asks only *which of these captions*, so what distinguishes captions is learned (things, styles, "off"), and what doesn't is not (how many, on which side, "no"). Two of our failures are different: digits and reading words need training data that we don't have. The paper lists the same limits for a model trained on 400 million pairs (section 6), and thinks that closing the gap to the best supervised models by scale alone would take 1,000 times the compute.
+# Where does it fail? One pattern fits most of the failures: the loss asks only *which of these captions*. What distinguishes captions is learned (things, "off"), and what rarely does is not (how many, on which side, what is absent). Two of our failures are probably different: digits and reading words need training data that we don't have. We have tested this pattern only in part, because that takes training with other captions. The paper lists the same limits for a model trained on 400 million pairs (section 6), and thinks that closing the gap to the best supervised models by scale alone would take 1,000 times the compute.
 #
 # Whom does it fail? Those whom the list of names forgot, and those whom the training captions describe by a default. Neither can be seen in an accuracy. It has to be measured for each group, with an interval and a control.
 #

@@ -90,12 +90,15 @@ def test_a_bound_says_how_soon_the_better_one_is_above_the_interval_of_the_worse
     for row in made:
         if row["objective"] == "caption":
             row |= {f"whole_{name}": 0.01 for name in SETS}
-    bound = race.at_least(made, "clip", "caption", asked=500)
+            row |= {f"{name}_centered": 0.02 for name in SETS}
+    bound = race.at_least(made, "clip", "caption", 500, "whole name")
     assert bound.share == pytest.approx(0.01)
-    assert bound.upper == pytest.approx(clopper_pearson(10, 1000)[1])
+    assert bound.upper == pytest.approx(clopper_pearson(5, 500)[1])
     at = 256 * (bound.upper - 0.005) / 0.0001  # the mean of two lines, of which one is higher
     assert bound.pictures == pytest.approx(at, rel=0.1)
     assert bound.factor == pytest.approx(256 * 400 / bound.pictures)
+    other = race.at_least(made, "clip", "caption", 500, "habits taken away")
+    assert other.share == pytest.approx(0.02) and other.factor < bound.factor
 
 
 def test_the_ladder_has_its_ends_from_the_series(monkeypatch: pytest.MonkeyPatch) -> None:
