@@ -517,7 +517,7 @@ numbers(**{f"share_{name}": f"{share:.0%}" for name, share in about_picture.item
 #
 # Which words does the picture help with? We split the language model's tokens into two kinds: those of the form, such as *an icon of a*, *outlined* or the end of the text, and those of the name.
 
-# %% tags=["nbval-check-output", "tolerance-0.2"]
+# %%
 FORM = "a an icon emoji of this shows drawing picture outlined filled solid thin light kind . ,"
 form = {tokenizer.eot, *(i for word in FORM.split() for i in tokenizer.encode(word))}
 model = runs["caption"].model

@@ -121,7 +121,8 @@ def difficulty_figure(
 ) -> tuple[Figure, str]:
     """As Figure 16: for each picture, CLIP's probability of the right name, and people's share.
 
-    scores (n, 5) of `model_scores`; people (P, n) of `pool`, P may be 0
+    scores (n, 5) of `model_scores`; people (P, n) of `pool`, P may be 0. Answers to another number
+    of pictures are left out, and the words say so.
     """
     right = torch.tensor([question.right for question in quiz])
     model = scores.gather(1, right[:, None])[:, 0]
@@ -130,7 +131,9 @@ def difficulty_figure(
     axes = figure.subplots()
     axes.plot(model[order], "o", color=COLOURS[2], label="CLIP: probability of the right name")
     words = "A dot for each of the pictures, sorted by CLIP's probability of the right name."
-    if people.numel():
+    if people.numel() and people.shape[1] != len(quiz):
+        words += f" The answers that were found are of {people.shape[1]} pictures, so of another quiz."
+    elif people.numel():
         asked = (people >= 0).sum(0).clamp(min=1)
         share = (people == right).sum(0) / asked
         axes.plot(

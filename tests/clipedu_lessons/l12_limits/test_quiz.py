@@ -21,6 +21,12 @@ from clipedu_lessons.l12_limits.quiz import (
 )
 
 
+@pytest.fixture(autouse=True)
+def _own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Answers are kept beside my_clip.py, and those of a test are nobody's."""
+    monkeypatch.setattr("clipedu_classroom.my_clip.folder", lambda: tmp_path)
+
+
 @pytest.fixture(scope="module")
 def questions() -> list[Question]:
     return make_quiz(6, seed=1)
@@ -91,6 +97,8 @@ def test_a_class_pools_its_answers(questions: list[Question], tmp_path: Path) ->
     assert people.tolist() == [right, [right[0], *[-1] * 5]]
     figure, words = difficulty_figure(questions, scores, people)
     assert "2 people who were right" in words and len(figure.axes[0].lines) == 3
+    figure, words = difficulty_figure(questions, scores, people[:, :4])
+    assert "of 4 pictures, so of another quiz" in words and len(figure.axes[0].lines) == 2
     (tmp_path / "quiz_of_eve.json").write_text('{"a": 1}', encoding="utf-8")
     with pytest.raises(ValueError, match="quiz_of_eve.json holds no list"):
         pool(tmp_path)
