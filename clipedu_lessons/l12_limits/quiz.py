@@ -132,7 +132,9 @@ def difficulty_figure(
     axes.plot(model[order], "o", color=COLOURS[2], label="CLIP: probability of the right name")
     words = "A dot for each of the pictures, sorted by CLIP's probability of the right name."
     if people.numel() and people.shape[1] != len(quiz):
-        words += f" The answers that were found are of {people.shape[1]} pictures, so of another quiz."
+        words += (
+            f" The answers that were found are of {people.shape[1]} pictures, so of another quiz."
+        )
     elif people.numel():
         asked = (people >= 0).sum(0).clamp(min=1)
         share = (people == right).sum(0) / asked
