@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
 import torch
 
@@ -212,3 +214,29 @@ def test_the_mean_per_class_weighs_classes_alike(data: Data) -> None:
         for c in set(result.labels.tolist())
     ]
     assert result.mean_per_class == pytest.approx(sum(shares) / len(shares))
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e200])
+def test_a_fit_takes_one_thread_and_gives_the_others_back(
+    monkeypatch: pytest.MonkeyPatch, scale: float
+) -> None:
+    import scipy.optimize
+
+    inside = []
+    fit = scipy.optimize.minimize
+
+    def watched(*words: object, **options: object) -> object:
+        inside.append(torch.get_num_threads())
+        return fit(*words, **options)
+
+    monkeypatch.setattr(scipy.optimize, "minimize", watched)
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        x = scale * torch.randn(20, 3, generator=torch.Generator().manual_seed(0)).double()
+        with contextlib.suppress(FloatingPointError):
+            fit_probe(x, torch.arange(20) % 2, 1.0)
+        assert inside == [1]
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
