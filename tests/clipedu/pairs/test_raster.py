@@ -109,15 +109,44 @@ def damage_index_words(pixels, index):
     index.write_text(json.dumps({**json.loads(index.read_text()), "icons": [{"no": "icon"}]}))
 
 
+def damage_index_column(pixels, index):
+    facts = json.loads(index.read_text())
+    facts["icons"]["name"].pop()
+    index.write_text(json.dumps(facts))
+
+
+def damage_index_type(pixels, index):
+    facts = json.loads(index.read_text())
+    facts["icons"]["tags"][0] = 7
+    index.write_text(json.dumps(facts))
+
+
+def older_form(pixels, index):
+    """The index as it was until format 3: an object for each icon."""
+    facts = json.loads(index.read_text())
+    rows = [icon._asdict() for icon in module._read_index(pixels, index)]
+    facts["icons"] = [{k: v for k, v in row.items() if v} for row in rows]
+    index.write_text(json.dumps(facts))
+
+
 def damage_empty(pixels, index):
     pixels.write_bytes(b"")
 
 
 @pytest.mark.parametrize(
     "damage",
-    [damage_truncate, damage_flip, damage_index, damage_index_words, damage_empty],
+    [
+        damage_truncate,
+        damage_flip,
+        damage_index,
+        damage_index_words,
+        damage_index_column,
+        damage_index_type,
+        older_form,
+        damage_empty,
+    ],
 )
-def test_a_damaged_cache_is_noticed_and_drawn_again(few, tmp_path, damage):
+def test_a_damaged_or_old_cache_is_noticed_and_drawn_again(few, tmp_path, damage):
     good = np.array(drawn(tmp_path).rgba)
     damage(*module.cache_files(8, tmp_path))
     again = drawn(tmp_path)
