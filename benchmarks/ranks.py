@@ -33,7 +33,7 @@ def child(preset: str, steps: int) -> None:
     from clipedu.training import Recipe, World, load_pretrained, train
 
     warnings.simplefilter("ignore")  # batch norms see half a batch: known, and no matter of speed
-    _, tokenizer, _ = load_pretrained("laptop_1")
+    _, tokenizer, _ = load_pretrained()
     recipe = dataclasses.replace(
         Recipe(), preset=preset, steps=steps, evaluate_every=0, checkpoint_every=0
     )

@@ -41,7 +41,7 @@ def benchmark_script() -> Callable[[str], ModuleType]:
 
 @pytest.fixture(scope="session")
 def shipped() -> tuple[CLIP, Tokenizer]:
-    return load_pretrained("laptop_1")[:2]
+    return load_pretrained()[:2]
 
 
 @pytest.fixture(scope="session")

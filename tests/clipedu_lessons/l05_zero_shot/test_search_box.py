@@ -8,12 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from clipedu.models import CLIP
-from clipedu.pairs import Icon, render_svg
+from clipedu.pairs import Icon
 from clipedu.tokenizer import Tokenizer
-from clipedu_lessons.common.strokes import SAMPLES, strokes_to_svg
+from clipedu_lessons.common.strokes import SAMPLES, draw_strokes
 from clipedu_lessons.l05_zero_shot.retrieval import PictureIndex, build_index
 from clipedu_lessons.l05_zero_shot.search_box import (
     SearchBox,
@@ -21,6 +22,12 @@ from clipedu_lessons.l05_zero_shot.search_box import (
     hits_figure,
     hits_words,
 )
+
+
+def as_rgba(picture: torch.Tensor) -> np.ndarray:
+    """Black on nothing: (3, S, S) in 0..1 -> (S, S, 4) uint8."""
+    ink = (255 * (1 - picture[0])).round().byte().numpy()
+    return np.dstack([np.zeros_like(ink)] * 3 + [ink])
 
 
 class Drawn:
@@ -35,7 +42,7 @@ class Drawn:
     ]
     rgba = np.stack(
         [
-            render_svg(strokes_to_svg(strokes, {"thin": 1.2, "bold": 2.4}[style]), 32)
+            as_rgba(draw_strokes(strokes, 32, {"thin": 1.2, "bold": 2.4}[style]))
             for strokes in SAMPLES.values()
             for _family in ("lucide", "phosphor")
             for style in ("thin", "bold")
@@ -83,7 +90,8 @@ def test_words_then_more_like_one_of_them_then_one_family(index: PictureIndex) -
     assert f"Like {found[0]}: of 28" in widget.words.value and widget.picture.value != first
     assert widget.like.value is None and widget.like.options[1][0] == found[0]  # itself comes first
     widget.family.value = "phosphor"
-    assert "of 14 pictures the most similar are umbrella (Phosphor)" in widget.words.value
+    name = found[0].partition(" (")[0]
+    assert f"of 14 pictures the most similar are {name} (Phosphor)" in widget.words.value
     widget.box.value = "umbrella"
     assert "“umbrella”: of 14" in widget.words.value
 
