@@ -17,7 +17,7 @@ import sys
 import tempfile
 import time
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
@@ -277,27 +277,21 @@ CHECKS: dict[str, Callable[[], Finding]] = {
 }
 
 
-def examine() -> list[Finding]:
-    """Every check's finding; a check that breaks is a finding too."""
-    findings = []
+def examine() -> Iterator[Finding]:
+    """Every check's finding, as it is made; a check that breaks is a finding too."""
     for name, check in CHECKS.items():
         try:
-            findings.append(check())
+            yield check()
         except Exception as error:  # a broken machine must still get its whole report
             words = _without_home(f"{type(error).__name__}: {error}")
             fits = [advice for part, advice in FITTING.items() if part in words.lower()]
-            findings.append(Finding(name, False, words, [*fits, SETUP][0]))
-    return findings
+            yield Finding(name, False, words, [*fits, SETUP][0])
 
 
-def report(findings: list[Finding]) -> str:
-    lines = [f"clipedu {__version__} on {platform.platform()}"]
-    for finding in findings:
-        lines.append(f"{'ok   ' if finding.ok else 'WRONG'}  {finding.name:9} {finding.found}")
-        if finding.advice:
-            lines.append(f"{'':17}what to do: {finding.advice}")
-    wrong = sum(not finding.ok for finding in findings)
-    return "\n".join([*lines, f"{wrong} of {len(findings)} wrong" if wrong else "all well"])
+def described(finding: Finding) -> str:
+    """The lines of the report about one check."""
+    line = f"{'ok   ' if finding.ok else 'WRONG'}  {finding.name:9} {finding.found}"
+    return line + (f"\n{'':17}what to do: {finding.advice}" if finding.advice else "")
 
 
 def _without_home(words: object) -> str:
@@ -313,8 +307,13 @@ def add_doctor(subparsers: Any) -> argparse.ArgumentParser:
 
 def run_doctor(args: argparse.Namespace) -> tuple[int, dict[str, Any]]:
     """Print the report; exit code 0 when all is well, and the findings as data."""
-    findings = examine()
-    print(report(findings))
+    print(f"clipedu {__version__} on {platform.platform()}", flush=True)
+    findings: list[Finding] = []
+    for finding in examine():  # some take seconds, so each is said at once
+        print(described(finding), flush=True)
+        findings.append(finding)
+    wrong = sum(not finding.ok for finding in findings)
+    print(f"{wrong} of {len(findings)} wrong" if wrong else "all well")
     ok = all(finding.ok for finding in findings)
     found = [asdict(finding) for finding in findings]
     return 0 if ok else 1, {"ok": ok, "clipedu": __version__, "findings": found}

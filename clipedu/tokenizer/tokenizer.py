@@ -90,8 +90,9 @@ class Tokenizer:
         bar = tqdm(steps, "merging pairs", total=vocab_size - 258, disable=not progress)
         tokenizer = cls(pair for pair, _ in bar)
         if tokenizer.vocab_size < vocab_size:
-            found = f"no pair occurs twice any more: there are {tokenizer.vocab_size} ids, not "
-            warnings.warn(f"{found}{vocab_size}. Build the model with these.", stacklevel=2)
+            found = f"these texts give {tokenizer.vocab_size} ids, not {vocab_size}, since no pair"
+            fits = "`clipedu train` fits the model to that; elsewhere build it so."
+            warnings.warn(f"{found} occurs twice any more. {fits}", stacklevel=2)
         return tokenizer
 
     @classmethod

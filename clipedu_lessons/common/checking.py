@@ -46,6 +46,15 @@ def alone(broken: str, *at: int) -> Property:
     return Property(broken, pair)
 
 
+def whole_numbers() -> Property:
+    """The result can be used as an index."""
+
+    def pair(f: Any, *inputs: Any) -> tuple[Any, Any]:
+        return torch.as_tensor(f(*inputs)).is_floating_point(), False
+
+    return Property("the rows are floats, which can't be used as an index", pair)
+
+
 def near(value: Any, *wanted: float, within: float = 0.011) -> bool:
     return any(abs(float(value) - each) < within for each in wanted)
 

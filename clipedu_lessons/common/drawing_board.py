@@ -35,7 +35,7 @@ EMPTY = (
     "Nothing is drawn yet. Draw in the square with mouse, pen, finger or keys, choose a sample, or "
     "open a picture file."
 )
-BLANK = "This picture has one colour everywhere: there is nothing on it to name."
+BLANK = "This picture has one color everywhere: there is nothing on it to name."
 
 
 def rank_picture(

@@ -1,9 +1,9 @@
 // A canvas to draw on with a pen, a finger, a mouse or the keyboard. Strokes are lists of [x, y] in
-// a square of 24 x 24 units, the one in which most icons are drawn; Python draws them again.
+// a square of 24 x 24 units, the one in which most icons are drawn; what the model sees is drawn from them again (strokes.py).
 const SIDE = 24;
 const STEP = 1;
 
-export function draw(canvas, strokes, live, pen, cursor) {
+function draw(canvas, strokes, live, pen, cursor) {
   const context = canvas.getContext("2d");
   const scale = canvas.width / SIDE;
   context.setTransform(1, 0, 0, 1, 0, 0);

@@ -1,5 +1,6 @@
 """Sphinx's settings. make.py lays out the sources and runs Sphinx; nothing here needs a network."""
 
+import inspect
 import os
 import sys
 from pathlib import Path
@@ -44,7 +45,10 @@ def setup(app: Any) -> None:
     if figures.is_dir():
         app.config.html_static_path.append(str(figures))
 
-    def convert(_app, _what, _name, _thing, _options, lines: list[str]) -> None:
+    def convert(_app, what: str, _name, thing: object, _options, lines: list[str]) -> None:
+        inherited = (inspect.getdoc(type(thing)) or "").strip()
+        if what == "data" and "\n".join(lines).strip() == inherited:
+            lines.clear()  # a table's own words, not those of Python's `dict`
         lines[:] = as_rst(lines)
 
     app.connect("autodoc-process-docstring", convert)

@@ -146,6 +146,20 @@ def test_one_broken_check_does_not_hide_the_others(
     assert data["ok"] is False and [f["ok"] for f in data["findings"]] == [False, True]
 
 
+def test_each_finding_is_said_at_once(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = []
+
+    def slow() -> doctor.Finding:
+        said.append(capsys.readouterr().out)
+        return doctor.Finding("speed", True, "fast")
+
+    monkeypatch.setattr(doctor, "CHECKS", {"python": doctor.check_python, "speed": slow})
+    assert cli.main(["doctor"]) == 0
+    assert "ok     python" in said[0] and "speed" not in said[0]
+
+
 def test_all_well_is_0(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     quick = {name: check for name, check in doctor.CHECKS.items() if name != "speed"}
     monkeypatch.setattr(doctor, "CHECKS", quick)
@@ -161,7 +175,7 @@ def test_a_machine_without_a_home_gets_its_report(monkeypatch: pytest.MonkeyPatc
     finding = doctor.check_cache()
     assert not finding.ok and "home directory" in finding.found
     assert "CLIPEDU_CACHE" in finding.advice and "setup" not in finding.advice
-    assert "WRONG  cache" in doctor.report([finding])
+    assert "WRONG  cache" in doctor.described(finding)
 
 
 def test_an_intel_mac_and_a_small_machine(monkeypatch: pytest.MonkeyPatch) -> None:

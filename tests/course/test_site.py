@@ -130,6 +130,11 @@ def test_a_figure_keeps_its_description(modules: dict[str, ModuleType]) -> None:
         ("one `a\nb` two", r"one \ ``a b``\  two"),
         ("size: pixels\nscale: no unit", "size: pixels\n\nscale: no unit"),
         ("like\n    code", "::\n\n    like\n        code"),
+        ("size: pixels,\n    squared", "size: pixels, squared"),
+        (
+            "Args:\n    out: a folder;\n        None: none\n    R: px\nRaises:\n    OSError: no",
+            "**Args**\n\n* out: a folder; None: none\n\n* R: px\n\n**Raises**\n\n* OSError: no",
+        ),
     ],
 )
 def test_docstrings_become_rest(modules: dict[str, ModuleType], plain: str, wanted: str) -> None:

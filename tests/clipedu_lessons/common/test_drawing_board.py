@@ -122,7 +122,7 @@ def test_a_file_takes_the_place_of_the_drawing(board: DrawingBoard) -> None:
         (b"GIF89a but no more", "mine.png: "),
         (b"", "empty"),
         (png(Image.new("RGB", (1, 1))), "1 x 1 pixels"),
-        (png(Image.new("RGBA", (64, 64))), "one colour everywhere"),  # transparent: white paper
+        (png(Image.new("RGBA", (64, 64))), "one color everywhere"),  # transparent: white paper
     ],
     ids="broken empty tiny transparent".split(),
 )

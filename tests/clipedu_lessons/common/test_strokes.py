@@ -7,13 +7,8 @@ import math
 import pytest
 import torch
 
-from clipedu_lessons.common.strokes import (
-    MOST_POINTS,
-    SAMPLES,
-    draw_strokes,
-    is_blank,
-    strokes_to_svg,
-)
+from clipedu.pairs import clean_picture
+from clipedu_lessons.common.strokes import MOST_POINTS, SAMPLES, draw_strokes, is_blank
 
 
 def test_a_line_stands_where_it_was_drawn() -> None:
@@ -43,6 +38,29 @@ def test_samples_fit_on_the_sheet_and_are_not_blank(name: str) -> None:
     assert picture.shape == (3, 32, 32) and not is_blank(picture)
 
 
+def by_resvg(strokes: list, size: int, pen: float) -> torch.Tensor:
+    """The oracle: the icons' own renderer, which measures areas and not distances."""
+    paths = ["L".join("{:g} {:g}".format(*point) for point in stroke) for stroke in strokes]
+    svg = (
+        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 24 24" fill="none" stroke="#000" '
+        f'stroke-width="{pen:g}" stroke-linecap="round" stroke-linejoin="round">'
+        f'<path d="M{"M".join(paths)}"/></svg>'
+    )
+    return clean_picture(svg.encode(), size)
+
+
+@pytest.mark.parametrize("pen", [1.5, 2.0, 4.0])
+@pytest.mark.parametrize("size", [32, 48])
+@pytest.mark.parametrize("name", SAMPLES)
+def test_a_drawing_is_what_the_renderer_of_the_icons_draws(
+    name: str, size: int, pen: float
+) -> None:
+    off = (draw_strokes(SAMPLES[name], size, pen) - by_resvg(SAMPLES[name], size, pen)).abs()
+    assert off.mean() <= 0.012 and off.max() <= 0.15
+    shifted = draw_strokes([[[x + 0.3, y] for x, y in s] for s in SAMPLES[name]], size, pen)
+    assert (shifted - by_resvg(SAMPLES[name], size, pen)).abs().mean() > 0.02
+
+
 @pytest.mark.parametrize("strokes", [[], [[]], [[], []]])
 def test_nothing_drawn_is_white(strokes: list[list[list[float]]]) -> None:
     assert (draw_strokes(strokes) == 1).all()
@@ -54,6 +72,7 @@ def test_nothing_drawn_is_white(strokes: list[list[list[float]]]) -> None:
         ([[[1, 2, 3]]], 2, "two numbers"),
         ([[[1, math.nan]]], 2, "two numbers"),
         ([[[1, math.inf]]], 2, "two numbers"),
+        ([[[1, 1e200]]], 2, "two numbers"),
         ([[[1, 2]]], 0, "pen"),
         ([[[1, 2]]], 99, "pen"),
         ([[[1, 2]] * (MOST_POINTS + 1)], 2, "20,000 points"),
@@ -61,7 +80,7 @@ def test_nothing_drawn_is_white(strokes: list[list[list[float]]]) -> None:
 )
 def test_what_is_refused(strokes: list, pen: float, words: str) -> None:
     with pytest.raises(ValueError, match=words):
-        strokes_to_svg(strokes, pen)
+        draw_strokes(strokes, pen=pen)
 
 
 def test_points_outside_the_sheet_are_cut_off() -> None:

@@ -1,12 +1,13 @@
 // The page where anyone draws: the image encoder runs here, in the browser, and nothing is sent.
-// Strokes become 32 x 32 pixels exactly as `clipedu.pairs.clean_picture` makes them from a picture,
-// the encoder (ONNX, 8 bits) turns these into an embedding, and its cosine similarities with the
+// Strokes become 32 x 32 pixels by the rule of the lessons (clipedu_lessons/common/strokes.py), the
+// encoder (ONNX, 8 bits) turns these into an embedding, and its cosine similarities with the
 // embeddings of the names, which the text encoder made beforehand, are a zero-shot classifier.
 import * as ort from "./ort.wasm.min.mjs";
-import padWidget, { draw } from "./drawing_pad.js";
+import padWidget from "./drawing_pad.js";
 
 const HERE = new URL(".", import.meta.url).href;
-const FINER = 12; // canvas pixels for one pixel of the model, along each side
+const FINER = 4; // points at which the ink is measured, for one pixel, along each side
+const SIDE = 24; // units of the strokes
 const ONE = 32767; // the number 1.0 in names.bin
 const LEAST_PAUSE = 80; // milliseconds between two answers while the pen moves
 const REST = 600; // milliseconds without a change, after which the answer is also said
@@ -47,36 +48,45 @@ async function load() {
     get("names.bin", "arrayBuffer"),
     ort.InferenceSession.create(`${HERE}encoder.onnx`, { executionProviders: ["wasm"] }),
   ]);
-  const canvas = document.createElement("canvas");
-  canvas.width = canvas.height = FINER * about.resolution;
-  canvas.getContext("2d", { willReadFrequently: true });
   const index = new Map(about.names.map((name, i) => [name, i]));
-  return { ...about, session, canvas, index, embeddings: new Int16Array(bytes) };
+  return { ...about, session, index, embeddings: new Int16Array(bytes) };
 }
 
-// Means of blocks of dx x dy gray values, rounded to whole numbers.
-function shrink(pixels, width, dx, dy) {
-  const across = width / dx;
-  const down = pixels.length / width / dy;
-  const small = new Uint8Array(across * down);
-  for (let i = 0; i < small.length; i++) {
-    const first = Math.floor(i / across) * dy * width + (i % across) * dx;
-    let sum = 0;
-    for (let y = 0; y < dy; y++) for (let x = 0; x < dx; x++) sum += pixels[first + y * width + x];
-    small[i] = Math.floor(sum / (dx * dy) + 0.5);
-  }
-  return small;
-}
-
-// The strokes as gray values, resolution x resolution. The three steps are those in which Pillow
-// makes a picture smaller, so that the rounding is the same, too.
+// The strokes as gray values, resolution x resolution: at each point of a finer grid the ink is
+// radius + 1/2 - distance to the nearest line, cut off at 0 and 1, and a pixel is the mean of its points.
 function see(strokes) {
-  const { canvas, resolution } = model;
-  draw(canvas, strokes, null, state.pen, null);
-  const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
-  const gray = new Uint8Array(canvas.width ** 2).map((_, i) => data[4 * i]); // black on white: red is enough
-  const half = shrink(gray, canvas.width, FINER / 4, FINER / 4);
-  return shrink(shrink(half, 4 * resolution, 4, 1), resolution, 1, 4);
+  const size = model.resolution;
+  const side = FINER * size;
+  const scale = side / SIDE;
+  const radius = (state.pen / 2) * scale;
+  const inside = (edge) => Math.min(Math.max(edge, 0), side);
+  const range = (a, b) => [inside(Math.floor(Math.min(a, b) - radius - 1)), inside(Math.ceil(Math.max(a, b) + radius + 1))];
+  const nearest = new Float64Array(side * side).fill(Infinity); // squared distance of each point to the drawing
+  for (const stroke of strokes) {
+    const points = stroke.map(([x, y]) => [x * scale, y * scale]);
+    const ends = points.length > 1 ? points.slice(1) : points; // one point is a dot
+    for (const [i, [x2, y2]] of ends.entries()) {
+      const [x1, y1] = points[i];
+      const [dx, dy] = [x2 - x1, y2 - y1];
+      const [left, right] = range(x1, x2);
+      const [top, bottom] = range(y1, y2);
+      for (let row = top; row < bottom; row++) {
+        for (let column = left; column < right; column++) {
+          const [x, y] = [column + 0.5 - x1, row + 0.5 - y1];
+          const along = Math.min(Math.max((x * dx + y * dy) / (dx * dx + dy * dy || 1), 0), 1);
+          const squared = (x - along * dx) ** 2 + (y - along * dy) ** 2;
+          const at = row * side + column;
+          if (squared < nearest[at]) nearest[at] = squared;
+        }
+      }
+    }
+  }
+  const ink = new Float64Array(size * size); // of each pixel, summed over its points
+  nearest.forEach((squared, at) => {
+    const pixel = Math.floor(at / side / FINER) * size + Math.floor((at % side) / FINER);
+    ink[pixel] += Math.min(Math.max(radius + 0.5 - Math.sqrt(squared), 0), 1);
+  });
+  return Uint8Array.from(ink, (sum) => Math.floor(255 * (1 - sum / FINER ** 2) + 0.5));
 }
 
 async function embed(pixels) {
@@ -153,7 +163,7 @@ async function answer(strokes) {
       const embedding = await embed(pixels);
       const top = rank(embedding, allowed);
       show(top);
-      const detail = { strokes: now, canvas: model.canvas, pixels, embedding, top };
+      const detail = { strokes: now, pixels, embedding, top };
       root.dispatchEvent(new CustomEvent("clipedu-ranked", { detail }));
     }
     await new Promise((done) => setTimeout(done, LEAST_PAUSE));
