@@ -18,17 +18,14 @@ from numpy.typing import ArrayLike
 from scipy.special import expit
 from scipy.stats import t as student
 
-_WITHOUT_N = 1e-3  # how far inwards when nobody says how many pictures there were
+_EDGE = 1e-3  # how far an accuracy of exactly 0 or 1 is moved
 _SAME = 1e-9  # logits that differ by less are the same accuracy
 
 
-def logit(accuracy: ArrayLike, n: ArrayLike | None = None) -> np.ndarray:
-    """ln(p / (1 - p)) of accuracies given as shares of 1, in float64.
+def logit(accuracy: ArrayLike) -> np.ndarray:
+    """ln(p / (1 - p)) of accuracies given as shares of 1, any shape, in float64.
 
-    Args:
-        accuracy: in 0..1, any shape.
-        n: pictures behind it, broadcast. Exactly 0 or 1 becomes 0.5 / n or 1 - 0.5 / n (without n:
-            0.001 and 0.999), and a warning says how many were moved.
+    Exactly 0 or 1 becomes 0.001 or 0.999, and a warning says how many were moved.
     Raises ValueError outside 0..1 (percent?) or for NaN.
 
     >>> float(logit(0.5))
@@ -40,17 +37,15 @@ def logit(accuracy: ArrayLike, n: ArrayLike | None = None) -> np.ndarray:
     if ((shares < 0) | (shares > 1)).any():
         hint = " Divide percent by 100." if (shares > 1).any() else ""
         raise ValueError(f"Accuracies are shares from 0 to 1; got {shares.max():.4g}.{hint}")
-    edge = _WITHOUT_N if n is None else 0.5 / np.asarray(n, dtype=np.float64)
     extreme = (shares == 0) | (shares == 1)
     if extreme.any():
-        by = "0.001" if n is None else "half a picture"
         warnings.warn(
             f"Exactly 0 or 1 has no logit: {extreme.sum()} such accuracies were moved inwards by "
-            f"{by}.",
+            f"{_EDGE}.",
             stacklevel=2,
         )
     # Only 0 and 1 move: an accuracy that was measured inside the edge stays what it was.
-    inside = np.where(extreme, np.clip(shares, edge, 1 - edge), shares)
+    inside = np.where(extreme, np.clip(shares, _EDGE, 1 - _EDGE), shares)
     return np.log(inside) - np.log1p(-inside)
 
 
@@ -59,9 +54,11 @@ class Line:
     """What ordinary models lead one to expect: logit(shifted) = slope · logit(reference) + b.
 
     r: correlation of the two logits
-    scatter: standard deviation of the models around the line, on the logit scale (M - 2 degrees)
+    scatter: standard deviation of the models around the line, on the logit scale
     reference, shifted: (M,) each, the accuracies that it was fitted to
-    center, spread: mean of the reference logits, and the sum of their squared distances from it
+    center, spread: mean of the reference logits, and the sum of their squared distances from it,
+        of as many models as there are units
+    units: how many models count as independent, see `fit_line`
     """
 
     slope: float
@@ -72,6 +69,7 @@ class Line:
     shifted: np.ndarray
     center: float
     spread: float
+    units: int
 
     def predict(self, reference: ArrayLike) -> np.ndarray:
         """Accuracies on the reference -> those to expect on the shifted set, of the same shape."""
@@ -87,36 +85,39 @@ class Line:
 
     def _around(self, reference: ArrayLike, more: int) -> tuple[np.ndarray, np.ndarray]:
         x = logit(reference)
-        width = np.sqrt(more + 1 / len(self.reference) + (x - self.center) ** 2 / self.spread)
-        reach = student.ppf(0.975, len(self.reference) - 2) * self.scatter * width
+        width = np.sqrt(more + 1 / self.units + (x - self.center) ** 2 / self.spread)
+        reach = student.ppf(0.975, self.units - 2) * self.scatter * width
         middle = self.slope * x + self.intercept
         return expit(middle - reach), expit(middle + reach)
 
 
-def fit_line(reference: ArrayLike, shifted: ArrayLike) -> Line:
+def fit_line(
+    reference: ArrayLike, shifted: ArrayLike, groups: Sequence[object] | None = None
+) -> Line:
     """The least-squares line through models' accuracies (M,) and (M,), on the logit scale.
 
-    Raises ValueError for fewer than 3 models, lengths that differ, models that are all equally good
-    on the reference, accuracies outside 0..1.
+    groups: (M,), which models belong together, such as the seeds of a recipe. Only groups are then
+        counted as independent, so a copy of each model makes no interval narrower.
+    Raises ValueError for fewer than 3 models or groups, lengths that differ, models that are all
+    equally good on the reference, accuracies outside 0..1.
     """
     x, y = np.asarray(reference, dtype=np.float64), np.asarray(shifted, dtype=np.float64)
     if x.ndim != 1 or x.shape != y.shape:
         raise ValueError(
             f"One reference and one shifted accuracy a model: got {x.shape} and {y.shape}."
         )
-    if len(x) < 3:
+    units = _units(groups, len(x))
+    if units < 3:
         raise ValueError(
-            f"A line through {len(x)} model(s) says nothing: it needs 3 at least, better 30."
+            f"A line through {units} model(s) says nothing: it needs 3 at least, better 30."
         )
     a, b = logit(x), logit(y)
     if np.ptp(a) < _SAME:
         raise ValueError("All models are equally good on the reference: no line can be fitted.")
-    slope, intercept, scatter, center, spread = (float(v[0]) for v in _fit(a[:, None], b[:, None]))
-    flat = np.ptp(b) < _SAME
-    return Line(
-        slope, intercept, 0.0 if flat else float(np.corrcoef(a, b)[0, 1]), scatter, x, y, center,
-        spread,
-    )  # fmt: skip
+    fitted = (float(v[0]) for v in _fit(a[:, None], b[:, None], units))
+    slope, intercept, scatter, center, spread = fitted
+    r = 0.0 if np.ptp(b) < _SAME else float(np.corrcoef(a, b)[0, 1])
+    return Line(slope, intercept, r, scatter, x, y, center, spread, units)
 
 
 class Above(NamedTuple):
@@ -125,11 +126,6 @@ class Above(NamedTuple):
     value: float
     low: float
     high: float
-
-    @property
-    def positive(self) -> bool:
-        """Whether the whole interval lies above 0."""
-        return self.low > 0
 
 
 def effective_robustness(line: Line, reference: float, shifted: float) -> Above:
@@ -157,7 +153,7 @@ def leave_one_out(
     found = np.empty(len(x))
     for i in range(len(x)):
         others = names != names[i]
-        line = fit_line(x[others], y[others])
+        line = fit_line(x[others], y[others], names[others].tolist())
         high = logit(line.interval(x[i])[1])
         middle = line.slope * logit(x[i]) + line.intercept
         found[i] = (logit(y[i]) - middle) / (high - middle)
@@ -168,7 +164,8 @@ class Rights(NamedTuple):
     """One set of pictures: whose answers are right, and what belongs together.
 
     models: (M, N) bool, of the ordinary ones; one: (R, N) bool, of the model in question in R runs,
-    whose accuracies are averaged; names: (N,) str, labels: (N,) int; kept: (N,) bool
+    whose accuracies are averaged; names: (N,) str, labels: (N,) int; kept: (N,) bool;
+    groups: (M,), the models that belong together, see `fit_line`
     """
 
     models: np.ndarray
@@ -176,6 +173,7 @@ class Rights(NamedTuple):
     names: np.ndarray
     labels: np.ndarray
     kept: np.ndarray | None = None
+    groups: Sequence[object] | None = None
 
 
 def resampled(
@@ -207,12 +205,12 @@ def resampled(
         measured.append(np.clip(share, edge, 1 - edge))
     reference, shifted = measured[0], np.mean(measured[1:], axis=0)
     x, y = (np.log(v) - np.log1p(-v) for v in (reference, shifted))
-    slope, intercept, scatter, center, spread = _fit(x[:-1], y[:-1])
+    units = _units(rights.groups, len(x) - 1)
+    slope, intercept, scatter, center, spread = _fit(x[:-1], y[:-1], units)
     middle = slope * x[-1] + intercept  # (1 + B,)
-    models = len(x) - 1
-    width = scatter * np.sqrt(1 + 1 / models + (x[-1] - center) ** 2 / spread)
+    width = scatter * np.sqrt(1 + 1 / units + (x[-1] - center) ** 2 / spread)
     width[0] = 0
-    drawn = shifted[-1] - expit(middle + width * rng.standard_t(models - 2, len(middle)))
+    drawn = shifted[-1] - expit(middle + width * rng.standard_t(units - 2, len(middle)))
     low, high = np.quantile(drawn[1:], [0.025, 0.975])
     return Above(float(drawn[0]), float(low), float(high))
 
@@ -227,7 +225,11 @@ def _draw_names(rights: Rights, draws: int, rng: np.random.Generator) -> np.ndar
     return np.column_stack([np.ones(len(kept)), counts[number]]) * kept[:, None]
 
 
-def _fit(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, ...]:
+def _units(groups: Sequence[object] | None, models: int) -> int:
+    return models if groups is None else len({str(group) for group in groups})
+
+
+def _fit(a: np.ndarray, b: np.ndarray, units: int) -> tuple[np.ndarray, ...]:
     """Logits (M, B) and (M, B) -> slope, intercept, scatter, center, spread of B lines, (B,)."""
     center, height = a.mean(0), b.mean(0)
     away = a - center
@@ -235,5 +237,6 @@ def _fit(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, ...]:
     slope = (away * (b - height)).sum(0) / spread
     intercept = height - slope * center
     off = b - slope * a - intercept
-    scatter = np.sqrt((off**2).sum(0) / max(1, len(a) - 2))
-    return slope, intercept, scatter, center, spread
+    share = units / len(a)
+    scatter = np.sqrt(share * (off**2).sum(0) / max(1, units - 2))
+    return slope, intercept, scatter, center, share * spread

@@ -106,16 +106,12 @@ def rights(
 
     kept: set -> (N,) bool, the pictures to count; all pictures of a set that is not named
     """
-    return {
-        key: Rights(
-            right(models, key),
-            right(one, key),
-            names_of(key),
-            test_set(key).labels.numpy(),
-            (kept or {}).get(key),
-        )
-        for key in ("reference", *shifts)
-    }
+    found = {}
+    for key in ("reference", *shifts):
+        labels, answers = test_set(key).labels.numpy(), (right(models, key), right(one, key))
+        left = (kept or {}).get(key)
+        found[key] = Rights(*answers, names_of(key), labels, left, models.column("model"))
+    return found
 
 
 @functools.cache
@@ -136,14 +132,14 @@ def _vectors(families: tuple[str, ...], part: Part) -> torch.Tensor:
     return drawing_vectors(every.rgba[np.concatenate(parts)])
 
 
-def mean_interval(table: Table, shifts: Sequence[str], draws: int = 1000) -> tuple[float, float]:
-    """95 % for the mean accuracy of a table's rows over shifts, with names drawn again."""
+def drawn_means(table: Table, shifts: Sequence[str], draws: int = 1000) -> np.ndarray:
+    """(M, draws): the mean accuracy over shifts of each row, with the names of each set drawn
+    again, the same ones for all rows."""
     rng, means = np.random.default_rng(0), []
     for key in shifts:
-        share = right(table, key).mean(0)  # (N,)
         number = np.unique(names_of(key), return_inverse=True)[1]
-        size, total = np.bincount(number), np.bincount(number, share)
-        drawn = rng.integers(len(size), size=(draws, len(size)))
-        means.append(total[drawn].sum(1) / size[drawn].sum(1))
-    low, high = np.quantile(np.mean(means, axis=0), [0.025, 0.975])
-    return float(low), float(high)
+        total = right(table, key) @ np.eye(number.max() + 1)[number]  # (M, names)
+        size = np.bincount(number)
+        counts = rng.multinomial(len(size), np.full(len(size), 1 / len(size)), draws).T
+        means.append(total @ counts / (size @ counts))
+    return np.mean(means, axis=0)

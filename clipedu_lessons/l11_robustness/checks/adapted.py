@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from clipedu_classroom.spec import FunctionExercise, Misconception, Property, whole
-from clipedu_lessons.common.checking import reverse, unchanged
+from clipedu_lessons.common.checking import reverse, unchanged, whole_numbers
 
 
 def _scored(
@@ -114,6 +114,7 @@ NESTED = FunctionExercise(
     inputs=_shuffled,
     trials=5,
     properties=(
+        whole_numbers(),
         Property(
             "a picture of the draw for fewer shots is missing from the draw for more",
             lambda f, labels, shots, order: (

@@ -19,24 +19,6 @@ EXPECT = ValueExercise(
     tolerance=0.06,
     misconceptions=(
         Misconception(
-            "the logarithm has base 2",
-            lambda v: near(v[0], math.log2(9), within=0.02),
-            "The logit is the natural logarithm of the odds.",
-        ),
-        Misconception(
-            "the logarithm of the share is taken, not of the odds",
-            lambda v: near(v[0], math.log(0.9), within=0.02),
-            "How many right answers are there for each wrong one?",
-        ),
-        Misconception(
-            "the odds are given, not their logarithm", lambda v: near(v[0], 9, within=0.15)
-        ),
-        Misconception(
-            "the expectation is left as a logit",
-            lambda v: near(v[1], 0.0, within=0.01),
-            "Turn the logit back into a share.",
-        ),
-        Misconception(
             "the loss of accuracy is taken for effective robustness",
             lambda v: near(v[2], -25, 25, within=0.15) or near(v[3], -27, 27, within=0.15),
             "Compare with what the line expects, not with the reference.",

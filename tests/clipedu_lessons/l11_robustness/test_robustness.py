@@ -40,12 +40,10 @@ def test_logit_is_undone_by_the_logistic_function(share):
     assert float(logit(1 - share)) == pytest.approx(-float(logit(share)), abs=1e-9)
 
 
-@pytest.mark.parametrize(
-    ("share", "n", "want"), [(0.0, 100, 0.005), (1.0, 100, 0.995), (0.0, None, 0.001)]
-)
-def test_zero_and_one_are_moved_inwards_and_said(share, n, want):
+@pytest.mark.parametrize(("share", "want"), [(0.0, 0.001), (1.0, 0.999)])
+def test_zero_and_one_are_moved_inwards_and_said(share, want):
     with pytest.warns(UserWarning, match="moved inwards"):
-        assert float(logit(share, n)) == pytest.approx(math.log(want / (1 - want)))
+        assert float(logit(share)) == pytest.approx(math.log(want / (1 - want)))
 
 
 def test_an_accuracy_that_was_measured_is_not_moved():
@@ -114,7 +112,7 @@ def test_effective_robustness_is_the_distance_from_the_line_and_from_its_interva
     low, high = line.interval(0.5)
     assert found.value == pytest.approx(0.6 - float(line.predict(0.5)))
     assert (found.low, found.high) == pytest.approx((0.6 - high, 0.6 - low))
-    assert found.positive == (found.low > 0) and found.positive
+    assert found.low > 0
     with pytest.raises(ValueError, match="percent"):
         effective_robustness(line, 50, 0.6)
 
@@ -129,6 +127,30 @@ def test_ordinary_models_left_out_are_seldom_called_robust_and_an_odd_one_is():
     # Two copies of the odd one hide each other, unless they are left out together.
     x, y, groups = np.append(x, x[3]), np.append(y, y[3]), [*range(40), 3]
     assert leave_one_out(x, y, groups)[-1] > leave_one_out(x, y)[-1]
+
+
+def test_seeds_of_a_recipe_are_no_new_models():
+    x, y = scattered(12)
+    once = fit_line(x, y)
+    thrice = fit_line(np.repeat(x, 3), np.repeat(y, 3), np.repeat(np.arange(12), 3).tolist())
+    for area in ("band", "interval"):
+        assert np.allclose(getattr(once, area)(X), getattr(thrice, area)(X))
+    assert fit_line(np.repeat(x, 3), np.repeat(y, 3)).interval(0.5)[1] < once.interval(0.5)[1]
+    with pytest.raises(ValueError, match="2 model"):
+        fit_line(X, X, [*"aabbbb"])
+
+
+def test_nested_seeds_keep_the_promise_that_models_alone_break():
+    rng, groups, above = np.random.default_rng(4), np.repeat(np.arange(8), 6).tolist(), [0, 0]
+    for _ in range(400):
+        z = rng.uniform(-1.5, 1.5, 9)
+        off = z + rng.normal(0, 0.3, 9)  # what is special about a recipe, shared by its six seeds
+        x, y = np.repeat(z[1:], 6), np.repeat(off[1:], 6) + rng.normal(0, 0.03, 48)
+        for which, nested in enumerate((groups, None)):
+            high = fit_line(expit(x), expit(y), nested).interval(expit(z[0]))[1]
+            above[which] += expit(off[0]) > high
+    nested, alone = np.array(above) / 400
+    assert nested <= 0.04 and alone > nested + 0.02
 
 
 def sets(styles=1, better=0.5, seed=0, models=20):
@@ -158,7 +180,12 @@ def test_resampling_has_the_value_of_the_line_and_counts_names_once():
     assert found.value == pytest.approx(want.value)
     assert found.high - found.low > want.high - want.low  # pictures and models, not models alone
     assert resampled(sets(styles=4), draws=400) == pytest.approx(found)  # four styles: no news
-    assert resampled(sets(better=0.95), draws=400).positive
+    assert resampled(sets(better=0.95), draws=400).low > 0
+    copied = {
+        key: s._replace(models=np.repeat(s.models, 3, 0), groups=np.repeat(range(20), 3).tolist())
+        for key, s in data.items()
+    }
+    assert resampled(copied, draws=400) == pytest.approx(found)
 
 
 def test_resampling_takes_a_mean_over_classes_and_leaves_pictures_out():

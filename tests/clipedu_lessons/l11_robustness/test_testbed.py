@@ -1,6 +1,7 @@
 """Tables of measured models: bits, stamps, and the check that the method makes of itself."""
 
 import json
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from clipedu_lessons.l11_robustness.testbed import (
     NATURAL_SHIFTS,
     SETS,
     data_hash,
+    drawn_means,
     load_clip_points,
     load_testbed,
     names_of,
@@ -51,15 +53,30 @@ def test_the_committed_tables_are_of_these_pictures():
             assert {len(cell) for cell in table.column(key)} == {2 * -(-n // 8)}
 
 
+def test_every_recipe_has_three_seeds():
+    table = load_testbed()
+    assert set(Counter(table.column("model")).values()) == {3}
+    assert len(set(zip(table.column("model"), table.column("seed"), strict=True))) == len(table)
+
+
 def test_matched_models_are_spread_out_and_seldom_called_robust():
     matched = load_testbed().where(kind="matched")
-    home = right(matched, "reference").mean(1)
-    assert len(matched) >= 16 and home.min() < 0.25 and home.max() > 0.65
-    found = [
-        leave_one_out(home, right(matched, key).mean(1), matched.column("model"))
-        for key in NATURAL_SHIFTS
-    ]
-    assert np.mean([z > 1 for z in found]) <= 0.10
+    home, recipes = right(matched, "reference").mean(1), matched.column("model")
+    assert len(set(recipes)) >= 16 and home.min() < 0.25 and home.max() > 0.65
+    away = [right(matched, key).mean(1) for key in NATURAL_SHIFTS]
+    for shifted in (*away, np.mean(away, axis=0)):
+        assert np.mean(leave_one_out(home, shifted, recipes) > 1) <= 0.10
+
+
+def test_drawn_means_scatter_around_the_mean_and_are_drawn_alike_for_all_rows():
+    table = load_clip_points().where(how=["zero-shot", "probe"])
+    drawn = drawn_means(table, NATURAL_SHIFTS, draws=300)
+    means = np.mean([right(table, key).mean(1) for key in NATURAL_SHIFTS], axis=0)
+    assert drawn.shape == (len(table), 300)
+    assert np.allclose(drawn.mean(1), means, atol=0.01)
+    assert 0.005 < drawn[0].std() < 0.03
+    assert np.array_equal(drawn[:1], drawn_means(table, NATURAL_SHIFTS, draws=300)[:1])
+    assert (drawn[1] - drawn[0]).std() < np.hypot(*drawn.std(1))  # the same names for both
 
 
 def test_pictures_names_and_twins_belong_together():
