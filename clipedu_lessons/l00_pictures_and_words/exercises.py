@@ -25,17 +25,24 @@ EXERCISE = dict(
     goal="Count what a fixed label set needs, and what it cannot reach.",
     hints=[
         "An output of a linear layer is a weighted sum of all features plus a bias.",
-        "So an output has 512 + 1 parameters. How many outputs are there at first, and how many are added?",
+        "So an output has one parameter for each feature and one more. How many outputs are there at first, and how many are added?",
         "For the accuracy: which of the 400 pictures have an output for what they show? Only these can be right.",
     ],
+    # The wrong variants use these names.
+    # ruff: noqa: F821
+    personal={
+        "features": [512, 256, 320, 384, 448, 640, 768, 896, 1024],
+        "labels": [1000, 600, 700, 800, 900, 1100, 1200, 1300, 1400, 1500],
+        "inside": [250, 210, 230, 270, 290, 310, 330],
+    },
 )
 
 # %% [markdown]
-# A network turns a picture into 512 features. Its last layer is linear, with a weight for each feature and a bias, and has one output for each of 1,000 labels.
+# A network turns a picture into {=features} features. Its last layer is linear, with a weight for each feature and a bias, and has one output for each of {=labels} labels.
 #
 # * `last_layer`: how many parameters does the last layer have?
 # * `for_fifty_more`: fifty labels are added. How many parameters must be added to the layer?
-# * `best_percent`: the network with 1,000 labels is shown 400 pictures. 250 of them show something in the label set, and 150 show something else. A picture counts as right only if the network says what it shows. What percent of the 400 pictures can it name right at most?
+# * `best_percent`: the network with {=labels} labels is shown 400 pictures. {=inside} of them show something in the label set, and the others show something else. A picture counts as right only if the network says what it shows. What percent of the 400 pictures can it name right at most?
 # * `with_words`: a CLIP compares a picture with names. Fifty names are added to its list. How many parameters must be added to the CLIP?
 
 # %%
@@ -50,21 +57,24 @@ with_words = 0
 check("00.1", (last_layer, for_fifty_more, best_percent, with_words))
 
 # %% the biases are forgotten tags=["wrong"]
-last_layer, for_fifty_more, best_percent, with_words = 512_000, 25_600, 62.5, 0
+last_layer, for_fifty_more, best_percent, with_words = features * labels, features * 50, inside / 4, 0
 
 # %% one bias is counted for the whole layer tags=["wrong"]
-last_layer, for_fifty_more, best_percent, with_words = 512_001, 25_601, 62.5, 0
+last_layer, for_fifty_more, best_percent, with_words = features * labels + 1, features * 50 + 1, inside / 4, 0
 
 # %% the whole layer is counted again for the new labels tags=["wrong"]
 # hint: The old outputs exist already.
-last_layer, for_fifty_more, best_percent, with_words = 513_000, 538_650, 62.5, 0
+each = features + 1
+last_layer, for_fifty_more, best_percent, with_words = each * labels, each * (labels + 50), inside / 4, 0
 
 # %% a fraction is given where a percentage is asked tags=["wrong"]
 # hint: `best_percent` is a number between 0 and 100.
-last_layer, for_fifty_more, best_percent, with_words = 513_000, 25_650, 0.625, 0
+each = features + 1
+last_layer, for_fifty_more, best_percent, with_words = each * labels, each * 50, inside / 400, 0
 
 # %% a list of names is believed to need weights of its own tags=["wrong"]
-last_layer, for_fifty_more, best_percent, with_words = 513_000, 25_650, 62.5, 25_600
+each = features + 1
+last_layer, for_fifty_more, best_percent, with_words = each * labels, each * 50, inside / 4, features * 50
 
 # %% tags=["exercise"]
 EXERCISE = dict(
@@ -220,6 +230,16 @@ def search(captions, query):
     cut = [re.findall(r"\w+", text.lower()) for text in captions]
     places = [i for i, words in enumerate(cut) if wanted <= set(words)]
     return sorted(places, key=lambda i: (len(cut[i]), -i)) if wanted else []
+
+# %% only the letters a to z and digits make words tags=["wrong"]
+# hint: Is crème one word? What does `\w` match?
+def search(captions, query):
+    def cut(text):
+        return re.findall("[a-z0-9]+", text.lower())
+
+    wanted = set(cut(query))
+    rows = [i for i, text in enumerate(captions) if wanted and wanted <= set(cut(text))]
+    return sorted(rows, key=lambda i: len(cut(captions[i])))
 
 # %% tags=["exercise"]
 EXERCISE = dict(
@@ -620,3 +640,39 @@ def small_wit(texts, least, pmi, most):
         rows += [i for i, words in enumerate(cut) if f" {query} " in f" {' '.join(words)} "][:most]
     return sorted(queries), sorted(rows)
 
+# %% a query takes one text more than `most` tags=["wrong"]
+# hint: How many texts does `most=1` allow?
+from clipedu_lessons.l00_pictures_and_words.checks.wit import wit_with
+
+small_wit = wit_with(take=lambda rows, most: rows[: most + 1])
+
+# %% `pmi` is exceeded, where it need only be reached tags=["wrong"]
+# hint: "At least" includes the bound.
+from clipedu_lessons.l00_pictures_and_words.checks.wit import wit_with
+
+small_wit = wit_with(is_query=lambda n, info, least, pmi: n >= least and info > pmi)
+
+# %% different bigrams are counted for the total, where all occurrences count tags=["wrong"]
+# hint: How many bigrams are in “a b” and “a b” together?
+def small_wit(texts, least, pmi, most):
+    from clipedu_lessons.l00_pictures_and_words.checks.wit import wit_with
+
+    cut = [re.findall(r"\w+", text.lower()) for text in texts]
+    different = len({pair for words in cut for pair in zip(words, words[1:])})
+    return wit_with(total=lambda n1, n2: different)(texts, least, pmi, most)
+
+# %% the pairs of a text do not overlap tags=["wrong"]
+# hint: Which bigrams has “a new york taxi”?
+def small_wit(texts, least, pmi, most):
+    cut = [re.findall(r"\w+", text.lower()) for text in texts]
+    ones = Counter(word for words in cut for word in words)
+    twos = Counter(pair for words in cut for pair in zip(words[::2], words[1::2]))
+    n1, n2 = sum(ones.values()), sum(twos.values())
+    queries = {w for w, n in ones.items() if n >= least}
+    for (a, b), n in twos.items():
+        if n >= least and math.log2(n / n2 / (ones[a] * ones[b] / n1**2)) >= pmi:
+            queries.add(f"{a} {b}")
+    rows = set()
+    for query in queries:
+        rows |= set([i for i, words in enumerate(cut) if f" {query} " in f" {' '.join(words)} "][:most])
+    return sorted(queries), sorted(rows)

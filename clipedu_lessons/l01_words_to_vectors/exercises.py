@@ -280,6 +280,12 @@ def merge_pair(symbols, pair):
 def merge_pair(symbols, pair):
     return tuple(a + b if (a, b) == pair else a for a, b in zip(symbols, symbols[1:]))
 
+# %% the word comes back as a list, which can't be the key of a dictionary tags=["wrong"]
+def merge_pair(symbols, pair):
+    from clipedu.tokenizer.bpe import merge_pair
+
+    return list(merge_pair(symbols, pair))
+
 # %% tags=["exercise"]
 EXERCISE = dict(
     id="01.7",
@@ -491,6 +497,74 @@ def train_steps(words, *, least=2):
             merged[merge_pair(word, best)] += times
         words = merged
 
+# %% the pairs come without their counts tags=["wrong"]
+# hint: Yield two things: the pair and its count.
+def train_steps(words, *, least=2):
+    words = dict(words)
+    while True:
+        counts, merged = Counter(), Counter()
+        for word, times in words.items():
+            for pair in pairwise(word):
+                counts[pair] += times
+        if not counts or max(counts.values()) < least:
+            return
+        best = min(counts, key=lambda pair: (-counts[pair], pair))
+        yield best
+        for word, times in words.items():
+            merged[merge_pair(word, best)] += times
+        words = merged
+
+# %% the counts are negative, as in the heap tags=["wrong"]
+# hint: The minus sign is for the heap only.
+def train_steps(words, *, least=2):
+    words = dict(words)
+    while True:
+        counts, merged = Counter(), Counter()
+        for word, times in words.items():
+            for pair in pairwise(word):
+                counts[pair] += times
+        if not counts or max(counts.values()) < least:
+            return
+        best = min(counts, key=lambda pair: (-counts[pair], pair))
+        yield best, -counts[best]
+        for word, times in words.items():
+            merged[merge_pair(word, best)] += times
+        words = merged
+
+# %% a pair that occurs twice in a word is counted once tags=["wrong"]
+# hint: How often does banana hold (a, n)?
+def train_steps(words, *, least=2):
+    words = dict(words)
+    while True:
+        counts, merged = Counter(), Counter()
+        for word, times in words.items():
+            for pair in set(pairwise(word)):
+                counts[pair] += times
+        if not counts or max(counts.values()) < least:
+            return
+        best = min(counts, key=lambda pair: (-counts[pair], pair))
+        yield best, counts[best]
+        for word, times in words.items():
+            merged[merge_pair(word, best)] += times
+        words = merged
+
+# %% the symbol of a merge is returned, not the pair tags=["wrong"]
+# hint: Yield the pair itself, a tuple of two.
+def train_steps(words, *, least=2):
+    words = dict(words)
+    while True:
+        counts, merged = Counter(), Counter()
+        for word, times in words.items():
+            for pair in pairwise(word):
+                counts[pair] += times
+        if not counts or max(counts.values()) < least:
+            return
+        best = min(counts, key=lambda pair: (-counts[pair], pair))
+        yield best[0] + best[1], counts[best]
+        for word, times in words.items():
+            merged[merge_pair(word, best)] += times
+        words = merged
+
 # %% tags=["exercise"]
 EXERCISE = dict(
     id="01.8",
@@ -588,6 +662,24 @@ def encode_word(symbols, ranks):
     while found := [pair for pair in pairwise(symbols) if pair in ranks]:
         symbols = merge_pair(symbols, min(found, key=ranks.get))
     return tuple(ranks.get(symbol, -1) for symbol in symbols)
+
+# %% the earliest merge is made at one position, and later ones go first elsewhere tags=["wrong"]
+# hint: A merge is made everywhere in the word before the next one is looked for.
+def encode_word(symbols, ranks):
+    symbols = list(symbols)
+    for a, b in sorted(ranks, key=ranks.get):
+        for k in range(len(symbols) - 1):
+            if (symbols[k], symbols[k + 1]) == (a, b):
+                symbols[k : k + 2] = [a + b]
+                break
+    return tuple(symbols)
+
+# %% a rank of 0 is taken for no rank tags=["wrong"]
+# hint: 0 counts as false: `ranks.get(pair) or math.inf` loses it.
+def encode_word(symbols, ranks):
+    while found := [pair for pair in pairwise(symbols) if ranks.get(pair)]:
+        symbols = merge_pair(symbols, min(found, key=ranks.get))
+    return symbols
 
 # %% tags=["exercise"]
 EXERCISE = dict(
@@ -810,6 +902,90 @@ from clipedu.tokenizer import Tokenizer as Right
 class Tokenizer(Right):
     def encode(self, text, name=""):
         return super().encode(text.lower())
+
+# %% the rows hold floats, not whole numbers tags=["wrong"]
+# hint: torch.zeros makes floats unless you ask for a dtype; an embedding can't look them up.
+from clipedu.tokenizer import Tokenizer as Right
+
+class Tokenizer(Right):
+    def __call__(self, texts, context_length=32, *, truncate=False):
+        return super().__call__(texts, context_length, truncate=truncate).float()
+
+# %% the rows hold 32-bit numbers tags=["wrong"]
+# hint: The rows are to be int64, torch's type for indices.
+from clipedu.tokenizer import Tokenizer as Right
+
+class Tokenizer(Right):
+    def __call__(self, texts, context_length=32, *, truncate=False):
+        return super().__call__(texts, context_length, truncate=truncate).int()
+
+# %% SOT and EOT come before the merges tags=["wrong"]
+# hint: Bytes, then merges, then SOT, then EOT.
+from clipedu.tokenizer import Tokenizer as Right
+
+class Tokenizer(Right):
+    def __init__(self, merges):
+        super().__init__(merges)
+        self.sot, self.eot = 256, 257
+
+    def encode(self, text, name=""):
+        return [i + 2 if i >= 256 else i for i in super().encode(text)]
+
+    def __call__(self, texts, context_length=32, *, truncate=False):
+        rows = torch.zeros(len(texts), context_length, dtype=torch.int64)
+        for row, text in zip(rows, texts):
+            ids = [self.sot, *self.encode(text), self.eot]
+            if len(ids) > context_length and not truncate:
+                raise ValueError("too long")
+            ids = [*ids[:-1][: context_length - 1], self.eot]
+            row[: len(ids)] = torch.tensor(ids)
+        return rows
+
+# %% EOT is missing tags=["wrong"]
+# hint: Where does the text encoder read?
+from clipedu.tokenizer import Tokenizer as Right
+
+class Tokenizer(Right):
+    def __call__(self, texts, context_length=32, *, truncate=False):
+        rows = torch.zeros(len(texts), context_length, dtype=torch.int64)
+        for row, text in zip(rows, texts):
+            ids = [self.sot, *self.encode(text)]
+            if len(ids) > context_length and not truncate:
+                raise ValueError("too long")
+            ids = ids[:context_length]
+            row[: len(ids)] = torch.tensor(ids)
+        return rows
+
+# %% vocab_size is one too small tags=["wrong"]
+# hint: Ids begin at 0: how many are there when EOT is the largest?
+from clipedu.tokenizer import Tokenizer as Right
+
+class Tokenizer(Right):
+    def __init__(self, merges):
+        super().__init__(merges)
+        self.vocab_size = self.eot
+
+# %% a caption that is cut loses one token too many tags=["wrong"]
+# hint: With EOT the row is full.
+from clipedu.tokenizer import Tokenizer as Right
+
+class Tokenizer(Right):
+    def __call__(self, texts, context_length=32, *, truncate=False):
+        rows = super().__call__(texts, context_length, truncate=truncate)
+        for row, text in zip(rows, texts):
+            if len(self.encode(text)) + 2 > context_length:
+                row[-2:] = torch.tensor([self.eot, 0])
+        return rows
+
+# %% `merges` is read twice, though an iterator gives its pairs only once tags=["wrong"]
+# hint: Make a list of it first, and use the list from there on.
+from clipedu.tokenizer import Tokenizer as Right
+
+class Tokenizer(Right):
+    def __init__(self, merges):
+        pairs = list(merges)
+        super().__init__(pairs)
+        self.merges = list(merges)
 
 # %% tags=["exercise"]
 EXERCISE = dict(
@@ -1101,6 +1277,41 @@ def plain_attention(q, k, v, *, causal=False):
     e = e.tril() if causal else e
     return e / e.sum(dim=-1, keepdim=True) @ v
 
+# %% a sigmoid takes the place of the softmax tags=["wrong"]
+# hint: The weights of each token sum to 1.
+def plain_attention(q, k, v, *, causal=False):
+    scores = q @ k.mT / q.shape[-1] ** 0.5
+    if causal:
+        later = torch.ones(q.shape[-2], q.shape[-2], dtype=torch.bool).triu(1)
+        scores = scores.masked_fill(later, -math.inf)
+    return scores.sigmoid() @ v
+
+# %% the scores are multiplied by the root of D tags=["wrong"]
+# hint: Long vectors have large products; the root makes them smaller.
+def plain_attention(q, k, v, *, causal=False):
+    scores = q @ k.mT * q.shape[-1] ** 0.5
+    if causal:
+        later = torch.ones(q.shape[-2], q.shape[-2], dtype=torch.bool).triu(1)
+        scores = scores.masked_fill(later, -math.inf)
+    return scores.softmax(dim=-1) @ v
+
+# %% 1 is subtracted from hidden scores, which hides nothing tags=["wrong"]
+# hint: What must a score be for its weight to be 0?
+def plain_attention(q, k, v, *, causal=False):
+    scores = q @ k.mT / q.shape[-1] ** 0.5
+    if causal:
+        scores = scores - torch.ones(q.shape[-2], q.shape[-2]).triu(1)
+    return scores.softmax(dim=-1) @ v
+
+# %% the weights are returned, not the weighted values tags=["wrong"]
+# hint: One step is missing: what do the weights weight?
+def plain_attention(q, k, v, *, causal=False):
+    scores = q @ k.mT / q.shape[-1] ** 0.5
+    if causal:
+        later = torch.ones(q.shape[-2], q.shape[-2], dtype=torch.bool).triu(1)
+        scores = scores.masked_fill(later, -math.inf)
+    return scores.softmax(dim=-1)
+
 # %% tags=["exercise"]
 EXERCISE = dict(
     id="01.11",
@@ -1295,6 +1506,84 @@ class MultiHeadAttention(nn.Module):
     def forward(self, x, *, causal=False):
         return self.out_proj(x)
 
+# %% the heads are cut and joined by reshape alone tags=["wrong"]
+# hint: reshape moves no number: a head must get its numbers of every token.
+from clipedu.models.transformer import MultiHeadAttention as Right
+
+
+class MultiHeadAttention(Right):
+    def forward(self, x, *, causal=False):
+        B, L, W = x.shape
+        q, k, v = F.linear(x, self.in_proj_weight, self.in_proj_bias).chunk(3, dim=-1)
+        q, k, v = (part.reshape(B, self.heads, L, -1) for part in (q, k, v))
+        y = plain_attention(q, k, v, causal=causal)
+        return self.out_proj(y.reshape(B, L, W))
+
+# %% queries and keys are exchanged tags=["wrong"]
+# hint: The first W rows of in_proj_weight belong to the queries.
+from clipedu.models.transformer import MultiHeadAttention as Right
+
+
+class MultiHeadAttention(Right):
+    def forward(self, x, *, causal=False):
+        B, L, W = x.shape
+        k, q, v = F.linear(x, self.in_proj_weight, self.in_proj_bias).chunk(3, dim=-1)
+        q, k, v = (part.reshape(B, L, self.heads, -1).transpose(1, 2) for part in (q, k, v))
+        y = plain_attention(q, k, v, causal=causal)
+        return self.out_proj(y.transpose(1, 2).reshape(B, L, W))
+
+# %% the order is values, keys, queries tags=["wrong"]
+# hint: The first W rows of in_proj_weight belong to the queries.
+from clipedu.models.transformer import MultiHeadAttention as Right
+
+
+class MultiHeadAttention(Right):
+    def forward(self, x, *, causal=False):
+        B, L, W = x.shape
+        v, k, q = F.linear(x, self.in_proj_weight, self.in_proj_bias).chunk(3, dim=-1)
+        q, k, v = (part.reshape(B, L, self.heads, -1).transpose(1, 2) for part in (q, k, v))
+        y = plain_attention(q, k, v, causal=causal)
+        return self.out_proj(y.transpose(1, 2).reshape(B, L, W))
+
+# %% the keys are used as values, too tags=["wrong"]
+# hint: What is the third part of in_proj_weight for?
+from clipedu.models.transformer import MultiHeadAttention as Right
+
+
+class MultiHeadAttention(Right):
+    def forward(self, x, *, causal=False):
+        B, L, W = x.shape
+        q, k, v = F.linear(x, self.in_proj_weight, self.in_proj_bias).chunk(3, dim=-1)
+        q, k, v = (part.reshape(B, L, self.heads, -1).transpose(1, 2) for part in (q, k, v))
+        y = plain_attention(q, k, k, causal=causal)
+        return self.out_proj(y.transpose(1, 2).reshape(B, L, W))
+
+# %% the heads attend to each other, at each token by itself tags=["wrong"]
+# hint: plain_attention works on the last two axes: which ones should they be?
+from clipedu.models.transformer import MultiHeadAttention as Right
+
+
+class MultiHeadAttention(Right):
+    def forward(self, x, *, causal=False):
+        B, L, W = x.shape
+        q, k, v = F.linear(x, self.in_proj_weight, self.in_proj_bias).chunk(3, dim=-1)
+        q, k, v = (part.reshape(B, L, self.heads, -1) for part in (q, k, v))
+        y = plain_attention(q, k, v, causal=causal)
+        return self.out_proj(y.reshape(B, L, W))
+
+# %% later tokens are hidden without being asked tags=["wrong"]
+# hint: What becomes of the argument `causal`?
+from clipedu.models.transformer import MultiHeadAttention as Right
+
+
+class MultiHeadAttention(Right):
+    def forward(self, x, *, causal=False):
+        B, L, W = x.shape
+        q, k, v = F.linear(x, self.in_proj_weight, self.in_proj_bias).chunk(3, dim=-1)
+        q, k, v = (part.reshape(B, L, self.heads, -1).transpose(1, 2) for part in (q, k, v))
+        y = plain_attention(q, k, v, causal=True)
+        return self.out_proj(y.transpose(1, 2).reshape(B, L, W))
+
 # %% tags=["exercise"]
 EXERCISE = dict(
     id="01.12",
@@ -1425,6 +1714,97 @@ class MLP(nn.Module):
 
     def forward(self, x):
         return self.c_proj(F.gelu(self.c_fc(x)))
+
+# %% the factor of 1.702 is missing, which makes QuickGELU a SiLU tags=["wrong"]
+# hint: x times the sigmoid of what?
+class MLP(nn.Module):
+    def __init__(self, width, activation):
+        super().__init__()
+        self.c_fc, self.c_proj = nn.Linear(width, 4 * width), nn.Linear(4 * width, width)
+        self.activation = activation
+
+    def forward(self, x):
+        h = self.c_fc(x)
+        h = F.gelu(h) if self.activation == "gelu" else h * torch.sigmoid(h)
+        return self.c_proj(h)
+
+# %% the factor of 1.702 is outside of the sigmoid tags=["wrong"]
+# hint: What is multiplied by 1.702?
+class MLP(nn.Module):
+    def __init__(self, width, activation):
+        super().__init__()
+        self.c_fc, self.c_proj = nn.Linear(width, 4 * width), nn.Linear(4 * width, width)
+        self.activation = activation
+
+    def forward(self, x):
+        h = self.c_fc(x)
+        h = F.gelu(h) if self.activation == "gelu" else 1.702 * h * torch.sigmoid(h)
+        return self.c_proj(h)
+
+# %% the factor x in front of Phi is missing tags=["wrong"]
+# hint: GELU is x times Phi(x).
+class MLP(nn.Module):
+    def __init__(self, width, activation):
+        super().__init__()
+        self.c_fc, self.c_proj = nn.Linear(width, 4 * width), nn.Linear(4 * width, width)
+        self.activation = activation
+
+    def forward(self, x):
+        h = self.c_fc(x)
+        h = torch.special.ndtr(h) if self.activation == "gelu" else h * torch.sigmoid(1.702 * h)
+        return self.c_proj(h)
+
+# %% erf is taken of x, not of x divided by the root of 2 tags=["wrong"]
+# hint: Phi(x) = (1 + erf(x / sqrt 2)) / 2.
+class MLP(nn.Module):
+    def __init__(self, width, activation):
+        super().__init__()
+        self.c_fc, self.c_proj = nn.Linear(width, 4 * width), nn.Linear(4 * width, width)
+        self.activation = activation
+
+    def forward(self, x):
+        h = self.c_fc(x)
+        h = 0.5 * h * (1 + torch.erf(h)) if self.activation == "gelu" else h * torch.sigmoid(1.702 * h)
+        return self.c_proj(h)
+
+# %% the two activations are mixed up tags=["wrong"]
+# hint: Which of the two has a sigmoid?
+class MLP(nn.Module):
+    def __init__(self, width, activation):
+        super().__init__()
+        self.c_fc, self.c_proj = nn.Linear(width, 4 * width), nn.Linear(4 * width, width)
+        self.activation = activation
+
+    def forward(self, x):
+        h = self.c_fc(x)
+        h = F.gelu(h) if self.activation != "gelu" else h * torch.sigmoid(1.702 * h)
+        return self.c_proj(h)
+
+# %% there is no activation for quick_gelu tags=["wrong"]
+# hint: Compare the names letter by letter: which branch does `"quick_gelu"` take?
+class MLP(nn.Module):
+    def __init__(self, width, activation):
+        super().__init__()
+        self.c_fc, self.c_proj = nn.Linear(width, 4 * width), nn.Linear(4 * width, width)
+        self.activation = activation
+
+    def forward(self, x):
+        h = self.c_fc(x)
+        h = F.gelu(h) if self.activation == "gelu" else h
+        return self.c_proj(h)
+
+# %% 1.702 is rounded tags=["wrong"]
+# hint: The weights of OpenAI were trained with 1.702.
+class MLP(nn.Module):
+    def __init__(self, width, activation):
+        super().__init__()
+        self.c_fc, self.c_proj = nn.Linear(width, 4 * width), nn.Linear(4 * width, width)
+        self.activation = activation
+
+    def forward(self, x):
+        h = self.c_fc(x)
+        h = F.gelu(h) if self.activation == "gelu" else h * torch.sigmoid(1.7 * h)
+        return self.c_proj(h)
 
 # %% tags=["exercise"]
 EXERCISE = dict(
@@ -1590,6 +1970,71 @@ from clipedu.models.transformer import ResidualAttentionBlock as Right
 class ResidualAttentionBlock(Right):
     def __init__(self, width, heads, *, causal, activation):
         super().__init__(width, heads, causal=causal, activation="gelu")
+
+# %% the two LayerNorms are mixed up tags=["wrong"]
+# hint: `ln_1` belongs to attention.
+class ResidualAttentionBlock(nn.Module):
+    def __init__(self, width, heads, *, causal, activation):
+        super().__init__()
+        self.attn, self.ln_1 = MultiHeadAttention(width, heads), nn.LayerNorm(width)
+        self.mlp, self.ln_2 = MLP(width, activation), nn.LayerNorm(width)
+        self.causal = causal
+
+    def forward(self, x):
+        y = x + self.attn(self.ln_2(x), causal=self.causal)
+        return y + self.mlp(self.ln_1(y))
+
+# %% the MLP reads the stream without its LayerNorm tags=["wrong"]
+# hint: Each branch has a LayerNorm of its own.
+class ResidualAttentionBlock(nn.Module):
+    def __init__(self, width, heads, *, causal, activation):
+        super().__init__()
+        self.attn, self.ln_1 = MultiHeadAttention(width, heads), nn.LayerNorm(width)
+        self.mlp, self.ln_2 = MLP(width, activation), nn.LayerNorm(width)
+        self.causal = causal
+
+    def forward(self, x):
+        y = x + self.attn(self.ln_1(x), causal=self.causal)
+        return y + self.mlp(y)
+
+# %% attention reads the stream without its LayerNorm tags=["wrong"]
+# hint: Each branch has a LayerNorm of its own.
+class ResidualAttentionBlock(nn.Module):
+    def __init__(self, width, heads, *, causal, activation):
+        super().__init__()
+        self.attn, self.ln_1 = MultiHeadAttention(width, heads), nn.LayerNorm(width)
+        self.mlp, self.ln_2 = MLP(width, activation), nn.LayerNorm(width)
+        self.causal = causal
+
+    def forward(self, x):
+        y = x + self.attn(x, causal=self.causal)
+        return y + self.mlp(self.ln_2(y))
+
+# %% the second sum takes the block's input, so that attention is not in the stream tags=["wrong"]
+# hint: What does the stream hold after the first sum?
+class ResidualAttentionBlock(nn.Module):
+    def __init__(self, width, heads, *, causal, activation):
+        super().__init__()
+        self.attn, self.ln_1 = MultiHeadAttention(width, heads), nn.LayerNorm(width)
+        self.mlp, self.ln_2 = MLP(width, activation), nn.LayerNorm(width)
+        self.causal = causal
+
+    def forward(self, x):
+        y = x + self.attn(self.ln_1(x), causal=self.causal)
+        return x + self.mlp(self.ln_2(y))
+
+# %% the MLP is never run tags=["wrong"]
+# hint: A block has two branches.
+class ResidualAttentionBlock(nn.Module):
+    def __init__(self, width, heads, *, causal, activation):
+        super().__init__()
+        self.attn, self.ln_1 = MultiHeadAttention(width, heads), nn.LayerNorm(width)
+        self.mlp, self.ln_2 = MLP(width, activation), nn.LayerNorm(width)
+        self.causal = causal
+
+    def forward(self, x):
+        y = x + self.attn(self.ln_1(x), causal=self.causal)
+        return y
 
 # %% tags=["exercise"]
 EXERCISE = dict(
@@ -1951,6 +2396,126 @@ class TextTransformer(Right):
         super().__init__(config, embed_dim, activation)
         del self.text_projection
         self.text_projection = nn.Linear(config.width, embed_dim)
+
+# %% the last rows of positional_embedding are added, not the first tags=["wrong"]
+# hint: Token 0 gets row 0.
+from clipedu.models import TextTransformer as Right
+
+
+class TextTransformer(Right):
+    def forward(self, tokens):
+        x = self.token_embedding(tokens) + self.positional_embedding[-tokens.shape[1] :]
+        x = self.ln_final(self.transformer(x))
+        x = x[torch.arange(len(x)), tokens.argmax(dim=1)]
+        return x @ self.text_projection
+
+# %% the first row of positional_embedding is added to every token tags=["wrong"]
+# hint: Each position has a row of its own.
+from clipedu.models import TextTransformer as Right
+
+
+class TextTransformer(Right):
+    def forward(self, tokens):
+        x = self.token_embedding(tokens) + self.positional_embedding[0]
+        x = self.ln_final(self.transformer(x))
+        x = x[torch.arange(len(x)), tokens.argmax(dim=1)]
+        return x @ self.text_projection
+
+# %% ln_final comes before the blocks tags=["wrong"]
+# hint: What does the word final say?
+from clipedu.models import TextTransformer as Right
+
+
+class TextTransformer(Right):
+    def forward(self, tokens):
+        x = self.token_embedding(tokens) + self.positional_embedding[: tokens.shape[1]]
+        x = self.transformer(self.ln_final(x))
+        x = x[torch.arange(len(x)), tokens.argmax(dim=1)]
+        return x @ self.text_projection
+
+# %% the mean over all positions is read, padding included tags=["wrong"]
+# hint: Read each caption at its EOT.
+from clipedu.models import TextTransformer as Right
+
+
+class TextTransformer(Right):
+    def forward(self, tokens):
+        x = self.token_embedding(tokens) + self.positional_embedding[: tokens.shape[1]]
+        x = self.ln_final(self.transformer(x))
+        x = x.mean(dim=1)
+        return x @ self.text_projection
+
+# %% the blocks are never run tags=["wrong"]
+# hint: Which module is not called in the forward pass?
+from clipedu.models import TextTransformer as Right
+
+
+class TextTransformer(Right):
+    def forward(self, tokens):
+        x = self.token_embedding(tokens) + self.positional_embedding[: tokens.shape[1]]
+        x = self.ln_final(x)
+        x = x[torch.arange(len(x)), tokens.argmax(dim=1)]
+        return x @ self.text_projection
+
+# %% every caption is read where the first one ends tags=["wrong"]
+# hint: Pair each row with its own position: `torch.arange(len(x))` and the positions.
+from clipedu.models import TextTransformer as Right
+
+
+class TextTransformer(Right):
+    def forward(self, tokens):
+        x = self.token_embedding(tokens) + self.positional_embedding[: tokens.shape[1]]
+        x = self.ln_final(self.transformer(x))
+        x = x[:, tokens.argmax(dim=1)][:, 0]
+        return x @ self.text_projection
+
+# %% the token before EOT is read tags=["wrong"]
+# hint: EOT has the largest id; argmax finds it.
+from clipedu.models import TextTransformer as Right
+
+
+class TextTransformer(Right):
+    def forward(self, tokens):
+        x = self.token_embedding(tokens) + self.positional_embedding[: tokens.shape[1]]
+        x = self.ln_final(self.transformer(x))
+        x = x[torch.arange(len(x)), tokens.argmax(dim=1) - 1]
+        return x @ self.text_projection
+
+# %% the positions are multiplied, not added tags=["wrong"]
+# hint: The two vectors of a token are added.
+from clipedu.models import TextTransformer as Right
+
+
+class TextTransformer(Right):
+    def forward(self, tokens):
+        x = self.token_embedding(tokens) * self.positional_embedding[: tokens.shape[1]]
+        x = self.ln_final(self.transformer(x))
+        x = x[torch.arange(len(x)), tokens.argmax(dim=1)]
+        return x @ self.text_projection
+
+# %% the batch is cut before its last EOT tags=["wrong"]
+# hint: A slice ends before its bound: is the last EOT in it?
+from clipedu.models import TextTransformer as Right
+
+
+class TextTransformer(Right):
+    def forward(self, tokens):
+        tokens = tokens[:, : int(tokens.argmax(dim=1).max())]
+        x = self.token_embedding(tokens) + self.positional_embedding[: tokens.shape[1]]
+        x = self.ln_final(self.transformer(x))
+        x = x[torch.arange(len(x)), tokens.argmax(dim=1)]
+        return x @ self.text_projection
+
+# %% text_projection is a linear layer, not a matrix tags=["wrong"]
+# hint: It is a Parameter of shape (W, E), used with @.
+from clipedu.models import TextTransformer as Right
+
+
+class TextTransformer(Right):
+    def __init__(self, config, embed_dim, activation="quick_gelu"):
+        super().__init__(config, embed_dim, activation)
+        del self.text_projection
+        self.text_projection = nn.Linear(config.width, embed_dim, bias=False)
 
 # %% tags=["exercise"]
 EXERCISE = dict(

@@ -122,6 +122,30 @@ def vit_parameters(resolution, patch, width, layers, embed_dim):
     start = 3 * patch**2 * width + width + tokens * width + norm
     return start + layers * block + norm + embed_dim * embed_dim
 
+# %% three vectors of biases are missing in each block: queries, keys and values, or part of the MLP's tags=["wrong"]
+# hint: Each of the six linear maps of a block has a bias, and the MLP's first one is four times as long.
+def vit_parameters(resolution, patch, width, layers, embed_dim):
+    norm, block = 2 * width, 12 * width**2 + 10 * width
+    tokens = (resolution // patch) ** 2 + 1
+    start = 3 * patch**2 * width + width + tokens * width + norm
+    return start + layers * block + norm + width * embed_dim
+
+# %% the MLP is counted as twice as wide, not four times tags=["wrong"]
+# hint: How wide is the MLP inside?
+def vit_parameters(resolution, patch, width, layers, embed_dim):
+    norm, block = 2 * width, 8 * width**2 + 11 * width
+    tokens = (resolution // patch) ** 2 + 1
+    start = 3 * patch**2 * width + width + tokens * width + norm
+    return start + layers * block + norm + width * embed_dim
+
+# %% the patches have one side, where they have an area tags=["wrong"]
+# hint: How many pixels does a patch have?
+def vit_parameters(resolution, patch, width, layers, embed_dim):
+    norm, block = 2 * width, 12 * width**2 + 13 * width
+    tokens = (resolution // patch) ** 2 + 1
+    start = 3 * patch * width + width + tokens * width + norm
+    return start + layers * block + norm + width * embed_dim
+
 # %% tags=["exercise"]
 EXERCISE = dict(
     id="02.7",
@@ -214,6 +238,66 @@ def conv_stem(patch, width):
     stem = nn.Sequential()
     for a, b in zip(sizes, sizes[1:]):
         stem.extend([nn.Conv2d(a, b, 3, 2, 1), nn.BatchNorm2d(b), nn.ReLU()])
+    return stem
+
+# %% the channels start at `width` and double from there tags=["wrong"]
+# hint: The last convolution has `width` channels.
+def conv_stem(patch, width):
+    n = int(math.log2(patch))
+    sizes = [3, *(width * 2**i for i in range(n))]
+    stem = nn.Sequential()
+    for a, b in zip(sizes, sizes[1:]):
+        stem.extend([nn.Conv2d(a, b, 3, 2, 1, bias=False), nn.BatchNorm2d(b), nn.ReLU()])
+    return stem
+
+# %% the three layers of a halving are packed into a Sequential of their own tags=["wrong"]
+# hint: The keys are 0.weight, 1.weight, 3.weight: one flat list of layers.
+def conv_stem(patch, width):
+    n = int(math.log2(patch))
+    sizes = [3, *(width // 2 ** (n - 1 - i) for i in range(n))]
+    stem = nn.Sequential()
+    for a, b in zip(sizes, sizes[1:]):
+        stem.append(nn.Sequential(nn.Conv2d(a, b, 3, 2, 1, bias=False), nn.BatchNorm2d(b), nn.ReLU()))
+    return stem
+
+# %% the stem ends in a convolution of 1 x 1 tags=["wrong"]
+# hint: That one is `conv1` of the encoder.
+def conv_stem(patch, width):
+    n = int(math.log2(patch))
+    sizes = [3, *(width // 2 ** (n - 1 - i) for i in range(n))]
+    stem = nn.Sequential()
+    for a, b in zip(sizes, sizes[1:]):
+        stem.extend([nn.Conv2d(a, b, 3, 2, 1, bias=False), nn.BatchNorm2d(b), nn.ReLU()])
+    return stem.append(nn.Conv2d(width, width, 1, bias=False))
+
+# %% the convolutions keep the size: they have stride 1 tags=["wrong"]
+# hint: How does the map get smaller?
+def conv_stem(patch, width):
+    n = int(math.log2(patch))
+    sizes = [3, *(width // 2 ** (n - 1 - i) for i in range(n))]
+    stem = nn.Sequential()
+    for a, b in zip(sizes, sizes[1:]):
+        stem.extend([nn.Conv2d(a, b, 3, 1, 1, bias=False), nn.BatchNorm2d(b), nn.ReLU()])
+    return stem
+
+# %% the kernels are 4 x 4 tags=["wrong"]
+# hint: The convolutions are 3 x 3.
+def conv_stem(patch, width):
+    n = int(math.log2(patch))
+    sizes = [3, *(width // 2 ** (n - 1 - i) for i in range(n))]
+    stem = nn.Sequential()
+    for a, b in zip(sizes, sizes[1:]):
+        stem.extend([nn.Conv2d(a, b, 4, 2, 1, bias=False), nn.BatchNorm2d(b), nn.ReLU()])
+    return stem
+
+# %% there are always three halvings, whatever the patch size tags=["wrong"]
+# hint: How often is 2 a factor of `patch`?
+def conv_stem(patch, width):
+    n = 3
+    sizes = [3, *(width // 2 ** (n - 1 - i) for i in range(n))]
+    stem = nn.Sequential()
+    for a, b in zip(sizes, sizes[1:]):
+        stem.extend([nn.Conv2d(a, b, 3, 2, 1, bias=False), nn.BatchNorm2d(b), nn.ReLU()])
     return stem
 
 # %% tags=["exercise"]
@@ -418,6 +502,145 @@ class VisionTransformer(nn.Module):
         x = torch.cat([first, x], dim=1) + self.positional_embedding
         return self.ln_post(self.transformer(self.ln_pre(x))[:, 0]) @ self.proj
 
+# %% the class token is put last, and the first patch is read tags=["wrong"]
+# hint: Where did you put the class token?
+from clipedu.models.vit import VisionTransformer as Right
+
+
+class VisionTransformer(Right):
+    def forward(self, pictures):
+        x = self.conv1(self.stem(pictures)).flatten(2).mT
+        x = torch.cat([x, self.class_embedding.expand(len(x), 1, -1)], dim=1)
+        x = self.transformer(self.ln_pre(x + self.positional_embedding))
+        return self.ln_post(x[:, 0]) @ self.proj
+
+# %% the mean over the patches is read, not the class token tags=["wrong"]
+# hint: What is the class token for?
+from clipedu.models.vit import VisionTransformer as Right
+
+
+class VisionTransformer(Right):
+    def forward(self, pictures):
+        x = self.conv1(self.stem(pictures)).flatten(2).mT
+        x = torch.cat([self.class_embedding.expand(len(x), 1, -1), x], dim=1)
+        x = self.transformer(self.ln_pre(x + self.positional_embedding))
+        return self.ln_post(x[:, 1:].mean(1)) @ self.proj
+
+# %% ln_pre comes before the positions are added tags=["wrong"]
+# hint: First the positions, then ln_pre, then the blocks.
+from clipedu.models.vit import VisionTransformer as Right
+
+
+class VisionTransformer(Right):
+    def forward(self, pictures):
+        x = self.conv1(self.stem(pictures)).flatten(2).mT
+        x = torch.cat([self.class_embedding.expand(len(x), 1, -1), x], dim=1)
+        x = self.transformer(self.ln_pre(x) + self.positional_embedding)
+        return self.ln_post(x[:, 0]) @ self.proj
+
+# %% the stem is made, but not used tags=["wrong"]
+# hint: Which module is not called in the forward pass?
+from clipedu.models.vit import VisionTransformer as Right
+
+
+class VisionTransformer(Right):
+    def forward(self, pictures):
+        x = self.conv1(pictures).flatten(2).mT
+        x = torch.cat([self.class_embedding.expand(len(x), 1, -1), x], dim=1)
+        x = self.transformer(self.ln_pre(x + self.positional_embedding))
+        return self.ln_post(x[:, 0]) @ self.proj
+
+# %% ln_pre and ln_post are mixed up tags=["wrong"]
+# hint: Which one comes before the blocks?
+from clipedu.models.vit import VisionTransformer as Right
+
+
+class VisionTransformer(Right):
+    def forward(self, pictures):
+        x = self.conv1(self.stem(pictures)).flatten(2).mT
+        x = torch.cat([self.class_embedding.expand(len(x), 1, -1), x], dim=1)
+        x = self.transformer(self.ln_post(x + self.positional_embedding))
+        return self.ln_pre(x[:, 0]) @ self.proj
+
+# %% zeros take the place of the class token tags=["wrong"]
+# hint: Which parameter is not used in the forward pass?
+from clipedu.models.vit import VisionTransformer as Right
+
+
+class VisionTransformer(Right):
+    def forward(self, pictures):
+        x = self.conv1(self.stem(pictures)).flatten(2).mT
+        x = torch.cat([torch.zeros_like(x[:, :1]), x], dim=1)
+        x = self.transformer(self.ln_pre(x + self.positional_embedding))
+        return self.ln_post(x[:, 0]) @ self.proj
+
+# %% the class token learns nothing, because it is detached tags=["wrong"]
+# hint: `.detach()` and .data cut the gradient.
+from clipedu.models.vit import VisionTransformer as Right
+
+
+class VisionTransformer(Right):
+    def forward(self, pictures):
+        x = self.conv1(self.stem(pictures)).flatten(2).mT
+        x = torch.cat([self.class_embedding.detach().expand(len(x), 1, -1), x], dim=1)
+        x = self.transformer(self.ln_pre(x + self.positional_embedding))
+        return self.ln_post(x[:, 0]) @ self.proj
+
+# %% the blocks are never run tags=["wrong"]
+# hint: Which module is not called in the forward pass?
+from clipedu.models.vit import VisionTransformer as Right
+
+
+class VisionTransformer(Right):
+    def forward(self, pictures):
+        x = self.conv1(self.stem(pictures)).flatten(2).mT
+        x = torch.cat([self.class_embedding.expand(len(x), 1, -1), x], dim=1)
+        x = self.ln_pre(x + self.positional_embedding)
+        return self.ln_post(x[:, 0]) @ self.proj
+
+# %% config.stem is ignored: the pictures are always cut into patches tags=["wrong"]
+# hint: What does `config.stem == "conv"` ask for?
+from clipedu.models.vit import VisionTransformer as Right
+
+
+class VisionTransformer(Right):
+    def __init__(self, config, embed_dim, activation="quick_gelu"):
+        super().__init__(config, embed_dim, activation)
+        w, p = config.width, config.patch
+        self.stem, self.conv1 = nn.Identity(), nn.Conv2d(3, w, p, p, bias=False)
+
+# %% conv1 is a patch convolution behind the stem, too tags=["wrong"]
+# hint: The stem has made the patches already; what is left for conv1?
+from clipedu.models.vit import VisionTransformer as Right
+
+
+class VisionTransformer(Right):
+    def __init__(self, config, embed_dim, activation="quick_gelu"):
+        super().__init__(config, embed_dim, activation)
+        w, p = config.width, config.patch
+        if config.stem == "conv":
+            self.conv1 = nn.Conv2d(w, w, p, p, bias=False)
+
+# %% the class token has no row in positional_embedding tags=["wrong"]
+# hint: How many tokens are there?
+from clipedu.models.vit import VisionTransformer as Right
+
+
+class VisionTransformer(Right):
+    def __init__(self, config, embed_dim, activation="quick_gelu"):
+        super().__init__(config, embed_dim, activation)
+        self.positional_embedding = nn.Parameter(self.positional_embedding[1:].detach())
+
+# %% proj is made the other way round, as a linear layer keeps its weight tags=["wrong"]
+# hint: It multiplies from the right: which shape does it have?
+from clipedu.models.vit import VisionTransformer as Right
+
+
+class VisionTransformer(Right):
+    def __init__(self, config, embed_dim, activation="quick_gelu"):
+        super().__init__(config, embed_dim, activation)
+        self.proj = nn.Parameter(self.proj.detach().T.clone())
+
 # %% tags=["exercise"]
 EXERCISE = dict(
     id="02.4",
@@ -590,6 +813,47 @@ def attention_pool(grid, position, wq, wk, wv, heads):
     q, k, v = ((tokens @ w.T).unflatten(-1, (heads, -1)).transpose(1, 2) for w in (wq, wk, wv))
     weights = (q @ k.transpose(-2, -1) / q.shape[-1] ** 0.5).softmax(dim=-1)
     return (weights @ v).transpose(1, 2).flatten(2).mean(dim=1)
+
+# %% the mean is taken of the positions' vectors and their embeddings, and gets its own embedding, too tags=["wrong"]
+# hint: First the mean of the map, then the positions.
+def attention_pool(grid, position, wq, wk, wv, heads):
+    b, c = grid.shape[:2]
+    x = grid.flatten(2).transpose(1, 2)
+    x = x + position[1:]
+    x = torch.cat([x.mean(1, keepdim=True) + position[0], x], 1)
+    q, k, v = ((x @ w.T).reshape(b, -1, heads, c // heads).transpose(1, 2) for w in (wq, wk, wv))
+    a = (q[:, :, :1] @ k.transpose(2, 3) / (c // heads) ** 0.5).softmax(-1)
+    return (a @ v).reshape(b, c)
+
+# %% the mean comes last, and is the query there tags=["wrong"]
+# hint: The first row of `position` belongs to the mean.
+def attention_pool(grid, position, wq, wk, wv, heads):
+    b, c = grid.shape[:2]
+    x = grid.flatten(2).transpose(1, 2)
+    x = torch.cat([x, x.mean(1, keepdim=True)], 1) + position
+    q, k, v = ((x @ w.T).reshape(b, -1, heads, c // heads).transpose(1, 2) for w in (wq, wk, wv))
+    a = (q[:, :, -1:] @ k.transpose(2, 3) / (c // heads) ** 0.5).softmax(-1)
+    return (a @ v).reshape(b, c)
+
+# %% the sum over the positions is taken, not their mean tags=["wrong"]
+# hint: How many positions are there?
+def attention_pool(grid, position, wq, wk, wv, heads):
+    b, c = grid.shape[:2]
+    x = grid.flatten(2).transpose(1, 2)
+    x = torch.cat([x.sum(1, keepdim=True), x], 1) + position
+    q, k, v = ((x @ w.T).reshape(b, -1, heads, c // heads).transpose(1, 2) for w in (wq, wk, wv))
+    a = (q[:, :, :1] @ k.transpose(2, 3) / (c // heads) ** 0.5).softmax(-1)
+    return (a @ v).reshape(b, c)
+
+# %% the embeddings of the positions are not added tags=["wrong"]
+# hint: What is `position` for?
+def attention_pool(grid, position, wq, wk, wv, heads):
+    b, c = grid.shape[:2]
+    x = grid.flatten(2).transpose(1, 2)
+    x = torch.cat([x.mean(1, keepdim=True), x], 1)
+    q, k, v = ((x @ w.T).reshape(b, -1, heads, c // heads).transpose(1, 2) for w in (wq, wk, wv))
+    a = (q[:, :, :1] @ k.transpose(2, 3) / (c // heads) ** 0.5).softmax(-1)
+    return (a @ v).reshape(b, c)
 
 # %% tags=["exercise"]
 EXERCISE = dict(

@@ -93,6 +93,14 @@ captions_right = 1
 loss_of_guessing = 5.55
 rise = 0.69
 
+# %% a larger batch is believed to be easier tags=["wrong"]
+# hint: Among how many captions does a picture choose?
+pictures_right, captions_right, loss_of_guessing, rise = 2, 3, 5.55, -0.69
+
+# %% the loss of each direction is halved, where their mean is asked for tags=["wrong"]
+# hint: What is the mean of two equal numbers?
+pictures_right, captions_right, loss_of_guessing, rise = 2, 3, 2.77, 0.35
+
 # %% tags=["exercise"]
 EXERCISE = dict(
     id="03.9",
@@ -307,6 +315,24 @@ def info_nce(image, text, logit_scale, false_negative_ids=None):
     rows = -(right / weights.sum(dim=1)).log().mean()
     return (rows - (right / weights.sum(dim=0)).log().mean()) / 2
 
+# %% the ids are taken for the right answers tags=["wrong"]
+# hint: An id names a caption; it is no column of the matrix.
+def info_nce(image, text, logit_scale, false_negative_ids=None):
+    logits = logit_scale * image @ text.T
+    labels = torch.arange(len(logits)) if false_negative_ids is None else false_negative_ids
+    return (F.cross_entropy(logits, labels) + F.cross_entropy(logits.T, labels)) / 2
+
+# %% pairs with a repeated caption leave the batch tags=["wrong"]
+# hint: Only an entry leaves the softmax. The pair keeps its row, its column and its right answer.
+def info_nce(image, text, logit_scale, false_negative_ids=None):
+    if false_negative_ids is not None:
+        same = false_negative_ids[:, None] == false_negative_ids[None, :]
+        keep = same.sum(dim=1) == 1
+        image, text = image[keep], text[keep]
+    logits = logit_scale * image @ text.T
+    labels = torch.arange(len(logits))
+    return (F.cross_entropy(logits, labels) + F.cross_entropy(logits.T, labels)) / 2
+
 # %% tags=["exercise"]
 EXERCISE = dict(
     id="03.10",
@@ -376,6 +402,13 @@ def clamp_logit_scale_(logit_scale, maximum=100.0):
     with torch.no_grad():
         if logit_scale > maximum:
             logit_scale.fill_(math.log(maximum))
+
+# %% a scale that is too large starts again at 1 / 0.07 tags=["wrong"]
+# hint: A scale of 101 should become 100.
+def clamp_logit_scale_(logit_scale, maximum=100.0):
+    with torch.no_grad():
+        if logit_scale > math.log(maximum):
+            logit_scale.fill_(math.log(1 / 0.07))
 
 # %% tags=["exercise"]
 EXERCISE = dict(
@@ -451,6 +484,22 @@ def floor_of(captions):
         if k == len(captions) or captions[k] != caption:
             total, run = total + run * math.log(run), 0
     return total / len(captions)
+
+# %% capitals make no difference tags=["wrong"]
+# hint: To the tokenizer, are “Cat” and “cat” the same caption?
+def floor_of(captions):
+    times = Counter(caption.lower() for caption in captions)
+    return sum(m * math.log(m) for m in times.values()) / len(captions)
+
+# %% each pair pays m ln m, where it should pay ln m tags=["wrong"]
+# hint: There are m such pairs already; what does one of them cost?
+def floor_of(captions):
+    return sum(m * m * math.log(m) for m in Counter(captions).values()) / len(captions)
+
+# %% the share of the pairs whose caption is repeated is returned tags=["wrong"]
+# hint: What does such a pair cost in nats?
+def floor_of(captions):
+    return sum(m for m in Counter(captions).values() if m > 1) / len(captions)
 
 # %% tags=["exercise"]
 EXERCISE = dict(
@@ -605,6 +654,12 @@ def contrastive_gradient(logits):
     e, n = logits.exp(), len(logits)
     return (e / e.sum(dim=1) + e / e.sum(dim=0) - 2 * torch.eye(n)) / (2 * n)
 
+# %% large logits are cut off tags=["wrong"]
+# hint: Only differences of logits matter: subtract the largest one.
+def contrastive_gradient(logits):
+    logits, n = logits.clamp(-50, 50), len(logits)
+    return (logits.softmax(dim=0) + logits.softmax(dim=1) - 2 * torch.eye(n)) / (2 * n)
+
 # %% tags=["exercise"]
 EXERCISE = dict(
     id="03.11",
@@ -713,6 +768,156 @@ def loss_backward(image, text, t):
     dx = (du - u * (u * du).sum(dim=1, keepdim=True)) / a
     dy = (dv - v * (v * dv).sum(dim=1, keepdim=True)) / b
     return loss, dx, dy, (dz * u @ v.T).sum()
+
+# %% the loss has the rows' direction only tags=["wrong"]
+# hint: The gradients are those of both directions.
+def loss_backward(image, text, t):
+    n, s = len(image), t.exp()
+    a, b = image.norm(dim=1, keepdim=True), text.norm(dim=1, keepdim=True)
+    u, v = image / a, text / b
+    z = s * u @ v.T
+    rows, columns = z.log_softmax(dim=1), z.log_softmax(dim=0)
+    loss = -rows.diagonal().mean()
+    dz = (rows.exp() + columns.exp() - 2 * torch.eye(n)) / (2 * n)
+    du, dv = s * dz @ v, s * dz.T @ u
+    dx = (du - u * (u * du).sum(dim=1, keepdim=True)) / a
+    dy = (dv - v * (v * dv).sum(dim=1, keepdim=True)) / b
+    return loss, dx, dy, (dz * z).sum()
+
+# %% the gradients of image and text are exchanged tags=["wrong"]
+# hint: In which order are they to be returned?
+def loss_backward(image, text, t):
+    n, s = len(image), t.exp()
+    a, b = image.norm(dim=1, keepdim=True), text.norm(dim=1, keepdim=True)
+    u, v = image / a, text / b
+    z = s * u @ v.T
+    rows, columns = z.log_softmax(dim=1), z.log_softmax(dim=0)
+    loss = -(rows.diagonal() + columns.diagonal()).mean() / 2
+    dz = (rows.exp() + columns.exp() - 2 * torch.eye(n)) / (2 * n)
+    du, dv = s * dz @ v, s * dz.T @ u
+    dx = (du - u * (u * du).sum(dim=1, keepdim=True)) / a
+    dy = (dv - v * (v * dv).sum(dim=1, keepdim=True)) / b
+    return loss, dy, dx, (dz * z).sum()
+
+# %% the features are used in the logits' derivative, not the vectors of length 1 tags=["wrong"]
+# hint: `z = s u v^T`: what are u and v?
+def loss_backward(image, text, t):
+    n, s = len(image), t.exp()
+    a, b = image.norm(dim=1, keepdim=True), text.norm(dim=1, keepdim=True)
+    u, v = image / a, text / b
+    z = s * u @ v.T
+    rows, columns = z.log_softmax(dim=1), z.log_softmax(dim=0)
+    loss = -(rows.diagonal() + columns.diagonal()).mean() / 2
+    dz = (rows.exp() + columns.exp() - 2 * torch.eye(n)) / (2 * n)
+    du, dv = s * dz @ text, s * dz.T @ image
+    dx = (du - u * (u * du).sum(dim=1, keepdim=True)) / a
+    dy = (dv - v * (v * dv).sum(dim=1, keepdim=True)) / b
+    return loss, dx, dy, (dz * z).sum()
+
+# %% the part along the row is taken along the features, not along the vectors of length 1 tags=["wrong"]
+# hint: Which vector of length 1 points along the row?
+def loss_backward(image, text, t):
+    n, s = len(image), t.exp()
+    a, b = image.norm(dim=1, keepdim=True), text.norm(dim=1, keepdim=True)
+    u, v = image / a, text / b
+    z = s * u @ v.T
+    rows, columns = z.log_softmax(dim=1), z.log_softmax(dim=0)
+    loss = -(rows.diagonal() + columns.diagonal()).mean() / 2
+    dz = (rows.exp() + columns.exp() - 2 * torch.eye(n)) / (2 * n)
+    du, dv = s * dz @ v, s * dz.T @ u
+    dx = (du - image * (image * du).sum(dim=1, keepdim=True)) / a
+    dy = (dv - text * (text * dv).sum(dim=1, keepdim=True)) / b
+    return loss, dx, dy, (dz * z).sum()
+
+# %% the part along the row is summed over all rows tags=["wrong"]
+# hint: Each row has its own: which axis do you sum over?
+def loss_backward(image, text, t):
+    n, s = len(image), t.exp()
+    a, b = image.norm(dim=1, keepdim=True), text.norm(dim=1, keepdim=True)
+    u, v = image / a, text / b
+    z = s * u @ v.T
+    rows, columns = z.log_softmax(dim=1), z.log_softmax(dim=0)
+    loss = -(rows.diagonal() + columns.diagonal()).mean() / 2
+    dz = (rows.exp() + columns.exp() - 2 * torch.eye(n)) / (2 * n)
+    du, dv = s * dz @ v, s * dz.T @ u
+    dx = (du - u * (u * du).sum()) / a
+    dy = (dv - v * (v * dv).sum()) / b
+    return loss, dx, dy, (dz * z).sum()
+
+# %% the lengths of the two are exchanged tags=["wrong"]
+# hint: By which length was this row divided?
+def loss_backward(image, text, t):
+    n, s = len(image), t.exp()
+    a, b = image.norm(dim=1, keepdim=True), text.norm(dim=1, keepdim=True)
+    u, v = image / a, text / b
+    z = s * u @ v.T
+    rows, columns = z.log_softmax(dim=1), z.log_softmax(dim=0)
+    loss = -(rows.diagonal() + columns.diagonal()).mean() / 2
+    dz = (rows.exp() + columns.exp() - 2 * torch.eye(n)) / (2 * n)
+    du, dv = s * dz @ v, s * dz.T @ u
+    dx = (du - u * (u * du).sum(dim=1, keepdim=True)) / b
+    dy = (dv - v * (v * dv).sum(dim=1, keepdim=True)) / a
+    return loss, dx, dy, (dz * z).sum()
+
+# %% the scale is multiplied into the gradients of the vectors twice tags=["wrong"]
+# hint: `z = s u v^T`: how often is s in it?
+def loss_backward(image, text, t):
+    n, s = len(image), t.exp()
+    a, b = image.norm(dim=1, keepdim=True), text.norm(dim=1, keepdim=True)
+    u, v = image / a, text / b
+    z = s * u @ v.T
+    rows, columns = z.log_softmax(dim=1), z.log_softmax(dim=0)
+    loss = -(rows.diagonal() + columns.diagonal()).mean() / 2
+    dz = (rows.exp() + columns.exp() - 2 * torch.eye(n)) / (2 * n)
+    du, dv = s * s * dz @ v, s * s * dz.T @ u
+    dx = (du - u * (u * du).sum(dim=1, keepdim=True)) / a
+    dy = (dv - v * (v * dv).sum(dim=1, keepdim=True)) / b
+    return loss, dx, dy, (dz * z).sum()
+
+# %% the way back through the length is forgotten for the captions tags=["wrong"]
+# hint: Captions are normalized, too.
+def loss_backward(image, text, t):
+    n, s = len(image), t.exp()
+    a, b = image.norm(dim=1, keepdim=True), text.norm(dim=1, keepdim=True)
+    u, v = image / a, text / b
+    z = s * u @ v.T
+    rows, columns = z.log_softmax(dim=1), z.log_softmax(dim=0)
+    loss = -(rows.diagonal() + columns.diagonal()).mean() / 2
+    dz = (rows.exp() + columns.exp() - 2 * torch.eye(n)) / (2 * n)
+    du, dv = s * dz @ v, s * dz.T @ u
+    dx = (du - u * (u * du).sum(dim=1, keepdim=True)) / a
+    dy = dv
+    return loss, dx, dy, (dz * z).sum()
+
+# %% the sign of the gradient of t is flipped tags=["wrong"]
+# hint: What does a larger scale do to a confident wrong answer?
+def loss_backward(image, text, t):
+    n, s = len(image), t.exp()
+    a, b = image.norm(dim=1, keepdim=True), text.norm(dim=1, keepdim=True)
+    u, v = image / a, text / b
+    z = s * u @ v.T
+    rows, columns = z.log_softmax(dim=1), z.log_softmax(dim=0)
+    loss = -(rows.diagonal() + columns.diagonal()).mean() / 2
+    dz = (rows.exp() + columns.exp() - 2 * torch.eye(n)) / (2 * n)
+    du, dv = s * dz @ v, s * dz.T @ u
+    dx = (du - u * (u * du).sum(dim=1, keepdim=True)) / a
+    dy = (dv - v * (v * dv).sum(dim=1, keepdim=True)) / b
+    return loss, dx, dy, -(dz * z).sum()
+
+# %% the cosines are divided by the scale tags=["wrong"]
+# hint: The scale is 1 / temperature.
+def loss_backward(image, text, t):
+    n, s = len(image), t.exp()
+    a, b = image.norm(dim=1, keepdim=True), text.norm(dim=1, keepdim=True)
+    u, v = image / a, text / b
+    z = u @ v.T / s
+    rows, columns = z.log_softmax(dim=1), z.log_softmax(dim=0)
+    loss = -(rows.diagonal() + columns.diagonal()).mean() / 2
+    dz = (rows.exp() + columns.exp() - 2 * torch.eye(n)) / (2 * n)
+    du, dv = s * dz @ v, s * dz.T @ u
+    dx = (du - u * (u * du).sum(dim=1, keepdim=True)) / a
+    dy = (dv - v * (v * dv).sum(dim=1, keepdim=True)) / b
+    return loss, dx, dy, (dz * z).sum()
 
 # %% tags=["exercise"]
 EXERCISE = dict(

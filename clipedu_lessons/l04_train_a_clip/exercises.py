@@ -286,6 +286,16 @@ from clipedu_lessons.l04_train_a_clip.checks.model import NoParameter
 
 CLIP = NoParameter
 
+# %% the image encoder is cut off from the gradient tags=["wrong"]
+# hint: All that forward returns must be differentiable: no torch.no_grad(), no .detach().
+from clipedu_lessons.l04_train_a_clip.checks.model import CLIP as Right
+
+
+class CLIP(Right):
+    @torch.no_grad()
+    def encode_image(self, pictures, *, normalize=False):
+        return self.unit(self.visual(pictures)) if normalize else self.visual(pictures)
+
 # %% tags=["exercise"]
 EXERCISE = dict(
     id="04.9",
@@ -481,6 +491,36 @@ from clipedu_lessons.l04_train_a_clip.checks.schedule import ends
 
 learning_rate = ends(lambda peak, final, share: peak * max(final, share))
 
+# %% there is no warm-up, and the cosine begins before step 0 of the fall tags=["wrong"]
+# hint: What happens in the first `warmup_steps` steps?
+def learning_rate(step, *, steps, peak, warmup_steps=0, final=0.0):
+    share = (step - warmup_steps) / max(1, steps - warmup_steps)
+    return peak * (final + (1 - final) * 0.5 * (1 + math.cos(math.pi * share)))
+
+# %% the sine is taken, not the cosine tags=["wrong"]
+# hint: Where should the curve be flat: at both ends, or in the middle?
+def learning_rate(step, *, steps, peak, warmup_steps=0, final=0.0):
+    if step < warmup_steps:
+        return peak * (step + 1) / warmup_steps
+    share = (step - warmup_steps) / max(1, steps - warmup_steps)
+    return peak * (final + (1 - final) * 0.5 * (1 + math.sin(math.pi * share)))
+
+# %% the warm-up rises as a square, not in a straight line tags=["wrong"]
+# hint: In the first steps the rate rises linearly.
+def learning_rate(step, *, steps, peak, warmup_steps=0, final=0.0):
+    if step < warmup_steps:
+        return peak * ((step + 1) / warmup_steps) ** 2
+    share = (step - warmup_steps) / max(1, steps - warmup_steps)
+    return peak * (final + (1 - final) * 0.5 * (1 + math.cos(math.pi * share)))
+
+# %% a share of the peak is returned, not a learning rate tags=["wrong"]
+# hint: Multiply by `peak`.
+def learning_rate(step, *, steps, peak, warmup_steps=0, final=0.0):
+    if step < warmup_steps:
+        return 1.0 * (step + 1) / warmup_steps
+    share = (step - warmup_steps) / max(1, steps - warmup_steps)
+    return 1.0 * (final + (1 - final) * 0.5 * (1 + math.cos(math.pi * share)))
+
 # %% tags=["exercise"]
 EXERCISE = dict(
     id="04.10",
@@ -668,6 +708,110 @@ from clipedu_lessons.l04_train_a_clip.checks.optimizer import groups_by
 
 def parameter_groups(named, weight_decay, *, muon=False):
     return [{**group, 'names': sorted(group['names'])[::-1]} for group in groups_by()(named, weight_decay, muon=muon)]
+
+# %% what should decay does not, and what should not does tags=["wrong"]
+# hint: Which parameters does weight decay keep small: those that multiply, or those that are added?
+def parameter_groups(named, weight_decay, *, muon=False):
+    groups = {}
+    for name, p in named:
+        decays = p.ndim >= 2 and not name.endswith(("class_embedding", "positional_embedding"))
+        matrix = muon and decays and "embedding" not in name and min(len(p), p[0].numel()) >= 16
+        new = {"params": [], "names": [], "weight_decay": weight_decay * (not decays), "muon": matrix}
+        group = groups.setdefault((decays, matrix), new)
+        group["params"].append(p)
+        group["names"].append(name)
+    return list(groups.values())
+
+# %% 16 rows or columns are too few, where they are enough tags=["wrong"]
+# hint: At least 16 includes 16.
+def parameter_groups(named, weight_decay, *, muon=False):
+    groups = {}
+    for name, p in named:
+        decays = p.ndim >= 2 and not name.endswith(("class_embedding", "positional_embedding"))
+        matrix = muon and decays and "embedding" not in name and min(len(p), p[0].numel()) > 16
+        new = {"params": [], "names": [], "weight_decay": weight_decay * decays, "muon": matrix}
+        group = groups.setdefault((decays, matrix), new)
+        group["params"].append(p)
+        group["names"].append(name)
+    return list(groups.values())
+
+# %% only the columns are counted, not the rows tags=["wrong"]
+# hint: A matrix of two rows has no use for Muon.
+def parameter_groups(named, weight_decay, *, muon=False):
+    groups = {}
+    for name, p in named:
+        decays = p.ndim >= 2 and not name.endswith(("class_embedding", "positional_embedding"))
+        matrix = muon and decays and "embedding" not in name and p[0].numel() >= 16
+        new = {"params": [], "names": [], "weight_decay": weight_decay * decays, "muon": matrix}
+        group = groups.setdefault((decays, matrix), new)
+        group["params"].append(p)
+        group["names"].append(name)
+    return list(groups.values())
+
+# %% each parameter gets a group of its own tags=["wrong"]
+# hint: Parameters with the same two answers belong to one group.
+def parameter_groups(named, weight_decay, *, muon=False):
+    groups = {}
+    for name, p in named:
+        decays = p.ndim >= 2 and not name.endswith(("class_embedding", "positional_embedding"))
+        matrix = muon and decays and "embedding" not in name and min(len(p), p[0].numel()) >= 16
+        new = {"params": [], "names": [], "weight_decay": weight_decay * decays, "muon": matrix}
+        group = groups.setdefault(name, new)
+        group["params"].append(p)
+        group["names"].append(name)
+    return list(groups.values())
+
+# %% copies of the parameters are put into the groups tags=["wrong"]
+# hint: The optimizer must change the model's own parameters.
+def parameter_groups(named, weight_decay, *, muon=False):
+    groups = {}
+    for name, p in named:
+        decays = p.ndim >= 2 and not name.endswith(("class_embedding", "positional_embedding"))
+        matrix = muon and decays and "embedding" not in name and min(len(p), p[0].numel()) >= 16
+        new = {"params": [], "names": [], "weight_decay": weight_decay * decays, "muon": matrix}
+        group = groups.setdefault((decays, matrix), new)
+        group["params"].append(p.detach().clone())
+        group["names"].append(name)
+    return list(groups.values())
+
+# %% the weight decay is always 0.2 tags=["wrong"]
+# hint: What becomes of the argument `weight_decay`?
+def parameter_groups(named, weight_decay, *, muon=False):
+    groups = {}
+    for name, p in named:
+        decays = p.ndim >= 2 and not name.endswith(("class_embedding", "positional_embedding"))
+        matrix = muon and decays and "embedding" not in name and min(len(p), p[0].numel()) >= 16
+        new = {"params": [], "names": [], "weight_decay": 0.2 * decays, "muon": matrix}
+        group = groups.setdefault((decays, matrix), new)
+        group["params"].append(p)
+        group["names"].append(name)
+    return list(groups.values())
+
+# %% the matrices that take Muon's step do not decay tags=["wrong"]
+# hint: Muon's step has a weight decay of its own, with the same number.
+def parameter_groups(named, weight_decay, *, muon=False):
+    groups = {}
+    for name, p in named:
+        decays = p.ndim >= 2 and not name.endswith(("class_embedding", "positional_embedding"))
+        matrix = muon and decays and "embedding" not in name and min(len(p), p[0].numel()) >= 16
+        new = {"params": [], "names": [], "weight_decay": weight_decay * (decays and not matrix), "muon": matrix}
+        group = groups.setdefault((decays, matrix), new)
+        group["params"].append(p)
+        group["names"].append(name)
+    return list(groups.values())
+
+# %% only names that end in weight decay tags=["wrong"]
+# hint: The gain of a LayerNorm is called weight, too; the projection is not.
+def parameter_groups(named, weight_decay, *, muon=False):
+    groups = {}
+    for name, p in named:
+        decays = name.endswith("weight")
+        matrix = muon and decays and p.ndim >= 2 and "embedding" not in name and min(len(p), p[0].numel()) >= 16
+        new = {"params": [], "names": [], "weight_decay": weight_decay * decays, "muon": matrix}
+        group = groups.setdefault((decays, matrix), new)
+        group["params"].append(p)
+        group["names"].append(name)
+    return list(groups.values())
 
 # %% tags=["exercise"]
 EXERCISE = dict(
@@ -1347,6 +1491,57 @@ train_clip = loop_with(more=1)
 from clipedu_lessons.l04_train_a_clip.checks.step import loop_with
 
 train_clip = loop_with(more=-1)
+
+# %% the number of warm-up steps is cut off, not rounded tags=["wrong"]
+# hint: 2.9 steps are three: `round`.
+def train_clip(model, batches, *, steps, peak=2e-3, warmup=0.1, weight_decay=0.2, half=True):
+    groups = parameter_groups(model.named_parameters(), weight_decay, muon=True)
+    optimizer = MuonAdamW(groups, lr=peak, betas=(0.9, 0.98), eps=1e-6)
+    model.train()
+    for step, batch in zip(range(steps), batches):
+        rate = learning_rate(step, steps=steps, peak=peak, warmup_steps=int(warmup * steps))
+        yield train_step(model, optimizer, batch, rate, half=half)
+
+# %% the rate falls to a tenth of the peak, not to 0 tags=["wrong"]
+# hint: Which `final` does the exercise ask for?
+def train_clip(model, batches, *, steps, peak=2e-3, warmup=0.1, weight_decay=0.2, half=True):
+    groups = parameter_groups(model.named_parameters(), weight_decay, muon=True)
+    optimizer = MuonAdamW(groups, lr=peak, betas=(0.9, 0.98), eps=1e-6)
+    model.train()
+    for step, batch in zip(range(steps), batches):
+        rate = learning_rate(step, steps=steps, peak=peak, warmup_steps=round(warmup * steps), final=0.1)
+        yield train_step(model, optimizer, batch, rate, half=half)
+
+# %% every step trains on the first batch tags=["wrong"]
+# hint: Take a new batch for each step.
+def train_clip(model, batches, *, steps, peak=2e-3, warmup=0.1, weight_decay=0.2, half=True):
+    groups = parameter_groups(model.named_parameters(), weight_decay, muon=True)
+    optimizer = MuonAdamW(groups, lr=peak, betas=(0.9, 0.98), eps=1e-6)
+    model.train()
+    batch = next(iter(batches))
+    for step in range(steps):
+        rate = learning_rate(step, steps=steps, peak=peak, warmup_steps=round(warmup * steps))
+        yield train_step(model, optimizer, batch, rate, half=half)
+
+# %% the optimizer is made without the peak as its learning rate tags=["wrong"]
+# hint: Make it as asked, although each step sets its own rate.
+def train_clip(model, batches, *, steps, peak=2e-3, warmup=0.1, weight_decay=0.2, half=True):
+    groups = parameter_groups(model.named_parameters(), weight_decay, muon=True)
+    optimizer = MuonAdamW(groups, betas=(0.9, 0.98), eps=1e-6)
+    model.train()
+    for step, batch in zip(range(steps), batches):
+        rate = learning_rate(step, steps=steps, peak=peak, warmup_steps=round(warmup * steps))
+        yield train_step(model, optimizer, batch, rate, half=half)
+
+# %% the optimizer is made anew inside the loop tags=["wrong"]
+# hint: It is made once: its momentum has to last for the whole run.
+def train_clip(model, batches, *, steps, peak=2e-3, warmup=0.1, weight_decay=0.2, half=True):
+    groups = parameter_groups(model.named_parameters(), weight_decay, muon=True)
+    model.train()
+    for step, batch in zip(range(steps), batches):
+        rate = learning_rate(step, steps=steps, peak=peak, warmup_steps=round(warmup * steps))
+        optimizer = MuonAdamW(groups, lr=peak, betas=(0.9, 0.98), eps=1e-6)
+        yield train_step(model, optimizer, batch, rate, half=half)
 
 # %% tags=["exercise"]
 EXERCISE = dict(

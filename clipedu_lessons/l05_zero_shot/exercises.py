@@ -90,6 +90,26 @@ at_scale_1000 = "bell"
 sentences = 80_000
 weights = 512_000
 
+# %% the last two numbers are exchanged tags=["wrong"]
+# hint: Which of the two does the text encoder read?
+best, second, at_scale_1000 = "lamp", "bell", "lamp"
+sentences, weights = 512000, 80000
+
+# %% classes and numbers are added, not multiplied tags=["wrong"]
+# hint: Each class has a row of 512 numbers.
+best, second, at_scale_1000 = "lamp", "bell", "lamp"
+sentences, weights = 80000, 1512
+
+# %% a bias is counted for each class tags=["wrong"]
+# hint: The score is a dot product and nothing else.
+best, second, at_scale_1000 = "lamp", "bell", "lamp"
+sentences, weights = 80000, 513000
+
+# %% the embeddings of the pictures are counted, not the classifier tags=["wrong"]
+# hint: Which rows does a new picture meet?
+best, second, at_scale_1000 = "lamp", "bell", "lamp"
+sentences, weights = 80000, 25600000
+
 # %% tags=["exercise"]
 EXERCISE = dict(
     id="05.3",
@@ -159,6 +179,51 @@ def mean_per_class(predictions, labels):
         if (labels == c).any()
     ]
     return sum(shares) / max(len(shares), 1)
+
+# %% intersection over union is averaged tags=["wrong"]
+# hint: Divide by the pictures of the class only.
+def mean_per_class(predictions, labels):
+    shares = []
+    for c in labels.unique():
+        both, either = (labels == c) & (predictions == c), (labels == c) | (predictions == c)
+        shares.append((both.sum() / either.sum()).double())
+    return torch.stack(shares).mean()
+
+# %% the F1 score is averaged tags=["wrong"]
+# hint: Divide by the pictures of the class only.
+def mean_per_class(predictions, labels):
+    shares = []
+    for c in labels.unique():
+        hits = ((labels == c) & (predictions == c)).sum()
+        shares.append((2 * hits / ((labels == c).sum() + (predictions == c).sum())).double())
+    return torch.stack(shares).mean()
+
+# %% class 0 is left out tags=["wrong"]
+# hint: The first class has the number 0.
+def mean_per_class(predictions, labels):
+    classes = [c for c in labels.unique().tolist() if c] or [0]
+    return sum(float((predictions[labels == c] == c).double().mean()) for c in classes) / len(classes)
+
+# %% the median of the classes is taken tags=["wrong"]
+# hint: Add up the shares and divide by the number of classes.
+def mean_per_class(predictions, labels):
+    shares = [(predictions[labels == c] == c).double().mean() for c in labels.unique()]
+    return torch.stack(shares).median()
+
+# %% the hits of each class are divided by all pictures, not by its own tags=["wrong"]
+# hint: How many pictures does this class have?
+def mean_per_class(predictions, labels):
+    hits = [(predictions[labels == c] == c).sum().double() for c in labels.unique()]
+    return torch.stack(hits).mean() / len(labels)
+
+# %% the hits of a class are divided by how often it was predicted tags=["wrong"]
+# hint: That is precision. How many pictures does the class have?
+def mean_per_class(predictions, labels):
+    shares = []
+    for c in labels.unique():
+        chosen = labels[predictions == c]
+        shares.append((chosen == c).double().mean().nan_to_num(0))
+    return torch.stack(shares).mean()
 
 # %% tags=["exercise"]
 EXERCISE = dict(
@@ -253,6 +318,31 @@ def recall_at_k(image, text, k, chunk):
         own = start + torch.arange(len(scores))
         right = scores.gather(1, own[:, None])
         return int(((scores > right).sum(dim=1) < k).sum()) / len(scores)
+
+# %% cosines are compared, not dot products tags=["wrong"]
+# hint: The scores are plain dot products here.
+def recall_at_k(image, text, k, chunk):
+    scores = F.normalize(image, dim=1) @ F.normalize(text, dim=1).T
+    return float(((scores > scores.diagonal()[:, None]).sum(dim=1) < k).double().mean())
+
+# %% distances are compared, not dot products tags=["wrong"]
+# hint: The nearest text need not have the largest dot product.
+def recall_at_k(image, text, k, chunk):
+    scores = -torch.cdist(image, text)
+    return float(((scores > scores.diagonal()[:, None]).sum(dim=1) < k).double().mean())
+
+# %% k is ignored: only the best text counts tags=["wrong"]
+# hint: The own text may be among the k best.
+def recall_at_k(image, text, k, chunk):
+    scores = image @ text.T
+    return float(((scores > scores.diagonal()[:, None]).sum(dim=1) < 1).double().mean())
+
+# %% only the first chunk is looked at, and its hits are divided by all pictures tags=["wrong"]
+# hint: Does your loop reach the last row?
+def recall_at_k(image, text, k, chunk):
+    scores = image[:chunk] @ text.T
+    own = scores[torch.arange(len(scores)), torch.arange(len(scores))]
+    return int(((scores > own[:, None]).sum(dim=1) < k).sum()) / len(image)
 
 # %% tags=["exercise"]
 EXERCISE = dict(
@@ -350,6 +440,52 @@ def lower_end(right, n, tail):
         exactly = math.comb(n, right) * p**right * (1 - p) ** (n - right)
         low, high = (p, high) if exactly < tail else (low, p)
     return low
+
+# %% the case that all are right is left out of the sum tags=["wrong"]
+# hint: The last term is that of n of n.
+def lower_end(right, n, tail):
+    low, high = 0.0, 1.0 if right else 0.0
+    for _ in range(60):
+        p = (low + high) / 2
+        reached = sum(math.comb(n, j) * p**j * (1 - p) ** (n - j) for j in range(right, n))
+        low, high = (p, high) if reached < tail else (low, p)
+    return low
+
+# %% p and 1 - p are exchanged in the sum tags=["wrong"]
+# hint: p is the probability of a right answer.
+def lower_end(right, n, tail):
+    low, high = 0.0, 1.0 if right else 0.0
+    for _ in range(60):
+        p = (low + high) / 2
+        reached = sum(math.comb(n, j) * (1 - p) ** j * p ** (n - j) for j in range(right, n + 1))
+        low, high = (p, high) if reached < tail else (low, p)
+    return low
+
+# %% the search is too coarse for six digits tags=["wrong"]
+# hint: Each halving gains one binary digit: how many are six decimal ones?
+def lower_end(right, n, tail):
+    low, high = 0.0, 1.0 if right else 0.0
+    for _ in range(10):
+        p = (low + high) / 2
+        reached = sum(math.comb(n, j) * p**j * (1 - p) ** (n - j) for j in range(right, n + 1))
+        low, high = (p, high) if reached < tail else (low, p)
+    return (low + high) / 2
+
+# %% the interval of Wilson is used, which is an approximation tags=["wrong"]
+# hint: The exact end follows from the binomial sum.
+def lower_end(right, n, tail):
+    from statistics import NormalDist
+
+    z, p = NormalDist().inv_cdf(1 - tail), right / n
+    middle, half = p + z * z / (2 * n), z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
+    return max(0.0, (middle - half) / (1 + z * z / n))
+
+# %% three digits are tried or returned, where six are asked for tags=["wrong"]
+# hint: A grid of a thousand accuracies has steps of 0.001.
+def lower_end(right, n, tail):
+    from clipedu_lessons.l05_zero_shot.checks.measures import lower_end
+
+    return round(lower_end(right, n, tail), 3)
 
 # %% tags=["exercise"]
 EXERCISE = dict(
@@ -467,6 +603,160 @@ def name_pictures(model, weights, pictures, batch_size):
     model.train(training)
     return best.indices, best.values
 
+# %% 1 is subtracted, but the values are not doubled tags=["wrong"]
+# hint: 0 becomes -1 and 1 stays 1.
+@torch.no_grad()
+def name_pictures(model, weights, pictures, batch_size):
+    training = model.training
+    model.eval()
+    parts = [model.encode_image(part - 1, normalize=True) for part in pictures.split(batch_size)]
+    best = (model.logit_scale.exp() * torch.cat(parts) @ weights.T).softmax(dim=1).max(dim=1)
+    model.train(training)
+    return best.indices, best.values
+
+# %% the pictures are taken to have values up to 255 tags=["wrong"]
+# hint: The values are from 0 to 1 already.
+@torch.no_grad()
+def name_pictures(model, weights, pictures, batch_size):
+    training = model.training
+    model.eval()
+    parts = [model.encode_image(part / 127.5 - 1, normalize=True) for part in pictures.split(batch_size)]
+    best = (model.logit_scale.exp() * torch.cat(parts) @ weights.T).softmax(dim=1).max(dim=1)
+    model.train(training)
+    return best.indices, best.values
+
+# %% the mean and spread of OpenAI's pictures are used tags=["wrong"]
+# hint: This model was trained on values from -1 to 1.
+@torch.no_grad()
+def name_pictures(model, weights, pictures, batch_size):
+    training = model.training
+    model.eval()
+    parts = [model.encode_image((part - 0.45) / 0.27, normalize=True) for part in pictures.split(batch_size)]
+    best = (model.logit_scale.exp() * torch.cat(parts) @ weights.T).softmax(dim=1).max(dim=1)
+    model.train(training)
+    return best.indices, best.values
+
+# %% the last batch is left out when it is not full tags=["wrong"]
+# hint: N need not be a multiple of `batch_size`.
+@torch.no_grad()
+def name_pictures(model, weights, pictures, batch_size):
+    training = model.training
+    model.eval()
+    parts = [model.encode_image(2 * part - 1, normalize=True) for part in (pictures.split(batch_size) if len(pictures) < batch_size else [pictures[i : i + batch_size] for i in range(0, len(pictures) - batch_size + 1, batch_size)])]
+    best = (model.logit_scale.exp() * torch.cat(parts) @ weights.T).softmax(dim=1).max(dim=1)
+    model.train(training)
+    return best.indices, best.values
+
+# %% only the first batch is named tags=["wrong"]
+# hint: All N pictures want a name.
+@torch.no_grad()
+def name_pictures(model, weights, pictures, batch_size):
+    training = model.training
+    model.eval()
+    parts = [model.encode_image(2 * part - 1, normalize=True) for part in [pictures[:batch_size]]]
+    best = (model.logit_scale.exp() * torch.cat(parts) @ weights.T).softmax(dim=1).max(dim=1)
+    model.train(training)
+    return best.indices, best.values
+
+# %% all pictures go through the model at once tags=["wrong"]
+# hint: At most `batch_size` pictures at a time.
+@torch.no_grad()
+def name_pictures(model, weights, pictures, batch_size):
+    training = model.training
+    model.eval()
+    parts = [model.encode_image(2 * part - 1, normalize=True) for part in [pictures]]
+    best = (model.logit_scale.exp() * torch.cat(parts) @ weights.T).softmax(dim=1).max(dim=1)
+    model.train(training)
+    return best.indices, best.values
+
+# %% a sigmoid takes the place of the softmax tags=["wrong"]
+# hint: The classes compete: their probabilities add up to 1.
+@torch.no_grad()
+def name_pictures(model, weights, pictures, batch_size):
+    training = model.training
+    model.eval()
+    parts = [model.encode_image(2 * part - 1, normalize=True) for part in pictures.split(batch_size)]
+    best = (model.logit_scale.exp() * torch.cat(parts) @ weights.T).sigmoid().max(dim=1)
+    model.train(training)
+    return best.indices, best.values
+
+# %% the cosine is returned, not the probability tags=["wrong"]
+# hint: A probability takes all classes into account.
+@torch.no_grad()
+def name_pictures(model, weights, pictures, batch_size):
+    training = model.training
+    model.eval()
+    parts = [model.encode_image(2 * part - 1, normalize=True) for part in pictures.split(batch_size)]
+    best = (torch.cat(parts) @ weights.T).max(dim=1)
+    model.train(training)
+    return best.indices, best.values
+
+# %% the cosines are divided by the logit scale tags=["wrong"]
+# hint: The scale is 1 / temperature.
+@torch.no_grad()
+def name_pictures(model, weights, pictures, batch_size):
+    training = model.training
+    model.eval()
+    parts = [model.encode_image(2 * part - 1, normalize=True) for part in pictures.split(batch_size)]
+    best = (torch.cat(parts) @ weights.T / model.logit_scale.exp()).softmax(dim=1).max(dim=1)
+    model.train(training)
+    return best.indices, best.values
+
+# %% the two results are exchanged tags=["wrong"]
+# hint: First the index of the class, then its probability.
+@torch.no_grad()
+def name_pictures(model, weights, pictures, batch_size):
+    training = model.training
+    model.eval()
+    parts = [model.encode_image(2 * part - 1, normalize=True) for part in pictures.split(batch_size)]
+    best = (model.logit_scale.exp() * torch.cat(parts) @ weights.T).softmax(dim=1).max(dim=1)
+    model.train(training)
+    return best.values, best.indices
+
+# %% the model is always left in training mode tags=["wrong"]
+# hint: Which mode did it have before?
+@torch.no_grad()
+def name_pictures(model, weights, pictures, batch_size):
+    training = model.training
+    model.eval()
+    parts = [model.encode_image(2 * part - 1, normalize=True) for part in pictures.split(batch_size)]
+    best = (model.logit_scale.exp() * torch.cat(parts) @ weights.T).softmax(dim=1).max(dim=1)
+    model.train(True)
+    return best.indices, best.values
+
+# %% the pictures are changed in place tags=["wrong"]
+# hint: The caller's pictures are to stay as they are: `mul_` and `sub_` change them.
+@torch.no_grad()
+def name_pictures(model, weights, pictures, batch_size):
+    training = model.training
+    model.eval()
+    parts = [model.encode_image(part.mul_(2).sub_(1), normalize=True) for part in pictures.split(batch_size)]
+    best = (model.logit_scale.exp() * torch.cat(parts) @ weights.T).softmax(dim=1).max(dim=1)
+    model.train(training)
+    return best.indices, best.values
+
+# %% the probabilities of all classes are returned tags=["wrong"]
+# hint: One number for each picture: that of the best class.
+from clipedu_lessons.l05_zero_shot.checks.classifier import probabilities
+
+def name_pictures(*given):
+    every = probabilities(*given)
+    return every.argmax(dim=1), every
+
+# %% the softmax runs over the pictures of a batch tags=["wrong"]
+# hint: For one picture, the probabilities of all classes add up to 1.
+@torch.no_grad()
+def name_pictures(model, weights, pictures, batch_size):
+    training = model.training
+    model.eval()
+    parts = []
+    for part in pictures.split(batch_size):
+        image = model.encode_image(2 * part - 1, normalize=True)
+        parts.append((model.logit_scale.exp() * image @ weights.T).softmax(dim=0))
+    model.train(training)
+    best = torch.cat(parts).max(dim=1)
+    return best.indices, best.values
+
 # %% tags=["exercise"]
 EXERCISE = dict(
     id="05.8",
@@ -554,6 +844,78 @@ def threshold_for(known, strangers, rate):
     allowed = int(rate * len(falling) + 1e-9)
     threshold = falling[allowed] if allowed < len(falling) else -1.0
     return threshold, float((torch.cat([known, strangers]) > threshold).double().mean())
+
+# %% the share of accepted strangers is returned tags=["wrong"]
+# hint: The second number speaks of the known pictures.
+def threshold_for(known, strangers, rate):
+    falling = sorted(strangers.tolist(), reverse=True)
+    allowed = int(rate * len(falling) + 1e-9)
+    threshold = falling[allowed] if allowed < len(falling) else -1.0
+    return threshold, float((strangers > threshold).double().mean())
+
+# %% the number of accepted pictures is returned, not their share tags=["wrong"]
+# hint: Divide by the number of known pictures.
+def threshold_for(known, strangers, rate):
+    falling = sorted(strangers.tolist(), reverse=True)
+    allowed = int(rate * len(falling) + 1e-9)
+    threshold = falling[allowed] if allowed < len(falling) else -1.0
+    return threshold, float((known > threshold).double().sum())
+
+# %% the two results are exchanged tags=["wrong"]
+# hint: First the threshold, then the share.
+def threshold_for(known, strangers, rate):
+    falling = sorted(strangers.tolist(), reverse=True)
+    allowed = int(rate * len(falling) + 1e-9)
+    threshold = falling[allowed] if allowed < len(falling) else -1.0
+    return float((known > threshold).double().mean()), threshold
+
+# %% the threshold is halfway between two scores tags=["wrong"]
+# hint: The threshold is one of the strangers' scores.
+def threshold_for(known, strangers, rate):
+    falling = sorted(strangers.tolist(), reverse=True)
+    allowed = int(rate * len(falling) + 1e-9)
+    threshold = -1.0 if allowed >= len(falling) else falling[0] if not allowed else (falling[allowed] + falling[allowed - 1]) / 2
+    return threshold, float((known > threshold).double().mean())
+
+# %% equal scores of strangers are counted once tags=["wrong"]
+# hint: Each stranger counts.
+def threshold_for(known, strangers, rate):
+    strangers = strangers.unique()
+    falling = sorted(strangers.tolist(), reverse=True)
+    allowed = int(rate * len(falling) + 1e-9)
+    threshold = falling[allowed] if allowed < len(falling) else -1.0
+    return threshold, float((known > threshold).double().mean())
+
+# %% the largest threshold is returned, which accepts no stranger tags=["wrong"]
+# hint: Find the smallest one that keeps the promise.
+def threshold_for(known, strangers, rate):
+    falling = sorted(strangers.tolist(), reverse=True)
+    allowed = int(rate * len(falling) + 1e-9)
+    threshold = falling[0] if rate < 1 else -1.0
+    return threshold, float((known > threshold).double().mean())
+
+# %% the lowest score of the strangers is returned where all may be accepted tags=["wrong"]
+# hint: That stranger would be refused. Which threshold accepts everybody?
+def threshold_for(known, strangers, rate):
+    falling = sorted(strangers.tolist(), reverse=True)
+    allowed = int(rate * len(falling) + 1e-9)
+    threshold = falling[min(allowed, len(falling) - 1)]
+    return threshold, float((known > threshold).double().mean())
+
+# %% 0 is returned where every stranger may be accepted tags=["wrong"]
+# hint: A cosine can be below 0: which threshold accepts everybody?
+def threshold_for(known, strangers, rate):
+    falling = sorted(strangers.tolist(), reverse=True)
+    allowed = int(rate * len(falling) + 1e-9)
+    threshold = falling[allowed] if allowed < len(falling) else 0.0
+    return threshold, float((known > threshold).double().mean())
+
+# %% the smallest of the known scores that keeps the promise is returned tags=["wrong"]
+# hint: The threshold is one of the strangers' scores.
+def threshold_for(known, strangers, rate):
+    fit = [t for t in sorted(known.tolist()) if float((strangers > t).double().mean()) <= rate]
+    threshold = fit[0] if fit and rate < 1 else -1.0
+    return threshold, float((known > threshold).double().mean())
 
 # %% tags=["exercise"]
 EXERCISE = dict(
@@ -733,6 +1095,255 @@ from clipedu_lessons.l05_zero_shot.checks.search import cell_search as right
 def cell_search(vectors, start, steps, queries, k, probes):
     found, share = right(vectors, start, steps, queries, k, probes)
     return found, share * len(queries)
+
+# %% the first C vectors are the centers, whatever `start` says tags=["wrong"]
+# hint: `start` holds row numbers.
+def cell_search(vectors, start, steps, queries, k, probes):
+    centers = vectors[: len(start)].clone()
+    for _ in range(steps):
+        cell = (vectors @ centers.T).argmax(dim=1)
+        for c in range(len(centers)):
+            members = vectors[cell == c]
+            if len(members):
+                centers[c] = F.normalize(members.mean(dim=0), dim=0)
+    cell = (vectors @ centers.T).argmax(dim=1)
+    found, met = torch.full((len(queries), k), -1), 0
+    for q, query in enumerate(queries):
+        cells = (centers @ query).topk(probes).indices
+        rows = torch.isin(cell, cells).nonzero()[:, 0]
+        order = (vectors[rows] @ query).argsort(descending=True)[:k]
+        found[q, : len(order)] = rows[order]
+        met += len(rows)
+    return found, met / len(queries) / len(vectors)
+
+# %% the worst rows come first tags=["wrong"]
+# hint: Best first: which way does argsort sort?
+def cell_search(vectors, start, steps, queries, k, probes):
+    centers = vectors[start].clone()
+    for _ in range(steps):
+        cell = (vectors @ centers.T).argmax(dim=1)
+        for c in range(len(centers)):
+            members = vectors[cell == c]
+            if len(members):
+                centers[c] = F.normalize(members.mean(dim=0), dim=0)
+    cell = (vectors @ centers.T).argmax(dim=1)
+    found, met = torch.full((len(queries), k), -1), 0
+    for q, query in enumerate(queries):
+        cells = (centers @ query).topk(probes).indices
+        rows = torch.isin(cell, cells).nonzero()[:, 0]
+        order = (vectors[rows] @ query).argsort()[:k]
+        found[q, : len(order)] = rows[order]
+        met += len(rows)
+    return found, met / len(queries) / len(vectors)
+
+# %% the rows that are missing are filled with 0 tags=["wrong"]
+# hint: 0 is the number of a row; -1 is none.
+def cell_search(vectors, start, steps, queries, k, probes):
+    centers = vectors[start].clone()
+    for _ in range(steps):
+        cell = (vectors @ centers.T).argmax(dim=1)
+        for c in range(len(centers)):
+            members = vectors[cell == c]
+            if len(members):
+                centers[c] = F.normalize(members.mean(dim=0), dim=0)
+    cell = (vectors @ centers.T).argmax(dim=1)
+    found, met = torch.zeros(len(queries), k, dtype=torch.long), 0
+    for q, query in enumerate(queries):
+        cells = (centers @ query).topk(probes).indices
+        rows = torch.isin(cell, cells).nonzero()[:, 0]
+        order = (vectors[rows] @ query).argsort(descending=True)[:k]
+        found[q, : len(order)] = rows[order]
+        met += len(rows)
+    return found, met / len(queries) / len(vectors)
+
+# %% one step too many is made tags=["wrong"]
+# hint: How often are the centers moved?
+def cell_search(vectors, start, steps, queries, k, probes):
+    centers = vectors[start].clone()
+    for _ in range(steps + 1):
+        cell = (vectors @ centers.T).argmax(dim=1)
+        for c in range(len(centers)):
+            members = vectors[cell == c]
+            if len(members):
+                centers[c] = F.normalize(members.mean(dim=0), dim=0)
+    cell = (vectors @ centers.T).argmax(dim=1)
+    found, met = torch.full((len(queries), k), -1), 0
+    for q, query in enumerate(queries):
+        cells = (centers @ query).topk(probes).indices
+        rows = torch.isin(cell, cells).nonzero()[:, 0]
+        order = (vectors[rows] @ query).argsort(descending=True)[:k]
+        found[q, : len(order)] = rows[order]
+        met += len(rows)
+    return found, met / len(queries) / len(vectors)
+
+# %% the vectors are assigned anew after each single center tags=["wrong"]
+# hint: All vectors are assigned, and then all centers are moved.
+def cell_search(vectors, start, steps, queries, k, probes):
+    centers = vectors[start].clone()
+    for _ in range(steps):
+        cell = (vectors @ centers.T).argmax(dim=1)
+        for c in range(len(centers)):
+            cell = (vectors @ centers.T).argmax(dim=1)
+            members = vectors[cell == c]
+            if len(members):
+                centers[c] = F.normalize(members.mean(dim=0), dim=0)
+    cell = (vectors @ centers.T).argmax(dim=1)
+    found, met = torch.full((len(queries), k), -1), 0
+    for q, query in enumerate(queries):
+        cells = (centers @ query).topk(probes).indices
+        rows = torch.isin(cell, cells).nonzero()[:, 0]
+        order = (vectors[rows] @ query).argsort(descending=True)[:k]
+        found[q, : len(order)] = rows[order]
+        met += len(rows)
+    return found, met / len(queries) / len(vectors)
+
+# %% the centers are counted among the compared vectors tags=["wrong"]
+# hint: The share speaks of the M vectors.
+def cell_search(vectors, start, steps, queries, k, probes):
+    centers = vectors[start].clone()
+    for _ in range(steps):
+        cell = (vectors @ centers.T).argmax(dim=1)
+        for c in range(len(centers)):
+            members = vectors[cell == c]
+            if len(members):
+                centers[c] = F.normalize(members.mean(dim=0), dim=0)
+    cell = (vectors @ centers.T).argmax(dim=1)
+    found, met = torch.full((len(queries), k), -1), 0
+    for q, query in enumerate(queries):
+        cells = (centers @ query).topk(probes).indices
+        rows = torch.isin(cell, cells).nonzero()[:, 0]
+        order = (vectors[rows] @ query).argsort(descending=True)[:k]
+        found[q, : len(order)] = rows[order]
+        met += len(rows) + len(centers)
+    return found, met / len(queries) / len(vectors)
+
+# %% the k best rows are not sorted by their score tags=["wrong"]
+# hint: Best first.
+def cell_search(vectors, start, steps, queries, k, probes):
+    centers = vectors[start].clone()
+    for _ in range(steps):
+        cell = (vectors @ centers.T).argmax(dim=1)
+        for c in range(len(centers)):
+            members = vectors[cell == c]
+            if len(members):
+                centers[c] = F.normalize(members.mean(dim=0), dim=0)
+    cell = (vectors @ centers.T).argmax(dim=1)
+    found, met = torch.full((len(queries), k), -1), 0
+    for q, query in enumerate(queries):
+        cells = (centers @ query).topk(probes).indices
+        rows = torch.isin(cell, cells).nonzero()[:, 0]
+        order = (vectors[rows] @ query).argsort(descending=True)[:k].sort().values
+        found[q, : len(order)] = rows[order]
+        met += len(rows)
+    return found, met / len(queries) / len(vectors)
+
+# %% the share divides by all vectors, but all vectors are searched tags=["wrong"]
+# hint: Compare the query only with the vectors of the chosen cells.
+def cell_search(vectors, start, steps, queries, k, probes):
+    centers = vectors[start].clone()
+    for _ in range(steps):
+        cell = (vectors @ centers.T).argmax(dim=1)
+        for c in range(len(centers)):
+            members = vectors[cell == c]
+            if len(members):
+                centers[c] = F.normalize(members.mean(dim=0), dim=0)
+    cell = (vectors @ centers.T).argmax(dim=1)
+    found, met = torch.full((len(queries), k), -1), 0
+    for q, query in enumerate(queries):
+        cells = (centers @ query).topk(probes).indices
+        rows = torch.isin(cell, cells).nonzero()[:, 0]
+        order = (vectors @ query).argsort(descending=True)[:k]
+        found[q, : len(order)] = order
+        met += len(rows)
+    return found, met / len(queries) / len(vectors)
+
+# %% a cell without a member loses its center to a division by zero tags=["wrong"]
+# hint: What is the mean of no vectors?
+def cell_search(vectors, start, steps, queries, k, probes):
+    centers = vectors[start].clone()
+    for _ in range(steps):
+        cell = (vectors @ centers.T).argmax(dim=1)
+        for c in range(len(centers)):
+            members = vectors[cell == c]
+            centers[c] = F.normalize(members.mean(dim=0), dim=0)
+    cell = (vectors @ centers.T).argmax(dim=1)
+    found, met = torch.full((len(queries), k), -1), 0
+    for q, query in enumerate(queries):
+        cells = (centers @ query).topk(probes).indices
+        rows = torch.isin(cell, cells).nonzero()[:, 0]
+        order = (vectors[rows] @ query).argsort(descending=True)[:k]
+        found[q, : len(order)] = rows[order]
+        met += len(rows)
+    return found, met / len(queries) / len(vectors)
+
+# %% only the first k vectors of each cell are compared tags=["wrong"]
+# hint: All vectors of the chosen cells are candidates.
+def cell_search(vectors, start, steps, queries, k, probes):
+    centers = vectors[start].clone()
+    for _ in range(steps):
+        cell = (vectors @ centers.T).argmax(dim=1)
+        for c in range(len(centers)):
+            members = vectors[cell == c]
+            if len(members):
+                centers[c] = F.normalize(members.mean(dim=0), dim=0)
+    cell = (vectors @ centers.T).argmax(dim=1)
+    found, met = torch.full((len(queries), k), -1), 0
+    for q, query in enumerate(queries):
+        cells = (centers @ query).topk(probes).indices
+        rows = torch.cat([(cell == c).nonzero()[:k, 0] for c in cells])
+        order = (vectors[rows] @ query).argsort(descending=True)[:k]
+        found[q, : len(order)] = rows[order]
+        met += len(rows)
+    return found, met / len(queries) / len(vectors)
+
+# %% only the nearest cell gives rows, though several are compared tags=["wrong"]
+# hint: The k best may be in any of the chosen cells.
+def cell_search(vectors, start, steps, queries, k, probes):
+    centers = vectors[start].clone()
+    for _ in range(steps):
+        cell = (vectors @ centers.T).argmax(dim=1)
+        for c in range(len(centers)):
+            members = vectors[cell == c]
+            if len(members):
+                centers[c] = F.normalize(members.mean(dim=0), dim=0)
+    cell = (vectors @ centers.T).argmax(dim=1)
+    found, met = torch.full((len(queries), k), -1), 0
+    for q, query in enumerate(queries):
+        cells = (centers @ query).topk(probes).indices
+        rows = torch.isin(cell, cells).nonzero()[:, 0]
+        first = (cell == cells[0]).nonzero()[:, 0]
+        order = (vectors[first] @ query).argsort(descending=True)[:k]
+        found[q, : len(order)] = first[order]
+        met += len(rows)
+    return found, met / len(queries) / len(vectors)
+
+# %% the -1 of missing rows come first tags=["wrong"]
+# hint: -1 fills the end.
+def cell_search(vectors, start, steps, queries, k, probes):
+    centers = vectors[start].clone()
+    for _ in range(steps):
+        cell = (vectors @ centers.T).argmax(dim=1)
+        for c in range(len(centers)):
+            members = vectors[cell == c]
+            if len(members):
+                centers[c] = F.normalize(members.mean(dim=0), dim=0)
+    cell = (vectors @ centers.T).argmax(dim=1)
+    found, met = torch.full((len(queries), k), -1), 0
+    for q, query in enumerate(queries):
+        cells = (centers @ query).topk(probes).indices
+        rows = torch.isin(cell, cells).nonzero()[:, 0]
+        order = (vectors[rows] @ query).argsort(descending=True)[:k]
+        found[q, k - len(order) :] = rows[order]
+        met += len(rows)
+    return found, met / len(queries) / len(vectors)
+
+# %% the rows are floats, which can't be used as indices tags=["wrong"]
+# hint: `torch.full` takes the dtype of its value: -1, not -1.0.
+def cell_search(*given):
+    from clipedu_lessons.l05_zero_shot.checks.search import cell_search
+
+    rows, share = cell_search(*given)
+    return rows.double(), share
 
 # %% tags=["exercise"]
 EXERCISE = dict(

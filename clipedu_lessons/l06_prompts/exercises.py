@@ -64,6 +64,14 @@ bat_score, owl_score, winner, winner_without, p = 0.99, 0.96, "bat", "owl", 0.03
 # %% the better of the two prompts is taken instead of their mean tags=["wrong"]
 bat_score, owl_score, winner, winner_without, p = 0.80, 0.96, "owl", "owl", 0.0625
 
+# %% p is rounded to two decimals tags=["wrong"]
+# hint: Three decimals or more.
+bat_score, owl_score, winner, winner_without, p = 0.99, 0.96, "bat", "owl", 0.06
+
+# %% the chance is taken to be one in five tags=["wrong"]
+# hint: How many sequences do five tosses have, and how many of them are one-sided?
+bat_score, owl_score, winner, winner_without, p = 0.99, 0.96, "bat", "owl", 0.2
+
 # %% tags=["exercise"]
 EXERCISE = dict(
     id="06.3",
@@ -125,6 +133,77 @@ def mean_probabilities(pictures, texts, scale):
     logits = scale * torch.einsum("ne,tce->tnc", pictures, texts)
     return logits.softmax(dim=1).mean(dim=0)
 
+# %% a second softmax is put over the mean tags=["wrong"]
+# hint: The mean of probabilities is a probability already.
+def mean_probabilities(pictures, texts, scale):
+    logits = scale * torch.einsum("ne,tce->tnc", pictures, texts)
+    return logits.softmax(dim=-1).mean(dim=0).softmax(dim=-1)
+
+# %% large logits are cut off tags=["wrong"]
+# hint: A softmax that subtracts the largest logit needs no limit.
+def mean_probabilities(pictures, texts, scale):
+    logits = scale * torch.einsum("ne,tce->tnc", pictures, texts)
+    return logits.clamp(-50, 50).softmax(dim=-1).mean(dim=0)
+
+# %% the mean is taken over the pictures tags=["wrong"]
+# hint: Which axis holds the templates?
+def mean_probabilities(pictures, texts, scale):
+    logits = scale * torch.einsum("ne,tce->tnc", pictures, texts)
+    return logits.softmax(dim=-1).mean(dim=1)
+
+# %% each template has one vote tags=["wrong"]
+# hint: How sure a template is counts, too.
+def mean_probabilities(pictures, texts, scale):
+    best = torch.einsum("ne,tce->tnc", pictures, texts).argmax(dim=-1)
+    return F.one_hot(best, texts.shape[1]).to(pictures.dtype).mean(dim=0)
+
+# %% the scores are divided by the scale tags=["wrong"]
+# hint: Scale and temperature are inverse to each other.
+def mean_probabilities(pictures, texts, scale):
+    logits = torch.einsum("ne,tce->tnc", pictures, texts) / scale
+    return logits.softmax(dim=-1).mean(dim=0)
+
+# %% the softmax is taken over the templates tags=["wrong"]
+# hint: Which axis holds the classes?
+def mean_probabilities(pictures, texts, scale):
+    logits = scale * torch.einsum("ne,tce->tnc", pictures, texts)
+    return logits.softmax(dim=0).mean(dim=0)
+
+# %% the probabilities are multiplied tags=["wrong"]
+# hint: A mean, not a product.
+def mean_probabilities(pictures, texts, scale):
+    logits = scale * torch.einsum("ne,tce->tnc", pictures, texts)
+    return logits.log_softmax(dim=-1).mean(dim=0).exp()
+
+# %% only the first template is asked tags=["wrong"]
+# hint: Where are the other templates?
+def mean_probabilities(pictures, texts, scale):
+    logits = scale * torch.einsum("ne,tce->tnc", pictures, texts)
+    return logits[0].softmax(dim=-1)
+
+# %% only the last template is asked tags=["wrong"]
+# hint: Where are the other templates?
+def mean_probabilities(pictures, texts, scale):
+    logits = scale * torch.einsum("ne,tce->tnc", pictures, texts)
+    return logits[-1].softmax(dim=-1)
+
+# %% the surest template decides tags=["wrong"]
+# hint: All templates have the same say.
+def mean_probabilities(pictures, texts, scale):
+    logits = scale * torch.einsum("ne,tce->tnc", pictures, texts)
+    return logits.softmax(dim=-1).amax(dim=0)
+
+# %% the mean is taken over the classes tags=["wrong"]
+# hint: Which axis holds the templates?
+def mean_probabilities(pictures, texts, scale):
+    logits = scale * torch.einsum("ne,tce->tnc", pictures, texts)
+    return logits.softmax(dim=-1).mean(dim=-1).T
+
+# %% no softmax is taken at all tags=["wrong"]
+# hint: Probabilities lie between 0 and 1.
+def mean_probabilities(pictures, texts, scale):
+    logits = scale * torch.einsum("ne,tce->tnc", pictures, texts)
+    return logits.mean(dim=0)
 
 # %% tags=["exercise"]
 EXERCISE = dict(
@@ -194,6 +273,97 @@ def count_flips(before, after, labels):
     fixed, broken = (~was_right & is_right).sum(), (was_right & ~is_right).sum()
     return int(fixed), int(broken), int((before != after).sum())
 
+# %% every wrong answer that stays wrong in the same way counts as other tags=["wrong"]
+# hint: Other means: from one wrong class to another.
+def count_flips(before, after, labels):
+    was_right, is_right = before == labels, after == labels
+    fixed, broken = (~was_right & is_right).sum(), (was_right & ~is_right).sum()
+    return int(fixed), int(broken), int((~was_right & (before == after)).sum())
+
+# %% the right answers that stay right are counted as other tags=["wrong"]
+# hint: Other means: from one wrong class to another.
+def count_flips(before, after, labels):
+    was_right, is_right = before == labels, after == labels
+    fixed, broken = (~was_right & is_right).sum(), (was_right & ~is_right).sum()
+    return int(fixed), int(broken), int((was_right & is_right).sum())
+
+# %% the net gain is given for the fixed ones tags=["wrong"]
+# hint: A difference hides what went both ways.
+def count_flips(before, after, labels):
+    was_right, is_right = before == labels, after == labels
+    other = ((before != after) & ~was_right & ~is_right).sum()
+    return int(is_right.sum() - was_right.sum()), int((was_right & ~is_right).sum()), int(other)
+
+# %% every wrong answer after the change counts as broken tags=["wrong"]
+# hint: Some were wrong before.
+def count_flips(before, after, labels):
+    was_right, is_right = before == labels, after == labels
+    fixed, broken = int((~was_right & is_right).sum()), int((was_right & ~is_right).sum())
+    other = int(((before != after) & ~was_right & ~is_right).sum())
+    return fixed, int((~is_right).sum()), other
+
+# %% the answers that do not change are counted as other tags=["wrong"]
+# hint: Other means: from one wrong class to another.
+def count_flips(before, after, labels):
+    was_right, is_right = before == labels, after == labels
+    fixed, broken = int((~was_right & is_right).sum()), int((was_right & ~is_right).sum())
+    other = int(((before != after) & ~was_right & ~is_right).sum())
+    return fixed, broken, int((before == after).sum())
+
+# %% the right answers of both prompts are counted, not the changes tags=["wrong"]
+# hint: Look at each picture's two answers together.
+def count_flips(before, after, labels):
+    was_right, is_right = before == labels, after == labels
+    fixed, broken = int((~was_right & is_right).sum()), int((was_right & ~is_right).sum())
+    other = int(((before != after) & ~was_right & ~is_right).sum())
+    return int(is_right.sum()), int(was_right.sum()), int((before != after).sum())
+
+# %% the difference of the two accuracies is given for the fixed ones tags=["wrong"]
+# hint: A difference hides what went both ways.
+def count_flips(before, after, labels):
+    was_right, is_right = before == labels, after == labels
+    fixed, broken = int((~was_right & is_right).sum()), int((was_right & ~is_right).sum())
+    other = int(((before != after) & ~was_right & ~is_right).sum())
+    return abs(fixed - broken), 0, other
+
+# %% shares are returned, not numbers tags=["wrong"]
+# hint: How many, not what part.
+def count_flips(before, after, labels):
+    was_right, is_right = before == labels, after == labels
+    fixed, broken = int((~was_right & is_right).sum()), int((was_right & ~is_right).sum())
+    other = int(((before != after) & ~was_right & ~is_right).sum())
+    return fixed / len(labels), broken / len(labels), other / len(labels)
+
+# %% other and broken are swapped tags=["wrong"]
+# hint: The order is fixed, broken, other.
+def count_flips(before, after, labels):
+    was_right, is_right = before == labels, after == labels
+    fixed, broken = int((~was_right & is_right).sum()), int((was_right & ~is_right).sum())
+    other = int(((before != after) & ~was_right & ~is_right).sum())
+    return fixed, other, broken
+
+# %% all changes to a wrong class count as broken tags=["wrong"]
+# hint: Broken answers were right before.
+def count_flips(before, after, labels):
+    was_right, is_right = before == labels, after == labels
+    fixed, broken = int((~was_right & is_right).sum()), int((was_right & ~is_right).sum())
+    other = int(((before != after) & ~was_right & ~is_right).sum())
+    return fixed, broken + other, other
+
+# %% all changes from a wrong class count as fixed tags=["wrong"]
+# hint: Fixed answers are right afterwards.
+def count_flips(before, after, labels):
+    was_right, is_right = before == labels, after == labels
+    fixed, broken = int((~was_right & is_right).sum()), int((was_right & ~is_right).sum())
+    other = int(((before != after) & ~was_right & ~is_right).sum())
+    return fixed + other, broken, other
+
+# %% a count is a tensor or a float, where Python integers are asked for tags=["wrong"]
+# hint: `int(...)` or .item() makes a Python integer of a tensor.
+def count_flips(before, after, labels):
+    was_right, is_right = before == labels, after == labels
+    other = (before != after) & ~was_right & ~is_right
+    return (~was_right & is_right).sum(), (was_right & ~is_right).sum(), other.sum()
 
 # %% tags=["exercise"]
 EXERCISE = dict(
@@ -277,6 +447,150 @@ from clipedu_lessons.l06_prompts.checks.averages import ensemble_with
 
 prompt_ensemble = ensemble_with(train=True)
 
+# %% `by` is ignored: the embeddings are averaged in every case tags=["wrong"]
+# hint: What does each way average, and when?
+def prompt_ensemble(model, tokenizer, image, names, templates, by="embeddings"):
+    from clipedu_lessons.l06_prompts.checks.averages import ensemble_with
+
+    return ensemble_with()(model, tokenizer, image, names, templates, "embeddings")
+
+# %% the logits are averaged where the probabilities are asked for tags=["wrong"]
+# hint: A softmax of a mean is no mean of softmaxes.
+def prompt_ensemble(model, tokenizer, image, names, templates, by="embeddings"):
+    from clipedu_lessons.l06_prompts.checks.averages import ensemble_with
+
+    return ensemble_with()(model, tokenizer, image, names, templates, "logits" if by == "probabilities" else by)
+
+# %% logits and probabilities are mixed up tags=["wrong"]
+# hint: Which of the two is averaged before the softmax?
+def prompt_ensemble(model, tokenizer, image, names, templates, by="embeddings"):
+    from clipedu_lessons.l06_prompts.checks.averages import ensemble_with
+
+    return ensemble_with()(model, tokenizer, image, names, templates, {"logits": "probabilities", "probabilities": "logits"}.get(by, by))
+
+# %% only the first template is asked tags=["wrong"]
+# hint: Where are the other templates?
+def prompt_ensemble(model, tokenizer, image, names, templates, by="embeddings"):
+    from clipedu_lessons.l06_prompts.checks.averages import ensemble_with
+
+    return ensemble_with()(model, tokenizer, image, names, templates[:1], by)
+
+# %% only the last template is asked tags=["wrong"]
+# hint: Where are the other templates?
+def prompt_ensemble(model, tokenizer, image, names, templates, by="embeddings"):
+    from clipedu_lessons.l06_prompts.checks.averages import ensemble_with
+
+    return ensemble_with()(model, tokenizer, image, names, templates[-1:], by)
+
+# %% the templates are not used, only the names tags=["wrong"]
+# hint: Where does the name go in a template?
+def prompt_ensemble(model, tokenizer, image, names, templates, by="embeddings"):
+    from clipedu_lessons.l06_prompts.checks.averages import ensemble_with
+
+    return ensemble_with()(model, tokenizer, image, names, ["{}"], by)
+
+# %% the logits are added up, not averaged tags=["wrong"]
+# hint: How sharp is a softmax of T times the logits?
+@torch.no_grad()
+def prompt_ensemble(model, tokenizer, image, names, templates, by="embeddings"):
+    model.eval()
+    prompts = [template.format(name) for template in templates for name in names]
+    each = model.encode_text(tokenizer(prompts), normalize=True).view(len(templates), len(names), -1)
+    if by == "embeddings":
+        each = F.normalize(each.mean(0, keepdim=True), dim=-1)
+    logits = model.logit_scale.exp() * image @ each.mT
+    if by == "logits":
+        logits = logits.sum(0, keepdim=True)
+    return logits.softmax(-1).mean(0)
+
+# %% the softmax is taken over the pictures tags=["wrong"]
+# hint: Which classes compete, and for what?
+@torch.no_grad()
+def prompt_ensemble(model, tokenizer, image, names, templates, by="embeddings"):
+    model.eval()
+    prompts = [template.format(name) for template in templates for name in names]
+    each = model.encode_text(tokenizer(prompts), normalize=True).view(len(templates), len(names), -1)
+    if by == "embeddings":
+        each = F.normalize(each.mean(0, keepdim=True), dim=-1)
+    logits = model.logit_scale.exp() * image @ each.mT
+    if by == "logits":
+        logits = logits.mean(0, keepdim=True)
+    return logits.softmax(1).mean(0)
+
+# %% no softmax is taken tags=["wrong"]
+# hint: Probabilities lie between 0 and 1 and sum to 1.
+@torch.no_grad()
+def prompt_ensemble(model, tokenizer, image, names, templates, by="embeddings"):
+    model.eval()
+    prompts = [template.format(name) for template in templates for name in names]
+    each = model.encode_text(tokenizer(prompts), normalize=True).view(len(templates), len(names), -1)
+    if by == "embeddings":
+        each = F.normalize(each.mean(0, keepdim=True), dim=-1)
+    logits = model.logit_scale.exp() * image @ each.mT
+    if by == "logits":
+        logits = logits.mean(0, keepdim=True)
+    return logits.mean(0)
+
+# %% logits come back where embeddings or logits are averaged tags=["wrong"]
+# hint: The result holds probabilities in all three ways.
+@torch.no_grad()
+def prompt_ensemble(model, tokenizer, image, names, templates, by="embeddings"):
+    model.eval()
+    prompts = [template.format(name) for template in templates for name in names]
+    each = model.encode_text(tokenizer(prompts), normalize=True).view(len(templates), len(names), -1)
+    if by == "embeddings":
+        each = F.normalize(each.mean(0, keepdim=True), dim=-1)
+    logits = model.logit_scale.exp() * image @ each.mT
+    if by == "logits":
+        logits = logits.mean(0, keepdim=True)
+    if by != "probabilities":
+        return logits.mean(0)
+    return logits.softmax(-1).mean(0)
+
+# %% the probabilities are multiplied, not averaged tags=["wrong"]
+# hint: A mean, not a product.
+@torch.no_grad()
+def prompt_ensemble(model, tokenizer, image, names, templates, by="embeddings"):
+    model.eval()
+    prompts = [template.format(name) for template in templates for name in names]
+    each = model.encode_text(tokenizer(prompts), normalize=True).view(len(templates), len(names), -1)
+    if by == "embeddings":
+        each = F.normalize(each.mean(0, keepdim=True), dim=-1)
+    logits = model.logit_scale.exp() * image @ each.mT
+    if by == "logits":
+        logits = logits.mean(0, keepdim=True)
+    if by == "probabilities":
+        return logits.log_softmax(-1).mean(0).exp()
+    return logits.softmax(-1).mean(0)
+
+# %% the mean embedding is used where the logits are averaged, too tags=["wrong"]
+# hint: The mean of logits has no normalization.
+@torch.no_grad()
+def prompt_ensemble(model, tokenizer, image, names, templates, by="embeddings"):
+    model.eval()
+    prompts = [template.format(name) for template in templates for name in names]
+    each = model.encode_text(tokenizer(prompts), normalize=True).view(len(templates), len(names), -1)
+    if by != "probabilities":
+        each = F.normalize(each.mean(0, keepdim=True), dim=-1)
+    logits = model.logit_scale.exp() * image @ each.mT
+    if by == "logits":
+        logits = logits.mean(0, keepdim=True)
+    return logits.softmax(-1).mean(0)
+
+# %% the cosines are divided by the logit scale tags=["wrong"]
+# hint: The scale is 1 / temperature.
+@torch.no_grad()
+def prompt_ensemble(model, tokenizer, image, names, templates, by="embeddings"):
+    model.eval()
+    prompts = [template.format(name) for template in templates for name in names]
+    each = model.encode_text(tokenizer(prompts), normalize=True).view(len(templates), len(names), -1)
+    if by == "embeddings":
+        each = F.normalize(each.mean(0, keepdim=True), dim=-1)
+    logits = (-model.logit_scale).exp() * image @ each.mT
+    if by == "logits":
+        logits = logits.mean(0, keepdim=True)
+    return logits.softmax(-1).mean(0)
+
 # %% tags=["exercise"]
 EXERCISE = dict(
     id="06.7",
@@ -295,7 +609,7 @@ EXERCISE = dict(
 # %% [markdown]
 # The lesson chose its ablations by hand. Write a function that makes them for any template with one `{}`. For each part of the template, from left to right, return a pair: the part, and the template without this part.
 #
-# A part is a word between spaces, except that `{}` always stays. Signs that cling to `{}` without a space, such as the full stop in `{}.`, are one part together. So the template `"an icon of {}."` has four parts:
+# A part is a word between spaces, except that `{}` always stays. Signs that cling to `{}` without a space, such as the full stop in `{}.`, are one part together. The quotation marks of `"{}"` may be one part, `""`, or two. So the template `"an icon of {}."` has four parts:
 #
 # | part | template without it |
 # |---|---|
@@ -354,6 +668,65 @@ def without_each_part(template):
 def without_each_part(template):
     words = template.split()
     return [(w, " ".join(words[:k] + words[k + 1 :])) for k, w in enumerate(words) if "{}" not in w]
+
+# %% each sign at the name is a part of its own tags=["wrong"]
+# hint: The signs that cling to {} without a space belong together.
+def without_each_part(template):
+    words, found = template.split(), []
+    for k, word in enumerate(words):
+        if "{}" not in word:
+            found.append((word, " ".join(words[:k] + words[k + 1 :])))
+        else:
+            before, after = word.split("{}")
+            signs = [(c, before[:i] + before[i + 1 :] + "{}" + after) for i, c in enumerate(before)]
+            signs += [(c, before + "{}" + after[:i] + after[i + 1 :]) for i, c in enumerate(after)]
+            found += [(c, " ".join([*words[:k], left, *words[k + 1 :]])) for c, left in signs]
+    return found
+
+# %% the name itself is taken for a part tags=["wrong"]
+# hint: A template without {} gives all classes the same sentence.
+def without_each_part(template):
+    words, found = template.split(), []
+    for k, word in enumerate(words):
+        stays = ["{}"] if "{}" in word and word != "{}" else []
+        found.append((word if word == "{}" else word.replace("{}", ""), " ".join(words[:k] + stays + words[k + 1 :])))
+    return found
+
+# %% only the shorter templates come back, without the parts tags=["wrong"]
+# hint: Return pairs: the part, and the template without it.
+def without_each_part(template):
+    from clipedu_lessons.l06_prompts.checks.choices import without_each_part
+
+    return [left for part, left in without_each_part(template)]
+
+# %% the words that are left are joined without spaces tags=["wrong"]
+# hint: What stands between two words?
+def without_each_part(template):
+    from clipedu_lessons.l06_prompts.checks.choices import without_each_part
+
+    return [(part, left.replace(" ", "")) for part, left in without_each_part(template)]
+
+# %% the part is searched as letters, so that another word loses them tags=["wrong"]
+# hint: In "an icon of an", which copy goes? Leave out the word at its own position.
+def without_each_part(template):
+    found = []
+    for word in template.split():
+        if "{}" not in word:
+            found.append((word, " ".join(template.replace(word, "", 1).split())))
+        elif word != "{}":
+            found.append((word.replace("{}", ""), template.replace(word, "{}")))
+    return found
+
+# %% only a full stop counts as a sign at the name tags=["wrong"]
+# hint: Whatever clings to {} is a part: a comma or a quotation mark, too.
+def without_each_part(template):
+    words, found = template.split(), []
+    for k, word in enumerate(words):
+        if "{}" not in word:
+            found.append((word, " ".join(words[:k] + words[k + 1 :])))
+        elif word.endswith("."):
+            found.append((".", " ".join([*words[:k], word[:-1], *words[k + 1 :]])))
+    return found
 
 # %% tags=["exercise"]
 EXERCISE = dict(
@@ -432,6 +805,97 @@ honest_choice = choice_with(proud=True)
 from clipedu_lessons.l06_prompts.checks.choices import choice_with
 
 honest_choice = choice_with(sign=-1)
+
+# %% the template is chosen on both lists together tags=["wrong"]
+# hint: Do the reported pictures have a say in which template wins?
+def honest_choice(right, choose, report):
+    seen = right[:, torch.cat([choose, report])].double().mean(dim=1)
+    best = int(seen.argmax())
+    fresh = report[~torch.isin(report, choose)]
+    honest = float(right[best, fresh].double().mean())
+    return best, honest, float(seen[best]) - honest
+
+# %% the template is chosen on both lists, and pictures of both are reported tags=["wrong"]
+# hint: Two leaks are left: who chooses, and what is reported?
+def honest_choice(right, choose, report):
+    seen = right[:, torch.cat([choose, report])].double().mean(dim=1)
+    best = int(seen.argmax())
+    fresh = report
+    honest = float(right[best, fresh].double().mean())
+    return best, honest, float(seen[best]) - honest
+
+# %% the pictures of both lists are kept from choosing tags=["wrong"]
+# hint: They may choose. But then they must not be reported.
+def honest_choice(right, choose, report):
+    choose = choose[~torch.isin(choose, report)]
+    seen = right[:, choose].double().mean(dim=1)
+    best = int(seen.argmax())
+    fresh = report[~torch.isin(report, choose)]
+    honest = float(right[best, fresh].double().mean())
+    return best, honest, float(seen[best]) - honest
+
+# %% the last of the best templates is taken tags=["wrong"]
+# hint: Of templates that tie, take the first one.
+def honest_choice(right, choose, report):
+    seen = right[:, choose].double().mean(dim=1)
+    best = len(seen) - 1 - int(seen.flip(0).argmax())
+    fresh = report[~torch.isin(report, choose)]
+    honest = float(right[best, fresh].double().mean())
+    return best, honest, float(seen[best]) - honest
+
+# %% the sign of the optimism is lost tags=["wrong"]
+# hint: A template can be better where it is reported; then the optimism is below 0.
+def honest_choice(right, choose, report):
+    seen = right[:, choose].double().mean(dim=1)
+    best = int(seen.argmax())
+    fresh = report[~torch.isin(report, choose)]
+    honest = float(right[best, fresh].double().mean())
+    return best, honest, abs(float(seen[best]) - honest)
+
+# %% the optimism is measured against all of `report`, the pictures of both lists included tags=["wrong"]
+# hint: Subtract the accuracy that you report.
+def honest_choice(right, choose, report):
+    seen = right[:, choose].double().mean(dim=1)
+    best = int(seen.argmax())
+    fresh = report[~torch.isin(report, choose)]
+    honest = float(right[best, fresh].double().mean())
+    return best, honest, float(seen[best]) - float(right[best, report].double().mean())
+
+# %% positions are compared, not the numbers of the pictures tags=["wrong"]
+# hint: Which numbers are in both lists?
+def honest_choice(right, choose, report):
+    seen = right[:, choose].double().mean(dim=1)
+    best = int(seen.argmax())
+    fresh = report[~torch.isin(torch.arange(len(report)), choose)]
+    honest = float(right[best, fresh].double().mean())
+    return best, honest, float(seen[best]) - honest
+
+# %% the accuracy on all pictures is reported tags=["wrong"]
+# hint: Which pictures had no say in the choice, and are on the list `report`?
+def honest_choice(right, choose, report):
+    seen = right[:, choose].double().mean(dim=1)
+    best = int(seen.argmax())
+    fresh = report[~torch.isin(report, choose)]
+    honest = float(right[best].double().mean())
+    return best, honest, float(seen[best]) - honest
+
+# %% the mean accuracy of all templates is reported tags=["wrong"]
+# hint: Report the chosen template.
+def honest_choice(right, choose, report):
+    seen = right[:, choose].double().mean(dim=1)
+    best = int(seen.argmax())
+    fresh = report[~torch.isin(report, choose)]
+    honest = float(right[:, fresh].double().mean())
+    return best, honest, float(seen[best]) - honest
+
+# %% the pictures of both lists are the only ones reported tags=["wrong"]
+# hint: isin tells which pictures took part in the choice.
+def honest_choice(right, choose, report):
+    seen = right[:, choose].double().mean(dim=1)
+    best = int(seen.argmax())
+    fresh = report[torch.isin(report, choose)]
+    honest = float(right[best, fresh].double().mean())
+    return best, honest, float(seen[best]) - honest
 
 # %% tags=["exercise"]
 EXERCISE = dict(

@@ -91,6 +91,48 @@ simclr = 4.60
 yes_or_no = 8.01
 best_bag = 1.39
 
+# %% the logarithm has base 10 tags=["wrong"]
+# hint: The loss is in nats: the natural logarithm.
+virtex = 3.48
+simclr = 2.00
+yes_or_no = 903.09
+best_bag = 0.60
+
+# %% only one of the two views of each picture is counted tags=["wrong"]
+# hint: How many views does a batch of 50 pictures have?
+virtex = 8.01
+simclr = 3.89
+yes_or_no = 2079.44
+best_bag = 1.39
+
+# %% the costs of all captions are added up as well tags=["wrong"]
+# hint: The mean is taken over captions.
+virtex = 8.01
+simclr = 4.60
+yes_or_no = 103_972.08
+best_bag = 1.39
+
+# %% the costs of the four words are added up tags=["wrong"]
+# hint: Each of the four words has a quarter of the target, so what is their mean cost?
+virtex = 8.01
+simclr = 4.60
+yes_or_no = 2079.44
+best_bag = 5.55
+
+# %% the probability of a word is given, not its cost tags=["wrong"]
+# hint: A loss is the negative logarithm of a probability.
+virtex = 8.01
+simclr = 4.60
+yes_or_no = 2079.44
+best_bag = 0.25
+
+# %% it is counted how much the best bag gains, not what it still costs tags=["wrong"]
+# hint: Which loss is left when only the four words get any probability?
+virtex = 8.01
+simclr = 4.60
+yes_or_no = 2079.44
+best_bag = 6.62
+
 # %% tags=["exercise"]
 EXERCISE = dict(
     id="07.2",
@@ -184,6 +226,61 @@ def bag_of_questions(logits, bag):
     yes, no = bag / there.clamp(min=1), (1 - bag) / (len(bag) - there).clamp(min=1)
     p = torch.sigmoid(logits)
     return (-yes * p.log() - no * (1 - p).log()).sum(dim=0).mean() / 2
+
+# %% a sum that is left out gives its half to the other one tags=["wrong"]
+# hint: What does the statement say of the weight of the sum that stays?
+def bag_of_questions(logits, bag):
+    total = logits.new_zeros(())
+    for z, y in zip(logits.T, bag.T):
+        rows = [r for r in (y > 0, y == 0) if r.any()]
+        signs = 2 * y - 1
+        total = total - sum(F.logsigmoid(signs * z)[r].mean() for r in rows) / len(rows)
+    return total / logits.shape[1]
+
+# %% the logit keeps its sign where the word is missing tags=["wrong"]
+# hint: The probability of no is one minus that of yes. Which logit is that?
+def bag_of_questions(logits, bag):
+    n, n_w = len(bag), bag.sum(dim=0)
+    costs = -F.logsigmoid(logits)
+    there = (bag * costs).sum(dim=0) / n_w.clamp(min=1)
+    missing = ((1 - bag) * costs).sum(dim=0) / (n - n_w).clamp(min=1)
+    return (there + missing).mean() / 2
+
+# %% both sums are divided by the number of all captions tags=["wrong"]
+# hint: Each half is a mean over the captions that it speaks of.
+def bag_of_questions(logits, bag):
+    return F.binary_cross_entropy_with_logits(logits, bag) / 2
+
+# %% a softmax over the words is used for the whole question tags=["wrong"]
+# hint: Each entry is a question by itself.
+def bag_of_questions(logits, bag):
+    n, n_w = len(bag), bag.sum(dim=0)
+    there = (bag * logits.log_softmax(dim=1)).sum(dim=0) / n_w.clamp(min=1)
+    missing = ((1 - bag) * (-logits).log_softmax(dim=1)).sum(dim=0) / (n - n_w).clamp(min=1)
+    return -(there + missing).mean() / 2
+
+# %% yes gets the weight (N - n) / n, and no the weight 1 tags=["wrong"]
+# hint: Both sums are means: what divides the second one?
+def bag_of_questions(logits, bag):
+    n_w = bag.sum(dim=0)
+    weight = (len(bag) - n_w) / n_w.clamp(min=1)
+    return F.binary_cross_entropy_with_logits(logits, bag, pos_weight=weight)
+
+# %% a small number is added before the logarithm tags=["wrong"]
+# hint: The result is finite, but is the cost of a sure mistake still right? There is a function for ln of a sigmoid.
+def bag_of_questions(logits, bag):
+    n, n_w = len(bag), bag.sum(dim=0)
+    there = (bag * (logits.sigmoid() + 1e-8).log()).sum(dim=0) / n_w.clamp(min=1)
+    missing = ((1 - bag) * ((-logits).sigmoid() + 1e-8).log()).sum(dim=0)
+    return -(there + missing / (n - n_w).clamp(min=1)).mean() / 2
+
+# %% the two numbers of captions are swapped tags=["wrong"]
+# hint: Which captions does each sum go over?
+def bag_of_questions(logits, bag):
+    n, n_w = len(bag), bag.sum(dim=0)
+    there = (bag * F.logsigmoid(logits)).sum(dim=0) / (n - n_w).clamp(min=1)
+    missing = ((1 - bag) * F.logsigmoid(-logits)).sum(dim=0) / n_w.clamp(min=1)
+    return -(there + missing).mean() / 2
 
 # %% tags=["exercise"]
 EXERCISE = dict(
@@ -296,6 +393,85 @@ def contrast_and_caption(image, text, scale, logits, tokens, weights):
         logits[:, :-1][asked], tokens[:, 1:][asked]
     )
 
+# %% each position predicts the token before it tags=["wrong"]
+# hint: The logits at position t are about the token at t + 1, not at t - 1.
+def contrast_and_caption(image, text, scale, logits, tokens, weights):
+    z, answers = scale * image @ text.T, torch.arange(len(image))
+    contrast = (F.cross_entropy(z, answers) + F.cross_entropy(z.T, answers)) / 2
+    end = tokens.argmax(dim=1, keepdim=True)
+    asked = torch.arange(1, tokens.shape[1]) <= end
+    caption = F.cross_entropy(logits[:, 1:][asked], tokens[:, :-1][asked])
+    return weights[0] * contrast + weights[1] * caption
+
+# %% one padding is asked for after each EOT tags=["wrong"]
+# hint: Which is the last token that is predicted?
+def contrast_and_caption(image, text, scale, logits, tokens, weights):
+    z, answers = scale * image @ text.T, torch.arange(len(image))
+    contrast = (F.cross_entropy(z, answers) + F.cross_entropy(z.T, answers)) / 2
+    end = tokens.argmax(dim=1, keepdim=True)
+    asked = torch.arange(1, tokens.shape[1]) <= end + 1
+    caption = F.cross_entropy(logits[:, :-1][asked], tokens[:, 1:][asked])
+    return weights[0] * contrast + weights[1] * caption
+
+# %% the sum of the words' costs is divided by the number of captions tags=["wrong"]
+# hint: The mean is taken over all words and EOTs of the batch.
+def contrast_and_caption(image, text, scale, logits, tokens, weights):
+    z, answers = scale * image @ text.T, torch.arange(len(image))
+    contrast = (F.cross_entropy(z, answers) + F.cross_entropy(z.T, answers)) / 2
+    end = tokens.argmax(dim=1, keepdim=True)
+    asked = torch.arange(1, tokens.shape[1]) <= end
+    costs = F.cross_entropy(logits[:, :-1][asked], tokens[:, 1:][asked], reduction="sum")
+    return weights[0] * contrast + weights[1] * costs / len(tokens)
+
+# %% padding costs nothing, but is counted in the mean tags=["wrong"]
+# hint: Which number of tokens do you divide by?
+def contrast_and_caption(image, text, scale, logits, tokens, weights):
+    z, answers = scale * image @ text.T, torch.arange(len(image))
+    contrast = (F.cross_entropy(z, answers) + F.cross_entropy(z.T, answers)) / 2
+    end = tokens.argmax(dim=1, keepdim=True)
+    asked = torch.arange(1, tokens.shape[1]) <= end
+    costs = F.cross_entropy(logits[:, :-1].mT, tokens[:, 1:], reduction="none")
+    return weights[0] * contrast + weights[1] * (costs * asked).mean()
+
+# %% the two weights are divided by their sum tags=["wrong"]
+# hint: A weighted sum, not a weighted mean.
+def contrast_and_caption(image, text, scale, logits, tokens, weights):
+    z, answers = scale * image @ text.T, torch.arange(len(image))
+    contrast = (F.cross_entropy(z, answers) + F.cross_entropy(z.T, answers)) / 2
+    end = tokens.argmax(dim=1, keepdim=True)
+    asked = torch.arange(1, tokens.shape[1]) <= end
+    caption = F.cross_entropy(logits[:, :-1][asked], tokens[:, 1:][asked])
+    return (weights[0] * contrast + weights[1] * caption) / sum(weights)
+
+# %% SOT is predicted too, and each position predicts itself tags=["wrong"]
+# hint: What does the model know before the first word?
+def contrast_and_caption(image, text, scale, logits, tokens, weights):
+    z, answers = scale * image @ text.T, torch.arange(len(image))
+    contrast = (F.cross_entropy(z, answers) + F.cross_entropy(z.T, answers)) / 2
+    asked = torch.arange(tokens.shape[1]) <= tokens.argmax(dim=1, keepdim=True)
+    caption = F.cross_entropy(logits[asked], tokens[asked])
+    return weights[0] * contrast + weights[1] * caption
+
+# %% the scale is exponentiated once more tags=["wrong"]
+# hint: The statement calls `scale` the multiplier.
+def contrast_and_caption(image, text, scale, logits, tokens, weights):
+    z, answers = scale.exp() * image @ text.T, torch.arange(len(image))
+    contrast = (F.cross_entropy(z, answers) + F.cross_entropy(z.T, answers)) / 2
+    end = tokens.argmax(dim=1, keepdim=True)
+    asked = torch.arange(1, tokens.shape[1]) <= end
+    caption = F.cross_entropy(logits[:, :-1][asked], tokens[:, 1:][asked])
+    return weights[0] * contrast + weights[1] * caption
+
+# %% all pictures are given the first caption tags=["wrong"]
+# hint: Which column is right for row i?
+def contrast_and_caption(image, text, scale, logits, tokens, weights):
+    z, answers = scale * image @ text.T, torch.zeros(len(image), dtype=torch.int64)
+    contrast = (F.cross_entropy(z, answers) + F.cross_entropy(z.T, answers)) / 2
+    end = tokens.argmax(dim=1, keepdim=True)
+    asked = torch.arange(1, tokens.shape[1]) <= end
+    caption = F.cross_entropy(logits[:, :-1][asked], tokens[:, 1:][asked])
+    return weights[0] * contrast + weights[1] * caption
+
 # %% tags=["exercise"]
 EXERCISE = dict(
     id="07.4",
@@ -373,6 +549,48 @@ needed_per_token = 0.45
 prior = 6.25
 extra = 0.0
 
+# %% the likelihood of the whole name star is given, not the probability p tags=["wrong"]
+# hint: You have the product that has to be reached. Which three equal factors give it?
+needed = 0.09
+needed_per_token = 0.30
+prior = 6.25
+extra = 0.0
+
+# %% the product is divided by three, where a cube root is needed tags=["wrong"]
+# hint: The factors are multiplied, not added.
+needed = 0.03
+needed_per_token = 0.30
+prior = 6.25
+extra = 0.0
+
+# %% logarithms are divided by the other name's length tags=["wrong"]
+# hint: Each mean divides by the number of factors of its own name.
+needed = 0.45
+needed_per_token = 0.20
+prior = 6.25
+extra = 0.0
+
+# %% the probability of one name is given, not how many times more likely it is tags=["wrong"]
+# hint: Divide the likelihood of one name by that of the other.
+needed = 0.45
+needed_per_token = 0.30
+prior = 0.05
+extra = 0.0
+
+# %% a probability of 1 is added, not multiplied tags=["wrong"]
+# hint: What is the logarithm of 1?
+needed = 0.45
+needed_per_token = 0.30
+prior = 6.25
+extra = 1.0
+
+# %% each token is thought to take 1 off the log-likelihood tags=["wrong"]
+# hint: What is the logarithm of 1?
+needed = 0.45
+needed_per_token = 0.30
+prior = 6.25
+extra = -1.0
+
 # %% tags=["exercise"]
 EXERCISE = dict(
     id="07.5",
@@ -433,6 +651,46 @@ def without_habits(scores, others):
 # hint: What is `others` for?
 def without_habits(scores, others):
     return scores - (scores.logsumexp(dim=0) - math.log(len(scores)))
+
+# %% a small number is added before the logarithm tags=["wrong"]
+# hint: exp(-10,000) is 0 for the computer, and then only the small number is left.
+def without_habits(scores, others):
+    return scores - (others.exp().mean(dim=0) + 1e-12).log()
+
+# %% the likeliest of the other pictures stands for all of them tags=["wrong"]
+# hint: p(name) is a mean over all M pictures.
+def without_habits(scores, others):
+    return scores - others.amax(dim=0)
+
+# %% the result is turned into probabilities over the names tags=["wrong"]
+# hint: The formula ends with the difference.
+def without_habits(scores, others):
+    return (scores - (others.logsumexp(dim=0) - math.log(len(others)))).log_softmax(dim=1)
+
+# %% the best name of each picture is returned, not the scores tags=["wrong"]
+# hint: Return an (N, C) tensor.
+def without_habits(scores, others):
+    return (scores - (others.logsumexp(dim=0) - math.log(len(others)))).argmax(dim=1)
+
+# %% each name's mean is divided by the number of names, not of pictures tags=["wrong"]
+# hint: How many terms does the sum have?
+def without_habits(scores, others):
+    return scores - (others.logsumexp(dim=0) - math.log(others.shape[1]))
+
+# %% the number of pictures multiplies the sum, where it should divide it tags=["wrong"]
+# hint: A mean divides. Which sign has that in logarithms?
+def without_habits(scores, others):
+    return scores - (others.logsumexp(dim=0) + math.log(len(others)))
+
+# %% the mean is taken over the names of each picture, then over the pictures tags=["wrong"]
+# hint: p(name) is a number for each name.
+def without_habits(scores, others):
+    return scores - (others.logsumexp(dim=1) - math.log(others.shape[1])).mean()
+
+# %% M is the number of pictures that are asked tags=["wrong"]
+# hint: Over which pictures does the sum go?
+def without_habits(scores, others):
+    return scores - (others.logsumexp(dim=0) - math.log(len(scores)))
 
 # %%
 names = ["star", "comet", "shooting star"]

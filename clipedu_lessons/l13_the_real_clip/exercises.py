@@ -85,6 +85,69 @@ parameters = 149_912_577
 hf_tensors = 398
 megabytes = 598.5
 
+# %% the patches along one side are counted tags=["wrong"]
+# hint: A grid of 24 x 24 patches.
+rows = 24
+parameters = 149_912_577
+hf_tensors = 398
+megabytes = 299.2
+
+# %% all 577 rows are added, and the old ones are not taken away tags=["wrong"]
+# hint: 197 rows are in the 149,620,737 already.
+rows = 577
+parameters = 150_063_873
+hf_tensors = 398
+megabytes = 299.2
+
+# %% the stacked projections are counted as well as their parts tags=["wrong"]
+# hint: Two tensors become six: how many are added?
+rows = 577
+parameters = 149_912_577
+hf_tensors = 446
+megabytes = 299.2
+
+# %% one tensor is taken to be added in each block tags=["wrong"]
+# hint: A weight and a bias are each split into three.
+rows = 577
+parameters = 149_912_577
+hf_tensors = 326
+megabytes = 299.2
+
+# %% position_ids are counted tags=["wrong"]
+# hint: The weights are asked for, 302 of them in OpenAI's file.
+rows = 577
+parameters = 149_912_577
+hf_tensors = 400
+megabytes = 299.2
+
+# %% the larger model's size is given tags=["wrong"]
+# hint: The 224-pixel model is asked for.
+rows = 577
+parameters = 149_912_577
+hf_tensors = 398
+megabytes = 299.8
+
+# %% the new rows have the width of the text encoder tags=["wrong"]
+# hint: Which encoder has these positions?
+rows = 577
+parameters = 149_815_297
+hf_tensors = 398
+megabytes = 299.2
+
+# %% the names are believed to be the only difference of the two files tags=["wrong"]
+# hint: What becomes of the stacked projection?
+rows = 577
+parameters = 149_912_577
+hf_tensors = 302
+megabytes = 299.2
+
+# %% a megabyte is taken for 1024 x 1024 bytes tags=["wrong"]
+# hint: Millions of bytes are asked for.
+rows = 577
+parameters = 149_912_577
+hf_tensors = 398
+megabytes = 285.4
+
 # %% tags=["exercise"]
 EXERCISE = dict(
     id="13.2",
@@ -245,7 +308,7 @@ def from_hugging_face(tensors):
 # hint: What would your model do with tensors that it has no place for?
 def from_hugging_face(tensors):
     from clipedu_lessons.l13_the_real_clip.checks.keys import converted
-    return converted(tensors, keep_ids=True)
+    return converted(tensors) | {k: v for k, v in tensors.items() if "position_ids" in k}
 
 # %% the names of the text encoder start with "text." tags=["wrong"]
 # hint: Look at the second line of the table.
@@ -253,6 +316,92 @@ def from_hugging_face(tensors):
     from clipedu_lessons.l13_the_real_clip.checks.keys import converted
     found = converted(tensors)
     return {k if k.startswith("visual.") or k == "logit_scale" else "text." + k: v for k, v in found.items()}
+
+# %% values come first in the stacked projection tags=["wrong"]
+# hint: In which order does your MultiHeadAttention split the stacked rows?
+def from_hugging_face(tensors):
+    from clipedu_lessons.l13_the_real_clip.checks.keys import converted
+    return converted(tensors, order="vkq")
+
+# %% queries, keys and values are stacked along a new axis tags=["wrong"]
+# hint: `in_proj_weight` is a matrix of 3 W rows.
+def from_hugging_face(tensors):
+    from clipedu_lessons.l13_the_real_clip.checks.keys import converted
+    found = converted(tensors)
+    return {k: torch.stack(v.chunk(3)) if "in_proj" in k else v for k, v in found.items()}
+
+# %% the biases of queries, keys and values are lost tags=["wrong"]
+# hint: Each of the three projections has a weight and a bias.
+def from_hugging_face(tensors):
+    from clipedu_lessons.l13_the_real_clip.checks.keys import converted
+    return {k: v for k, v in converted(tensors).items() if "in_proj_bias" not in k}
+
+# %% the norms before and after the image encoder's blocks are exchanged tags=["wrong"]
+# hint: `pre_layrnorm` comes before the blocks.
+def from_hugging_face(tensors):
+    from clipedu_lessons.l13_the_real_clip.checks.keys import converted
+    swap = {"visual.ln_pre": "visual.ln_post", "visual.ln_post": "visual.ln_pre"}
+    found = converted(tensors)
+    return {swap[k.rpartition(".")[0]] + k[k.rindex("."):] if k.rpartition(".")[0] in swap else k: v for k, v in found.items()}
+
+# %% the two norms of a block are exchanged tags=["wrong"]
+# hint: `layer_norm1` is the one before attention.
+def from_hugging_face(tensors):
+    from clipedu_lessons.l13_the_real_clip.checks.keys import converted
+    found = converted(tensors)
+    return {k.replace("ln_1", "ln_x").replace("ln_2", "ln_1").replace("ln_x", "ln_2"): v for k, v in found.items()}
+
+# %% the two layers of the MLP are exchanged tags=["wrong"]
+# hint: `fc1` widens, as `c_fc` does.
+def from_hugging_face(tensors):
+    from clipedu_lessons.l13_the_real_clip.checks.keys import converted
+    found = converted(tensors)
+    return {k.replace("c_fc", "c_x").replace("c_proj", "c_fc").replace("c_x", "c_proj"): v for k, v in found.items()}
+
+# %% the positions of pictures and texts are exchanged tags=["wrong"]
+# hint: The names that start with `visual.` belong to the image encoder.
+def from_hugging_face(tensors):
+    from clipedu_lessons.l13_the_real_clip.checks.keys import converted
+    swap = {"visual.positional_embedding": "positional_embedding", "positional_embedding": "visual.positional_embedding"}
+    return {swap.get(k, k): v for k, v in converted(tensors).items()}
+
+# %% every matrix is transposed tags=["wrong"]
+# hint: Linear layers inside the blocks are stored alike in both files.
+def from_hugging_face(tensors):
+    from clipedu_lessons.l13_the_real_clip.checks.keys import converted
+    found = converted(tensors)
+    return {k: v.T if v.ndim == 2 and "resblocks" in k else v for k, v in found.items()}
+
+# %% the logit scale is exponentiated tags=["wrong"]
+# hint: Both files store the logarithm.
+def from_hugging_face(tensors):
+    from clipedu_lessons.l13_the_real_clip.checks.keys import converted
+    return {k: v.exp() if k == "logit_scale" else v for k, v in converted(tensors).items()}
+
+# %% the logit scale is left out tags=["wrong"]
+# hint: The last line of the table.
+def from_hugging_face(tensors):
+    from clipedu_lessons.l13_the_real_clip.checks.keys import converted
+    return {k: v for k, v in converted(tensors).items() if k != "logit_scale"}
+
+# %% a full stop follows `in_proj` tags=["wrong"]
+# hint: The name is `attn.in_proj_weight`, with an underscore.
+def from_hugging_face(tensors):
+    from clipedu_lessons.l13_the_real_clip.checks.keys import converted
+    return {k.replace("in_proj_", "in_proj."): v for k, v in converted(tensors).items()}
+
+# %% only the first blocks are converted tags=["wrong"]
+# hint: The statement says: of any depth.
+def from_hugging_face(tensors):
+    from clipedu_lessons.l13_the_real_clip.checks.keys import converted
+    found = converted(tensors)
+    return {k: v for k, v in found.items() if "resblocks.2." not in k and "resblocks.1" not in k}
+
+# %% blocks with a number of two digits are lost tags=["wrong"]
+# hint: Block 10 has a name, too.
+def from_hugging_face(tensors):
+    from clipedu_lessons.l13_the_real_clip.checks.keys import converted
+    return {k: v for k, v in converted(tensors).items() if "resblocks.10." not in k}
 
 # %% tags=["exercise"]
 EXERCISE = dict(
@@ -350,6 +499,93 @@ def preprocess(photograph, resolution):
     from clipedu_lessons.l13_the_real_clip.checks.photographs import prepared
     return prepared(photograph, resolution, middle=False)
 
+# %% the photograph is cut to a square first, then resized tags=["wrong"]
+# hint: At the edge, the filter looks at pixels outside the square.
+def preprocess(photograph, resolution):
+    from clipedu_lessons.l13_the_real_clip.checks.photographs import prepared
+    side = min(photograph.shape[:2])
+    top, left = ((n - side) // 2 for n in photograph.shape[:2])
+    return prepared(photograph[top : top + side, left : left + side], resolution)
+
+# %% the lower right corner is kept, not the middle tags=["wrong"]
+def preprocess(photograph, resolution):
+    from clipedu_lessons.l13_the_real_clip.checks.photographs import prepared
+    return prepared(photograph[::-1, ::-1], resolution, middle=False).flip(1, 2)
+
+# %% width and height of the picture are exchanged tags=["wrong"]
+# hint: An array is (height, width, 3), and the result (3, height, width).
+def preprocess(photograph, resolution):
+    from clipedu_lessons.l13_the_real_clip.checks.photographs import prepared
+    return prepared(photograph, resolution).mT
+
+# %% the mean is subtracted, but nothing is divided by the standard deviation tags=["wrong"]
+# hint: Standardizing has two steps.
+def preprocess(photograph, resolution):
+    from clipedu_lessons.l13_the_real_clip.checks.photographs import prepared
+    return prepared(photograph, resolution) * torch.tensor(STD).view(3, 1, 1)
+
+# %% the standard deviation multiplies, where it should divide tags=["wrong"]
+# hint: Afterwards the numbers should be spread over about 1.
+def preprocess(photograph, resolution):
+    from clipedu_lessons.l13_the_real_clip.checks.photographs import prepared
+    return prepared(photograph, resolution) * torch.tensor(STD).view(3, 1, 1) ** 2
+
+# %% mean and standard deviation are exchanged tags=["wrong"]
+# hint: Which of the two is subtracted?
+def preprocess(photograph, resolution):
+    from clipedu_lessons.l13_the_real_clip.checks.photographs import prepared
+    mean, std = (torch.tensor(three).view(3, 1, 1) for three in (MEAN, STD))
+    return (prepared(photograph, resolution, standardize=False) - std) / mean
+
+# %% 0.5 is the mean and the standard deviation of every channel tags=["wrong"]
+# hint: MEAN and STD are given.
+def preprocess(photograph, resolution):
+    from clipedu_lessons.l13_the_real_clip.checks.photographs import prepared
+    return 2 * prepared(photograph, resolution, standardize=False) - 1
+
+# %% mean and standard deviation are those of another data set, ImageNet tags=["wrong"]
+# hint: MEAN and STD are given, and are OpenAI's.
+def preprocess(photograph, resolution):
+    from clipedu_lessons.l13_the_real_clip.checks.photographs import prepared
+    x = prepared(photograph, resolution, standardize=False)
+    mean, std = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
+    return (x - mean.view(3, 1, 1)) / std.view(3, 1, 1)
+
+# %% each photograph is standardized with its own mean and standard deviation tags=["wrong"]
+# hint: MEAN and STD are the same for all photographs.
+def preprocess(photograph, resolution):
+    from clipedu_lessons.l13_the_real_clip.checks.photographs import prepared
+    x = prepared(photograph, resolution, standardize=False)
+    return (x - x.mean((1, 2), keepdim=True)) / x.std((1, 2), keepdim=True)
+
+# %% bytes are divided by 256 tags=["wrong"]
+# hint: The largest byte is 255, and should become 1.
+def preprocess(photograph, resolution):
+    from clipedu_lessons.l13_the_real_clip.checks.photographs import prepared
+    return prepared(photograph, resolution, most=256)
+
+# %% the picture is resized as floats, by F.interpolate, not by Pillow on bytes tags=["wrong"]
+# hint: Pillow rounds to bytes and looks at all pixels that go into one.
+def preprocess(photograph, resolution):
+    sides = [int(resolution * n / min(photograph.shape[:2])) for n in photograph.shape[:2]]
+    x = torch.from_numpy(photograph.copy()).permute(2, 0, 1)[None].float() / 255
+    x = F.interpolate(x, sides, mode="bicubic", align_corners=False)[0]
+    top, left = ((n - resolution) // 2 for n in sides)
+    x = x[:, top : top + resolution, left : left + resolution]
+    return (x - torch.tensor(MEAN).view(3, 1, 1)) / torch.tensor(STD).view(3, 1, 1)
+
+# %% the channels stay last tags=["wrong"]
+# hint: Return (3, R, R).
+def preprocess(photograph, resolution):
+    from clipedu_lessons.l13_the_real_clip.checks.photographs import prepared
+    return prepared(photograph, resolution).permute(1, 2, 0)
+
+# %% the filter of Lanczos resizes the photograph tags=["wrong"]
+# hint: The statement names the filter.
+def preprocess(photograph, resolution):
+    from clipedu_lessons.l13_the_real_clip.checks.photographs import prepared
+    return prepared(photograph, resolution, how=Image.Resampling.LANCZOS)
+
 # %% tags=["exercise"]
 EXERCISE = dict(
     id="13.5",
@@ -426,6 +662,65 @@ def stretch(positions, side):
 def stretch(positions, side):
     from clipedu_lessons.l13_the_real_clip.checks.positions import stretched
     return stretched(positions, side, mode="nearest")
+
+# %% the class token is taken for the last row tags=["wrong"]
+# hint: Row 0 belongs to the class token.
+def stretch(positions, side):
+    from clipedu_lessons.l13_the_real_clip.checks.positions import stretched
+    found = stretched(positions.roll(1, 0), side)
+    return found
+
+# %% the class token's row is set to zero tags=["wrong"]
+# hint: The class token needs no other position in a larger picture.
+def stretch(positions, side):
+    from clipedu_lessons.l13_the_real_clip.checks.positions import stretched
+    return torch.cat([torch.zeros_like(positions[:1]), stretched(positions, side)[1:]])
+
+# %% another filter than the bicubic one is used tags=["wrong"]
+# hint: The statement names it.
+def stretch(positions, side):
+    from clipedu_lessons.l13_the_real_clip.checks.positions import stretched
+    return stretched(positions, side, mode="bilinear")
+
+# %% the smaller grid is made without antialias tags=["wrong"]
+# hint: `antialias=True` changes what a smaller grid sees.
+def stretch(positions, side):
+    first, grid = positions[:1], positions[1:]
+    old = round(len(grid) ** 0.5)
+    grid = F.interpolate(grid.T.reshape(1, -1, old, old), (side, side), mode="bicubic")
+    return torch.cat([first, grid[0].flatten(1).T])
+
+# %% the channels are not moved back behind the grid tags=["wrong"]
+# hint: The grid is (W, side, side), and the table has W columns.
+def stretch(positions, side):
+    from clipedu_lessons.l13_the_real_clip.checks.positions import stretched
+    found = stretched(positions, side)
+    return torch.cat([found[:1], found[1:].T.reshape(side * side, -1)])
+
+# %% the whole table is stretched, the class token's row with it tags=["wrong"]
+# hint: Row 0 has no place in the grid.
+def stretch(positions, side):
+    return F.interpolate(positions.T[None], 1 + side * side, mode="linear")[0].T
+
+# %% the stretched rows are normalized tags=["wrong"]
+# hint: Positions are added to the patches as they are.
+def stretch(positions, side):
+    from clipedu_lessons.l13_the_real_clip.checks.positions import stretched
+    return F.normalize(stretched(positions, side), dim=1)
+
+# %% the stretched grid is scaled by the ratio of the sides tags=["wrong"]
+# hint: Interpolation keeps the size of the numbers.
+def stretch(positions, side):
+    from clipedu_lessons.l13_the_real_clip.checks.positions import stretched
+    found, old = stretched(positions, side), round((len(positions) - 1) ** 0.5)
+    return torch.cat([found[:1], found[1:] * side / old])
+
+# %% the new positions are zero tags=["wrong"]
+# hint: Every new position lies between old ones.
+def stretch(positions, side):
+    old = round((len(positions) - 1) ** 0.5)
+    grid = F.pad(positions[1:].T.reshape(1, -1, old, old), (0, side - old, 0, side - old))
+    return torch.cat([positions[:1], grid[0].flatten(1).T])
 
 # %% tags=["exercise"]
 EXERCISE = dict(

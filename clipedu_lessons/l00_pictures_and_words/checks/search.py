@@ -107,6 +107,7 @@ SEARCH = FunctionExercise(
         "a query of signs only": _ask(" , "),
         "a number": _ask("24", "24 hours", "a day"),
         "other signs than commas": _ask("cat", "cat & dog", "one cat!"),
+        "letters beyond a to z": _ask("crème", "cr me", "a crème", "icon_crème"),
     },
     misconceptions=(
         Misconception(

@@ -54,7 +54,7 @@ def _wit(
     return sorted(queries), sorted(rows)
 
 
-def _with(**changed: Any) -> Callable[..., Answer]:
+def wit_with(**changed: Any) -> Callable[..., Answer]:
     return lambda texts, least, pmi, most: _wit(texts, least, pmi, most, **changed)
 
 
@@ -80,6 +80,7 @@ def _ask(least: int, pmi: float, most: int, *texts: str) -> Any:
     }  # fmt: skip
 
 
+_EXACT = ("a b", "a b", "a c", "a d")  # PMI(a, b) is log2 4
 STATED = ("red house", "red car", "blue house", "new york", "New York!")
 WIT = FunctionExercise(
     id="00.7",
@@ -94,27 +95,29 @@ WIT = FunctionExercise(
         "a text without words": _ask(1, 0.5, 5, "?!", "cat, cat", "dog cat"),
         "two words side by side in one order only": _ask(2, 1.0, 5, "b c", "b c", "c b", "x y z"),
         "a word that one text repeats": _ask(3, 9.0, 1, "rain rain rain", "a cat"),
+        "a PMI of exactly `pmi`": _ask(2, 2.0, 1, *_EXACT),
+        "a PMI just below `pmi`": _ask(2, 2.2, 1, *_EXACT),
         "a word inside another": _ask(2, 9.0, 1, "carmine", "car", "car", "scar carmine"),
     },
     misconceptions=(
         Misconception(
             "a bigram's count is divided by the number of words, not of bigrams",
-            _with(total=lambda n1, n2: n1),
+            wit_with(total=lambda n1, n2: n1),
             "How many bigrams does a text of three words have?",
         ),
         Misconception(
             "a rare bigram is a query if its PMI is high",
-            _with(is_query=lambda n, info, least, pmi: info >= pmi),
+            wit_with(is_query=lambda n, info, least, pmi: info >= pmi),
             "A bigram needs both: its count and its PMI.",
         ),
         Misconception(
             "no bigram is a query",
-            _with(is_query=lambda n, info, least, pmi: False),
+            wit_with(is_query=lambda n, info, least, pmi: False),
             "Which two words of the example belong together?",
         ),
         Misconception(
             "a word counts once for each text, not once for each occurrence",
-            _with(once=True),
+            wit_with(once=True),
             "How often does “rain rain rain” contain rain?",
         ),
         Misconception(
@@ -124,27 +127,27 @@ WIT = FunctionExercise(
         ),
         Misconception(
             "a bigram matches a text that has its two words anywhere",
-            _with(fits=lambda query, words: set(query.split()) <= set(words)),
+            wit_with(fits=lambda query, words: set(query.split()) <= set(words)),
             "The two words are side by side, in this order.",
         ),
         Misconception(
             "the last matches are taken, not the first",
-            _with(take=lambda rows, most: rows[-most:]),
+            wit_with(take=lambda rows, most: rows[-most:]),
             "Take the first `most` texts that match.",
         ),
         Misconception(
             "all matches are taken, whatever `most` says",
-            _with(take=lambda rows, most: rows),
+            wit_with(take=lambda rows, most: rows),
             "Where do you use `most`?",
         ),
         Misconception(
             "capitals make a difference",
-            _with(cut=lambda text: re.findall(r"\w+", text)),
+            wit_with(cut=lambda text: re.findall(r"\w+", text)),
             "Compare in lower case.",
         ),
         Misconception(
             "punctuation stays with its word",
-            _with(cut=lambda text: text.lower().split()),
+            wit_with(cut=lambda text: text.lower().split()),
             "Which words has “New York!”?",
         ),
         Misconception(

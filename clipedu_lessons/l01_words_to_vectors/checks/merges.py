@@ -9,7 +9,7 @@ import torch
 from torch import Generator
 
 from clipedu.tokenizer import bpe
-from clipedu_classroom.spec import FunctionExercise, Misconception, ValueExercise
+from clipedu_classroom.spec import FunctionExercise, Misconception, Property, ValueExercise
 
 
 def _letters(value: Any) -> tuple[str, ...]:
@@ -132,6 +132,12 @@ MERGE = FunctionExercise(
     name="merge_pair",
     reference=bpe.merge_pair,
     inputs=draw_word,
+    properties=(
+        Property(
+            "the word comes back as a list, which can't be the key of a dictionary",
+            lambda f, symbols, pair: (isinstance(f(symbols, pair), tuple), True),
+        ),
+    ),
     extremes={
         "a run of one letter": _word("n|o|o|o|n", "o", "o"),
         "a long run of one letter": _word("o|o|o|o|o|s", "o", "o"),

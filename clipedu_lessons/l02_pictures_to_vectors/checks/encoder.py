@@ -103,10 +103,11 @@ def _when(words: str, hint: str = "", **changes: Any) -> Misconception:
     return Misconception(words, _vit_with(**changes), hint)
 
 
-def _vit_inputs(generator: torch.Generator) -> dict[str, Any]:
+def _vit_inputs(generator: torch.Generator, count: int = 0) -> dict[str, Any]:
     heads, side = 2, whole(generator, 2, 3)
     width = heads * 4 * whole(generator, 1, 2)
-    pictures = torch.randn(whole(generator, 2, 3), 3, 4 * side, 4 * side, generator=generator)
+    count = count or whole(generator, 2, 3)
+    pictures = torch.randn(count, 3, 4 * side, 4 * side, generator=generator)
     configs = [ViTConfig(4 * side, 4, width, 2, heads, stem=stem) for stem in ("conv", "patch")]
     arguments: list[tuple[Any, ...]] = [(configs[0], 5, "gelu"), (configs[1], 5, "quick_gelu")]
     return driven(vit.VisionTransformer, arguments, pictures)
@@ -119,6 +120,7 @@ ENCODER = FunctionExercise(
     inputs=_vit_inputs,
     drive=drive,
     trials=1,
+    extremes={"one picture": lambda g: _vit_inputs(g, 1)},
     misconceptions=(
         _when(
             "the stem is used for the paper's ViT, too",

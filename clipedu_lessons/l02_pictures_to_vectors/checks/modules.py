@@ -9,7 +9,8 @@ from torch import Tensor
 
 
 def drive(answer, arguments, parameters, modes, pictures):  # type: ignore[no-untyped-def]
-    """For each list of arguments: what the module returns in each mode, training (True) or not."""
+    """For each list of arguments: what the module returns in each mode, training (True) or not, and
+    for each parameter whether the last result has a gradient for it (1) or not (0)."""
     import torch
 
     class StateMismatch(Exception):
@@ -32,11 +33,15 @@ def drive(answer, arguments, parameters, modes, pictures):  # type: ignore[no-un
                 noise = torch.randn(own[name].shape, generator=generator)
                 is_gain = own[name].ndim == 1 and name.endswith("weight")
                 own[name].copy_(0.3 * noise + float(is_gain))
-        results += [module.train(mode)(pictures) for mode in modes]
-        if not all(getattr(result, "requires_grad", True) for result in results):
+        made = [module.train(mode)(pictures) for mode in modes]
+        if not all(getattr(result, "requires_grad", True) for result in made):
             raise ValueError(
                 "no gradient reaches the parameters: the result must be differentiable"
             )
+        leaves = [own[name] for name in sorted(own)]
+        total = made[-1].sum() if isinstance(made[-1], torch.Tensor) else None
+        grads = torch.autograd.grad(total, leaves, allow_unused=True) if total is not None else []
+        results += [*made, torch.tensor([float(grad is not None) for grad in grads])]
     return results
 
 

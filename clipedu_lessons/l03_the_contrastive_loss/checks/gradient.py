@@ -52,6 +52,7 @@ GRADIENT = FunctionExercise(
     extremes={
         "logits of 1,000": lambda g: {"logits": 1000 * torch.eye(4)},
         "a batch of one": lambda g: {"logits": torch.randn(1, 1, generator=g)},
+        "1,000 on top of every logit": lambda g: {"logits": 1000 + _logits(g)["logits"]},
         "equal logits": lambda g: {"logits": torch.zeros(5, 5)},
     },
     misconceptions=(

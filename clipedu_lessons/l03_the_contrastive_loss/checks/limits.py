@@ -153,6 +153,7 @@ FLOOR = FunctionExercise(
         "captions that all differ": lambda g: {"captions": list(WORDS)},
         "captions that are all equal": lambda g: {"captions": ["cat"] * 5},
         "a batch of one": lambda g: {"captions": ["a cat"]},
+        "captions that differ in a capital": lambda g: {"captions": ["Cat", "cat", "cat"]},
     },
     misconceptions=(
         Misconception(

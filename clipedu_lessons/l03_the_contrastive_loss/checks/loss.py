@@ -233,7 +233,7 @@ LOSS = FunctionExercise(
             "The scale is 1 / temperature: which of the two multiplies?",
         ),
         Misconception(
-            "the logit scale is added to the cosines, not multiplied with them",
+            "the cosines are not multiplied by the logit scale, which is added or left out",
             _other_logits(lambda i, t, s: i @ t.T + s),
             "What does a softmax do with a number that is added to all its logits?",
         ),

@@ -106,6 +106,7 @@ def drive_clip(CLIP, pictures, tokens, embed_dim, start, half):
             "encode_image without normalize": plain[0].float(),
             "encode_text without normalize": plain[1].float(),
             "the gradient of logit_scale": 0.0 if gradient is None else gradient,
+            "what has a gradient": sum(p.grad is not None for p in model.parameters()),
         }
     finally:
         for space, old in zip(spaces, before, strict=True):
@@ -206,7 +207,7 @@ def drive_classifier(answer, names, templates, table):
 
 
 def a_task(generator: Generator) -> dict[str, Any]:
-    words = ["cat", "dog", "red star", "house", "key", "clock", "umbrella", "tree"]
+    words = ["cat", "dog", "Red star", "house", "key", "clock", "umbrella", "tree"]
     forms = ["{}", "an icon of {}", "a photo of a {}.", "{} drawn in black"]
     classes, templates = whole(generator, 3, 7), whole(generator, 2, 4)
     return {

@@ -60,8 +60,9 @@ def drive_groups(answer, shapes, weight_decay, muon):
     for group in answer(iter(parameters.items()), weight_decay, muon=muon):
         key = (round(float(group["weight_decay"]), 6), bool(group.get("muon", False)))
         names = [names_of.get(id(p), "not a parameter of the model") for p in group["params"]]
-        aligned = list(group["names"]) == names
-        found[key] = found.get(key, []) + (names if aligned else ["`names` differ from `params`"])
+        if list(group["names"]) != names and set(names) <= set(shapes):
+            names = ["`names` differ from `params`"]
+        found[key] = found.get(key, []) + names + ["another group"] * (key in found and names != [])
     return {f"decay {d}, muon {m}": sorted(names) for (d, m), names in found.items() if names}
 
 
@@ -82,6 +83,8 @@ def some_shapes(generator: Generator) -> dict[str, Any]:
         "visual.stem.3.weight": (width, 18, 3, 3),
         "visual.ln_pre.weight": (width,),
         "visual.head.weight": (width, 6),
+        "visual.low.weight": (16, width),
+        "visual.thin.weight": (width, 16),
         "text.transformer.resblocks.0.attn.in_proj_weight": (3 * width, width),
         "text.transformer.resblocks.0.attn.in_proj_bias": (3 * width,),
         "text.transformer.resblocks.0.mlp.c_fc.weight": (4 * width, width),

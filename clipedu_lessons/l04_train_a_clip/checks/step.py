@@ -249,7 +249,8 @@ def drive_loop(answer, steps, peak, warmup, weight_decay, half):
             super().__init__(groups, **numbers)
             made.append(self)
             log["optimizers"] += 1
-            log["betas and eps"] = [*self.defaults["betas"], 1e6 * self.defaults["eps"]]
+            given = self.defaults
+            log["betas, eps and lr"] = [*given["betas"], 1e6 * given["eps"], given["lr"]]
 
     def learning_rate(step, *, steps, peak, warmup_steps=0, final=0.0):
         return peak * (1 + step + 0.01 * steps + 0.37 * warmup_steps + 5 * final)
@@ -281,7 +282,8 @@ def drive_loop(answer, steps, peak, warmup, weight_decay, half):
         losses = iter(answer(model, batches(), **numbers, weight_decay=weight_decay, half=half))
         first = next(losses)
         log["steps done when the first loss comes"] = len(log["rates"])
-        return {**log, "losses": [first, *losses]}
+        log["losses"] = [first, *losses]  # first, as it goes on counting
+        return log
     finally:
         for name in mine:
             space.pop(name)

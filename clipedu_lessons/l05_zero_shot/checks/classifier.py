@@ -107,15 +107,17 @@ def drive_naming(answer, pictures, weights, batch_size, start, training):  # typ
                 raise ValueError(f"{len(x)} pictures at once; this model takes {batch_size}")
             rows = x.flatten(1) @ self.table + 2 * self.table[0]
             rows = rows + (0.7 * rows.roll(1, dims=1) if self.training else 0.0)
+            graphs.append(rows.requires_grad)
             return F.normalize(rows, dim=-1) if normalize else rows
 
+    graphs: list[bool] = []
     model = Model().train(training)
     best, probability = answer(model, weights, pictures, batch_size)
     return {
         "the best classes": best,
         "their probabilities": probability,
         "the model is in training mode afterwards": model.training,
-        "the probabilities carry a gradient": bool(torch.as_tensor(probability).requires_grad),
+        "gradients are computed": any(graphs),
     }
 
 

@@ -19,15 +19,17 @@ from clipedu_lessons.common.checking import reverse, twice, unchanged
 
 
 def _answers(generator: torch.Generator) -> dict[str, Any]:
-    """Unequal classes, one without a picture that is predicted all the same."""
+    """Unequal classes, one in the middle without a picture that is predicted all the same."""
     classes = whole(generator, 4, 6)
-    counts = [whole(generator, 1, 4) for _ in range(classes - 2)] + [whole(generator, 8, 14), 0]
+    counts = [whole(generator, 1, 4) for _ in range(classes - 2)] + [whole(generator, 8, 14)]
+    empty = whole(generator, 1, classes - 2)
+    counts.insert(empty, 0)
     labels = torch.cat([torch.full((count,), c) for c, count in enumerate(counts)])
     labels = labels[torch.randperm(len(labels), generator=generator)]
     guess = torch.randint(0, classes, labels.shape, generator=generator)
     keep = torch.rand(len(labels), generator=generator) < 0.5
     predictions = torch.where(keep, labels, guess)
-    predictions[-1] = classes - 1
+    predictions[-1] = empty
     return {"predictions": predictions, "labels": labels}
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from clipedu_classroom.spec import FunctionExercise, Misconception, whole
+from clipedu_classroom.spec import FunctionExercise, Misconception, Property, whole
 from clipedu_lessons.common.checking import reverse, unchanged, unit
 
 
@@ -42,6 +42,11 @@ THRESHOLD = FunctionExercise(
         "no false alarm allowed": lambda g: {**_scores(g), "rate": 0.0},
         "every false alarm allowed": lambda g: {**_scores(g), "rate": 1.0},
         "equal scores": lambda g: _scores(g, 0.22, ties=True),
+        "a score that most strangers have": lambda g: {
+            "known": torch.tensor([0.3, 0.5, 0.7]),
+            "strangers": torch.tensor([0.5, 0.1, 0.5, 0.5]),
+            "rate": 0.5,
+        },
         "one stranger": lambda g: {**_scores(g), "strangers": torch.tensor([0.3])},
     },
     misconceptions=(
@@ -124,6 +129,12 @@ CELL_SEARCH = FunctionExercise(
     name="cell_search",
     reference=cell_search,
     inputs=_library,
+    properties=(
+        Property(
+            "the rows are floats, which can't be used as indices",
+            lambda f, *given: (torch.as_tensor(f(*given)[0]).is_floating_point(), False),
+        ),
+    ),
     extremes={
         "all cells are visited": lambda g: _library(g, cells=5, probes=5),
         "one cell": lambda g: _library(g, cells=1, probes=1),

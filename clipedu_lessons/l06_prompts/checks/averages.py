@@ -21,7 +21,7 @@ ON_PAPER = ValueExercise(
     id="06.1",
     name=("bat_score", "owl_score", "winner", "winner_without", "p"),
     expected=(0.98995, 0.96, "bat", "owl", 0.0625),
-    tolerance=0.006,
+    tolerance=0.002,
     misconceptions=(
         Misconception(
             "the mean of the prompts is not normalized",
@@ -69,11 +69,8 @@ ON_PAPER = ValueExercise(
 
 def mean_probabilities(pictures: Tensor, texts: Tensor, scale: float) -> Tensor:
     """(N, E), (T, C, E), scale -> (N, C)."""
-    return _logits(pictures, texts, scale).softmax(dim=-1).mean(dim=0)
-
-
-def _logits(pictures: Tensor, texts: Tensor, scale: float) -> Tensor:
-    return scale * torch.einsum("ne,tce->tnc", pictures, texts)  # (T, N, C)
+    logits = scale * torch.einsum("ne,tce->tnc", pictures, texts)  # (T, N, C)
+    return logits.softmax(dim=-1).mean(dim=0)
 
 
 def opinions(generator: Generator, pictures: int = 0, templates: int = 0) -> dict[str, Any]:
@@ -108,48 +105,6 @@ PROBABILITIES = FunctionExercise(
         "a scale of 100": lambda g: {**opinions(g), "scale": 100.0},
         "a scale of 2000": lambda g: {**opinions(g), "scale": 2000.0},
     },
-    misconceptions=(
-        Misconception(
-            "the scores are divided by the scale",
-            lambda p, t, s: mean_probabilities(p, t, 1 / s),
-            "Scale and temperature are inverse to each other.",
-        ),
-        Misconception(
-            "the softmax is taken over the templates",
-            lambda p, t, s: _logits(p, t, s).softmax(dim=0).mean(dim=0),
-            "Which axis holds the classes?",
-        ),
-        Misconception(
-            "the probabilities are multiplied",
-            lambda p, t, s: _logits(p, t, s).log_softmax(dim=-1).mean(dim=0).exp(),
-            "A mean, not a product.",
-        ),
-        Misconception(
-            "only the first template is asked",
-            lambda p, t, s: (s * p @ t[0].T).softmax(dim=-1),
-            "Where are the other templates?",
-        ),
-        Misconception(
-            "only the last template is asked",
-            lambda p, t, s: (s * p @ t[-1].T).softmax(dim=-1),
-            "Where are the other templates?",
-        ),
-        Misconception(
-            "the surest template decides",
-            lambda p, t, s: _logits(p, t, s).softmax(dim=-1).amax(dim=0),
-            "All templates have the same say.",
-        ),
-        Misconception(
-            "the mean is taken over the classes",
-            lambda p, t, s: _logits(p, t, s).softmax(dim=-1).mean(dim=-1).T,
-            "Which axis holds the templates?",
-        ),
-        Misconception(
-            "no softmax is taken at all",
-            lambda p, t, s: _logits(p, t, s).mean(dim=0),
-            "Probabilities lie between 0 and 1.",
-        ),
-    ),
 )
 
 

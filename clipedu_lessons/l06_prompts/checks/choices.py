@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from numbers import Integral
 from typing import Any
 
 import torch
 from torch import Generator, Tensor
 
-from clipedu_classroom.spec import FunctionExercise, Misconception, whole
+from clipedu_classroom.spec import FunctionExercise, Misconception, Property, whole
 
 
 def count_flips(before: Tensor, after: Tensor, labels: Tensor) -> tuple[int, int, int]:
@@ -45,79 +46,44 @@ def _only(values: list[list[int]]) -> Any:
     }
 
 
-def _changed(change: Any) -> Any:
-    """count_flips with one of its three numbers replaced."""
-
-    def wrong(before: Tensor, after: Tensor, labels: Tensor) -> tuple[int, ...]:
-        found = list(count_flips(before, after, labels))
-        for place, count in change(before, after, labels).items():
-            found[place] = int(count)
-        return tuple(found)
-
-    return wrong
-
-
 FLIPS = FunctionExercise(
     id="06.4",
     name="count_flips",
     reference=count_flips,
     inputs=answers,
+    properties=(
+        Property(
+            "a count is a tensor or a float, where Python integers are asked for",
+            lambda f, *given: ([isinstance(x, Integral) for x in f(*given)], [True] * 3),
+        ),
+    ),
     extremes={
         "nothing changes": _only([[0, 1, 2], [0, 1, 2], [0, 1, 1]]),
         "one picture": _only([[2], [1], [1]]),
         "everything is broken": _only([[0, 1], [1, 0], [0, 1]]),
     },
-    misconceptions=(
-        Misconception(
-            "every wrong answer after the change counts as broken",
-            _changed(lambda b, a, y: {1: (a != y).sum()}),
-            "Some were wrong before.",
-        ),
-        Misconception(
-            "the answers that do not change are counted as other",
-            _changed(lambda b, a, y: {2: (b == a).sum()}),
-            "Other means: from one wrong class to another.",
-        ),
-        Misconception(
-            "the right answers of both prompts are counted, not the changes",
-            lambda b, a, y: (int((a == y).sum()), int((b == y).sum()), int((b != a).sum())),
-            "Look at each picture's two answers together.",
-        ),
-        Misconception(
-            "the difference of the two accuracies is given for the fixed ones",
-            _changed(lambda b, a, y: {0: ((a == y).sum() - (b == y).sum()).abs(), 1: 0}),
-            "A difference hides what went both ways.",
-        ),
-        Misconception(
-            "shares are returned, not numbers",
-            lambda b, a, y: tuple(count / len(y) for count in count_flips(b, a, y)),
-            "How many, not what part.",
-        ),
-        Misconception(
-            "other and broken are swapped",
-            lambda b, a, y: (lambda f: (f[0], f[2], f[1]))(count_flips(b, a, y)),
-            "The order is fixed, broken, other.",
-        ),
-        Misconception(
-            "all changes to a wrong class count as broken",
-            _changed(lambda b, a, y: {1: ((b != a) & (a != y)).sum()}),
-            "Broken answers were right before.",
-        ),
-        Misconception(
-            "all changes from a wrong class count as fixed",
-            _changed(lambda b, a, y: {0: ((b != a) & (b != y)).sum()}),
-            "Fixed answers are right afterwards.",
-        ),
-    ),
 )
 
 
 def without_each_part(template: str) -> list[tuple[str, str]]:
+    return parts_by(template, lambda before, after: [(before + after, "{}")])
+
+
+def two_sides(template: str) -> list[tuple[str, str]]:
+    """Right, too: the signs before the name are one part, and those after it are another one."""
+    return parts_by(
+        template,
+        lambda b, a: [(part, left) for part, left in ((b, "{}" + a), (a, b + "{}")) if part],
+    )
+
+
+def parts_by(template: str, cling: Any) -> list[tuple[str, str]]:
+    """`cling`: the signs before and after the name -> pairs of a part and what is left of them."""
     words, found = template.split(), []
     for k, word in enumerate(words):
-        left = words[:k] + (["{}"] if "{}" in word else []) + words[k + 1 :]
-        if word != "{}":
-            found.append((word.replace("{}", ""), " ".join(left)))
+        pairs = [(word, "")] if "{}" not in word else cling(*word.split("{}"))
+        for part, left in pairs if word != "{}" else ():
+            found.append((part, " ".join([*words[:k], *left.split(), *words[k + 1 :]])))
     return found
 
 
@@ -141,6 +107,7 @@ PARTS = FunctionExercise(
     id="06.7",
     name="without_each_part",
     reference=without_each_part,
+    accepts=(two_sides,),
     inputs=a_template,
     extremes={
         "the bare name": _template("{}"),
@@ -203,6 +170,11 @@ CHOICE = FunctionExercise(
             "right": torch.tensor([[1, 1, 0], [0, 1, 1]]).bool(),
             "choose": torch.tensor([0, 1]),
             "report": torch.tensor([1, 2]),
+        },
+        "the accuracy is higher where it is reported": lambda g: {
+            "right": torch.tensor([[1, 0, 1, 1], [0, 0, 1, 1]]).bool(),
+            "choose": torch.tensor([0, 1]),
+            "report": torch.tensor([2, 3]),
         },
         "two templates tie": lambda g: {
             "right": torch.tensor([[1, 0, 0, 1], [0, 1, 1, 1]]).bool(),

@@ -40,12 +40,11 @@ def converted(
     transpose: Sequence[str] = PROJECTIONS,
     order: str = "qkv",
     dim: int = 0,
-    keep_ids: bool = False,
 ) -> dict[str, Tensor]:
     """The right answer; its options are the wrong ones."""
     result = {}
     for name, tensor in tensors.items():
-        if "k_proj" in name or "v_proj" in name or ("position_ids" in name and not keep_ids):
+        if "k_proj" in name or "v_proj" in name or "position_ids" in name:
             continue
         if "q_proj" in name:
             parts = [tensors[name.replace("q_proj", f"{part}_proj")] for part in order]
@@ -58,9 +57,9 @@ def converted(
     return result
 
 
-def some_file(generator: Generator) -> dict[str, Any]:
+def some_file(generator: Generator, layers: int = 0) -> dict[str, Any]:
     """A file of Hugging Face: a tiny model of random depth, its tensors in any order."""
-    layers, width = whole(generator, 1, 2), 2 * whole(generator, 2, 3)
+    layers, width = layers or whole(generator, 1, 2), 2 * whole(generator, 2, 3)
     sizes = {"resolution": 4, "patch": 2, "vocab_size": 9, "context_length": 7, "embed_dim": width}
     for side in ("vision", "text"):
         sizes |= {f"{side}_width": width, f"{side}_layers": layers, f"{side}_heads": 2}
@@ -78,6 +77,7 @@ KEYS = FunctionExercise(
     name="from_hugging_face",
     reference=converted,
     inputs=some_file,
+    extremes={"a model of eleven blocks": lambda g: some_file(g, layers=11)},
     misconceptions=(
         Misconception(
             "values come before keys in the stacked projection",

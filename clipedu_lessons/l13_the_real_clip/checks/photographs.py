@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -39,10 +40,13 @@ def prepared(
     return (x / most - mean) / std if standardize else x / most
 
 
-def some_photograph(generator: Generator) -> dict[str, Any]:
-    """Noise, wider than high or higher than wide, and larger than what is asked for."""
+def some_photograph(generator: Generator, odd: bool = False) -> dict[str, Any]:
+    """Noise, wider than high or higher than wide, and larger than what is asked for. The surplus
+    is even, so that both directions of rounding agree, or `odd`."""
     resolution = whole(generator, 16, 24)
     sides = [whole(generator, 40, 60), whole(generator, 70, 96)]
+    while (int(resolution * sides[1] / sides[0]) - resolution) % 2 != odd:
+        sides[1] += 1
     if whole(generator, 0, 1):
         sides.reverse()
     noise = torch.randint(0, 256, (*sides, 3), generator=generator, dtype=torch.uint8)
@@ -53,8 +57,12 @@ PREPROCESS = FunctionExercise(
     id="13.4",
     name="preprocess",
     reference=prepared,
-    accepts=(lambda photograph, resolution: prepared(photograph, resolution, half=int),),
+    accepts=(
+        lambda photograph, resolution: prepared(photograph, resolution, half=int),
+        lambda photograph, resolution: prepared(photograph, resolution, half=math.ceil),
+    ),
     inputs=some_photograph,
+    extremes={"an odd surplus": lambda g: some_photograph(g, odd=True)},
     tolerance=1e-4,
     trials=4,
     misconceptions=(

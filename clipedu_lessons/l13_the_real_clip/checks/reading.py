@@ -27,24 +27,9 @@ SIZES = ValueExercise(
             "Into how many patches are 384 pixels cut?",
         ),
         Misconception(
-            "the new rows have the width of the text encoder",
-            lambda v: v[1] == B_16 + (ROWS - 197) * 512,
-            "Which encoder has these positions?",
-        ),
-        Misconception(
-            "the names are believed to be the only difference of the two files",
-            lambda v: v[2] == 302,
-            "What becomes of the stacked projection?",
-        ),
-        Misconception(
             "bits are taken for bytes, or 32 of them for 16",
             lambda v: near(v[3], B_16 * 16 / 1e6, B_16 * 4 / 1e6, B_16 / 1e6, within=0.1),
             "How many bytes has a number of 16 bits?",
-        ),
-        Misconception(
-            "a megabyte is taken for 1024 x 1024 bytes",
-            lambda v: near(v[3], B_16 * 2 / 2**20, within=0.1),
-            "Millions of bytes are asked for.",
         ),
     ),
 )
