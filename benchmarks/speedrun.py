@@ -2,7 +2,11 @@
 
     python benchmarks/speedrun.py                                   # recipe `laptop`, seeds 0 1 2
     python benchmarks/speedrun.py --recipe my.json --name "what I changed" --seeds 0
-    ONEDNN_MAX_CPU_ISA=AVX2 python benchmarks/speedrun.py           # as on a CPU without AMX
+
+As on a CPU without AMX or AVX-512 (each library looks at a variable of its own):
+
+    export ONEDNN_MAX_CPU_ISA=AVX2 ATEN_CPU_CAPABILITY=avx2 MKL_ENABLE_INSTRUCTIONS=AVX2
+    python benchmarks/speedrun.py
 
 A run learns from ten icon sets and is asked for the names of two that it never sees, Remix and
 Bootstrap. The clock stops at the first look at which the mean of the two accuracies is at least

@@ -1,8 +1,7 @@
 """The classroom: exercises that say what is wrong, hints, progress, and grading for a class.
 
 A notebook needs one line: `from clipedu_classroom import check, give_up, hint, progress, reset,
-solution`. The rest of this room (`build`, `grade`) is reached through the command line.
-"""
+solution`. The rest of this room (`build`, `grade`) is reached through the command line."""
 
 from __future__ import annotations
 

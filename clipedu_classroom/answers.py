@@ -1,15 +1,11 @@
 """Take one student's answers out of what was handed in, in a process of its own (`read`).
 
-A submission is hostile until shown otherwise: huge, empty, no JSON, or of a shape that takes
-forever to read. All of these end in `Unreadable`, which says what a person can do. Of a notebook's
-cells, answers are found by id, then by the names they define: cells may have been split, joined,
-moved, retyped or renewed. From cells that a student added come only the statements that an answer
-needs.
-"""
+A submission is hostile until shown otherwise; what cannot be read ends in `Unreadable`, which says
+what a person can do. Answers are found by a cell's id, then by the names they define: cells may
+have been split, joined, moved, retyped or renewed."""
 
 from __future__ import annotations
 
-import contextlib
 import io
 import json
 import pickle
@@ -17,20 +13,14 @@ import re
 import subprocess
 import sys
 import zipfile
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import PurePosixPath
 from typing import Any
 
 from clipedu_classroom.assignment import Assignment, Part, Question, id_of, text_of
 from clipedu_classroom.sandbox import own_environment
-from clipedu_classroom.student_code import (
-    clean,
-    defined_names,
-    needed_code,
-    squeeze,
-    suspicions,
-)
+from clipedu_classroom.student_code import clean, defined_names, needed_code, squeeze, suspicions
 from clipedu_classroom.submissions import (
     MAX_ENTRIES,
     Submission,
@@ -41,6 +31,7 @@ from clipedu_classroom.submissions import (
     read_file,
     readable,
 )
+from clipedu_classroom.worker import set_limits
 from clipedu_classroom.written import written_answers
 
 MAX_CELLS = 5000
@@ -57,14 +48,15 @@ class Load:
     key: str
     source: str
     setup: bool = False
-    exercises: tuple[str, ...] = ()
-    judged: tuple[str, ...] = ()
+    exercises: Sequence[str] = ()
+    judged: Sequence[str] = ()
 
 
 @dataclass
 class Answers:
     """What one student handed in: code and open answers (`text`, and `pages` to look at) by
-    exercise id, what to run in which order, and what the grader noticed."""
+    exercise id, what to run in which order, and what the grader noticed. `as_given`: exercises
+    whose statement is the pristine notebook's."""
 
     code: dict[str, str] = field(default_factory=dict)
     text: dict[str, str] = field(default_factory=dict)
@@ -72,6 +64,7 @@ class Answers:
     loads: list[Load] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
     suspicions: list[str] = field(default_factory=list)
+    as_given: list[str] = field(default_factory=list)
     dropped: int = 0
 
 
@@ -99,32 +92,23 @@ def read(assignment: Assignment, submission: Submission) -> Answers:
     if submission.problem:
         raise Unreadable(f"Not graded: {submission.problem}.")
     command = [sys.executable, "-m", "clipedu_classroom.answers"]
+    how: dict[str, Any] = {"env": own_environment(), "timeout": 5 * READ_SECONDS}
+    asked = pickle.dumps((assignment, submission))
     try:
-        done = subprocess.run(
-            command,
-            input=pickle.dumps((assignment, submission)),
-            capture_output=True,
-            env=own_environment(),
-            timeout=5 * READ_SECONDS,
-        )
+        done = subprocess.run(command, input=asked, capture_output=True, **how)
         entry = json.loads(done.stdout)
     except (subprocess.TimeoutExpired, ValueError):
-        raise Unreadable(
-            f"Reading the file takes more than {READ_SECONDS} seconds or {READ_MB} MB."
-        ) from None
+        words = f"takes more than {READ_SECONDS} seconds or {READ_MB} MB."
+        raise Unreadable(f"Reading the file {words}") from None
     if "unreadable" in entry:
         raise Unreadable(entry["unreadable"])
-    loads = [
-        Load(**load | {name: tuple(load[name]) for name in ("exercises", "judged")})
-        for load in entry.pop("loads")
-    ]
-    return replace(Answers(**entry), loads=loads)
+    entry["loads"] = [Load(**load) for load in entry["loads"]]
+    return Answers(**entry)
 
 
 def choose_answers(assignment: Assignment, submission: Submission) -> Answers:
-    """The answers of the notebook among a student's files: one with answers before one without, a
-    notebook before a script, the assignment's name before another, then the one with more answers,
-    then the last by name. Raises Unreadable when there is none."""
+    """The answers of the notebook among a student's files: one with answers, then a notebook, then
+    the assignment's name, then more answers. Raises Unreadable when there is none."""
     found: list[tuple[tuple[Any, ...], str, Answers]] = []
     problems = []
     for number, (name, content) in enumerate(_contents(submission)):
@@ -137,11 +121,9 @@ def choose_answers(assignment: Assignment, submission: Submission) -> Answers:
             problems.append((not is_notebook(name), name, str(error)))
             continue
         answers = take_answers(assignment, cells)
-        count = len(answers.text) + sum(
-            not is_untouched(question, answers.code[question.id])
-            for question in assignment.questions
-            if question.id in answers.code
-        )
+        coded = [question for question in assignment.questions if question.id in answers.code]
+        written = [not is_untouched(question, answers.code[question.id]) for question in coded]
+        count = len(answers.text) + sum(written)
         exact = PurePosixPath(name).stem == assignment.name
         found.append(((count > 0, not is_script, exact, count, number), name, answers))
     if not found:
@@ -187,18 +169,15 @@ def read_cells(content: bytes) -> list[dict[str, Any]]:
     if not content.strip():
         raise Unreadable("The file is empty. Ask for it again: was it saved?")
     if content[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\x00" in content[:100]:
-        raise Unreadable(
-            "The file is not UTF-8 (UTF-16, perhaps). Open it in Jupyter, save it, and hand it in "
-            "again."
-        )
+        words = "Open it in Jupyter, save it, and hand it in again."
+        raise Unreadable(f"The file is not UTF-8 (UTF-16, perhaps). {words}")
     try:
         notebook = json.loads(content.decode("utf-8-sig"))
     except UnicodeDecodeError:
         raise Unreadable("The file is not UTF-8 text. Is it really a notebook?") from None
     except (ValueError, RecursionError):
-        raise Unreadable(
-            "The file is not valid JSON: it is damaged or no notebook. Ask for it again."
-        ) from None
+        words = "it is damaged or no notebook. Ask for it again."
+        raise Unreadable(f"The file is not valid JSON: {words}") from None
     cells = notebook.get("cells") if isinstance(notebook, dict) else None
     if not isinstance(cells, list):
         raise Unreadable("The file is JSON but has no cells: it is not a notebook of version 4.")
@@ -233,14 +212,12 @@ def script_cells(content: bytes) -> list[dict[str, Any]]:
 
 
 def take_answers(assignment: Assignment, raw: list[dict[str, Any]]) -> Answers:
-    """The code of each exercise, and every open answer.
-
-    The cell with the exercise's id when it defines what is asked for, else the last other cell that
-    does, else the cells that define it together; so swapped and renewed ids do no harm.
-    """
+    """The code of each exercise, and every open answer. Code is in the cell with the exercise's id
+    if that defines what is asked for, else in the last other cell that does, else in several."""
     answers = Answers()
-    remark = answers.remarks.append
     cells = _cells(assignment, raw, answers.remarks)
+    same = [cell.part for cell in cells if cell.part and not cell.changed]
+    answers.as_given = [part.exercise for part in same if part.role == "statement"]
     used = {
         question.id: chosen
         for question in assignment.questions
@@ -264,10 +241,11 @@ def take_answers(assignment: Assignment, raw: list[dict[str, Any]]) -> Answers:
     for exercise_id, text, page in written_answers(questions, cells, answers.remarks):
         answers.text[exercise_id], answers.pages[exercise_id] = text, page
     if not answers.code and not answers.text and not any(cell.part for cell in cells):
-        remark(f"It has no cell of {assignment.name}: is it another notebook?")
+        answers.remarks.append(f"It has no cell of {assignment.name}: is it another notebook?")
     if answers.dropped:
         unit = "cell was" if answers.dropped == 1 else "cells were"
-        remark(f"{answers.dropped} added {unit} not run: no answer needs what is defined there.")
+        words = f"{answers.dropped} added {unit} not run: no answer needs what is defined there."
+        answers.remarks.append(words)
     return answers
 
 
@@ -322,9 +300,8 @@ def _find(question: Question, cells: list[Cell], remarks: list[str]) -> list[int
         remarks.append(f"{question.id}: found by the name {names}, in a cell with another id.")
         return elsewhere[-1:]
     candidates = sorted([*written, *others])
-    split = {
-        max((at for at in candidates if name in cells[at].names), default=-1) for name in wanted
-    }
+    homes = ([at for at in candidates if name in cells[at].names] for name in wanted)
+    split = {max(home, default=-1) for home in homes}
     if -1 not in split:
         remarks.append(f"{question.id}: {names} are defined in {len(split)} cells.")
         return sorted(split)
@@ -332,10 +309,7 @@ def _find(question: Question, cells: list[Cell], remarks: list[str]) -> list[int
 
 
 def _in_order(
-    assignment: Assignment,
-    cells: list[Cell],
-    used: dict[str, list[int]],
-    helpers: dict[int, str],
+    assignment: Assignment, cells: list[Cell], used: dict[str, list[int]], helpers: dict[int, str]
 ) -> list[Load]:
     """What to run, in the student's order. The course's own cells are as they were handed out, each
     before the first exercise that follows it. An exercise is judged where its check is, else before
@@ -352,9 +326,8 @@ def _in_order(
         later = ((at, cells[at].part) for at in range(last + 1, len(cells)))
         checks = [at for at, p in later if p and (p.role, p.exercise) == ("check", exercise_id)]
         end = checks[0] if checks else min((a for a in answered if a > last), default=len(cells))
-        judged_after[exercise_id] = max(
-            at for at in [*answered, *helpers] if last <= at < end or at == last
-        )
+        after = [at for at in [*answered, *helpers] if last <= at < end]
+        judged_after[exercise_id] = max(after, default=last)
     loads = [Load("given", assignment.given, setup=True)] if assignment.given else []
     for at in sorted({*answered, *helpers}):
         following = next((answered[later] for later in sorted(answered) if later >= at), [])
@@ -366,24 +339,16 @@ def _in_order(
                 if judged_after.get(exercise_id, -1) < at:  # else it would be judged in its place
                     loads.append(Load("given", code, setup=True))
         own = cells[at].part
-        loads.append(
-            Load(
-                own.cell_id if own else f"cell-{at + 1}",
-                cells[at].code if at in answered else helpers[at],
-                exercises=tuple(answered.get(at, ())),
-                judged=tuple(key for key, after in judged_after.items() if after == at),
-            )
-        )
+        name = own.cell_id if own else f"cell-{at + 1}"
+        source = cells[at].code if at in answered else helpers[at]
+        judged = tuple(key for key, after in judged_after.items() if after == at)
+        loads.append(Load(name, source, False, tuple(answered.get(at, ())), judged))
     return loads
 
 
 def main() -> None:
     """Read one submission, which a process of ours names on standard input; answer in JSON."""
-    import resource
-
-    for kind, most in (("CPU", READ_SECONDS), ("AS", READ_MB << 20), ("CORE", 0)):
-        with contextlib.suppress(ValueError, OSError):
-            resource.setrlimit(getattr(resource, f"RLIMIT_{kind}"), (most, most))
+    set_limits({"RLIMIT_CPU": READ_SECONDS, "RLIMIT_AS": READ_MB << 20})
     assignment, submission = pickle.load(sys.stdin.buffer)
     try:
         entry = asdict(choose_answers(assignment, submission))

@@ -1,6 +1,4 @@
-"""The pristine exercise notebook as the grader sees it: what is asked, what it is worth, and the
-cells around it.
-"""
+"""The pristine exercise notebook: what is asked, what it is worth, and the cells around it."""
 
 from __future__ import annotations
 
@@ -84,20 +82,15 @@ def read_assignment(path: str | Path) -> Assignment:
         }
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{path} is not a notebook ({error!r}). {remedy} again.") from None
-    titles: dict[str, str] = {}
-    for part in parts:
-        if heading := re.search(r"^#+\s*Exercise [\d.]+: (.+)$", part.source, re.MULTILINE):
-            titles[part.exercise] = heading[1].strip()
+    heading = re.compile(r"^#+\s*Exercise [\d.]+: (.+)$", re.MULTILINE)
+    titles = {p.exercise: found[1].strip() for p in parts if (found := heading.search(p.source))}
     asked = [part for part in parts if part.role in ("solution", "answer")]
     if not asked:
-        raise ValueError(
-            f"{path} has no exercise in it: expected cells with ids like 03-1-solution, as "
-            "`clipedu build` makes them."
-        )
+        words = "expected cells with ids like 03-1-solution, as `clipedu build` makes them."
+        raise ValueError(f"{path} has no exercise in it: {words}")
     if missing := [part.exercise for part in asked if part.exercise not in points]:
-        raise ValueError(
-            f"{path}: exercise {missing[0]} has no check cell, so nobody knows its points."
-        )
+        words = "has no check cell, so nobody knows its points."
+        raise ValueError(f"{path}: exercise {missing[0]} {words}")
     try:
         questions = tuple(_question(part, points, titles) for part in asked)
     except specs.UnknownExercise as error:
@@ -137,16 +130,11 @@ def _question(part: Part, points: dict[str, float], titles: dict[str, str]) -> Q
     from clipedu_classroom import specs
     from clipedu_classroom.exercise_reader import course_record
 
-    names = specs.find(part.exercise).names if part.role == "solution" else ()
-    return Question(
-        part.exercise,
-        titles.get(part.exercise, ""),
-        points[part.exercise],
-        part.cell_id,
-        part.source,
-        names,
-        "" if names else course_record(part.exercise).rubric,
-    )
+    key = part.exercise
+    names = specs.find(key).names if part.role == "solution" else ()
+    rubric = "" if names else course_record(key).rubric
+    about = titles.get(key, ""), points[key], part.cell_id, part.source
+    return Question(key, *about, names, rubric)
 
 
 def _parts(cells: list[dict[str, Any]]) -> list[Part]:

@@ -1,18 +1,13 @@
 """The verb `clipedu build`: make the course's notebooks from `clipedu_lessons/`, run them, or say
-whether they are fresh.
-
-`build` refreshes text and keeps the outputs of unchanged cells; with `execute` it also runs them;
-with `check` it changes nothing and reports. A notebook is written whole or not at all, and two
-builds of the same text write the same bytes. `clipedu_lessons/README.md` says how a lesson is
-written.
-"""
+whether they are fresh. Two builds of the same text write the same bytes."""
 
 from __future__ import annotations
 
 import argparse
 import os
 import time
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -53,7 +48,7 @@ EXAMPLES = """examples:
 
 
 def add_build_parser(subparsers: Any) -> argparse.ArgumentParser:
-    """Register `build` with the command line's subparsers; `run_build` is its `run` default."""
+    """The verb `build`."""
     parser: argparse.ArgumentParser = subparsers.add_parser(
         "build",
         help="make notebooks/, exercises/ and solutions/ from clipedu_lessons/",
@@ -75,23 +70,13 @@ def add_build_parser(subparsers: Any) -> argparse.ArgumentParser:
 
 def run_build(args: argparse.Namespace) -> tuple[int, dict[str, Any]]:
     """Do what `args` says and print the report; (0 when all is well, else 1, the report as data).
-
-    Raises what `build` raises.
-    """
-    report = build(
-        args.numbers or None,
-        check=args.check,
-        execute=args.execute,
-        out=args.out,
-        only=args.only,
-        timeout=args.timeout,
-    )
+    Raises what `build` raises."""
+    how = {name: getattr(args, name) for name in ("check", "execute", "out", "only", "timeout")}
+    report = build(args.numbers or None, **how)
     print(report)
     for text in summaries(report) if args.out else []:
         print(f"\n{text}")
     if args.html:
-        from clipedu_classroom.web_pages import write_pages  # loads nbconvert
-
         made = write_pages(Path(args.html), [notebook.path for notebook in report.notebooks])
         print(f"{len(made)} web pages in {args.html}")
     if not report.notebooks and report.ok:
@@ -99,6 +84,23 @@ def run_build(args: argparse.Namespace) -> tuple[int, dict[str, Any]]:
     elif args.check:
         print(f"all notebooks are what {LESSONS}/ says" if report.ok else "not fresh; see above")
     return (0 if report.ok else 1), report.to_dict()
+
+
+def write_pages(folder: Path, paths: Iterable[Path]) -> list[Path]:
+    """Write each of the paths that is a notebook as `folder/TREE/NAME.html`, with a description at
+    every figure; returns the pages."""
+    from nbconvert import HTMLExporter
+
+    templates = [str(Path(__file__).parent / "templates")]
+    exporter = HTMLExporter(template_name="clipedu", extra_template_basedirs=templates)
+    pages = []
+    for path in [path for path in paths if path.suffix == ".ipynb" and path.is_file()]:
+        with warnings.catch_warnings():  # it tells of outputs that show nothing
+            warnings.filterwarnings("ignore", "Your element with mimetype")
+            text, _ = exporter.from_filename(str(path))
+        pages.append(folder / path.parent.name / f"{path.stem}.html")
+        write_whole(pages[-1], text)
+    return pages
 
 
 @dataclass(frozen=True)
@@ -126,9 +128,8 @@ class BuildReport:
 
     def __str__(self) -> str:
         rows = [
-            f"{report.status:>9}  {shown_path(report.path)}  "
-            f"({report.bytes / 1000:.0f} kB, {report.seconds:.1f} s)"
-            for report in self.notebooks
+            f"{r.status:>9}  {shown_path(r.path)}  ({r.bytes / 1000:.0f} kB, {r.seconds:.1f} s)"
+            for r in self.notebooks
         ]
         return "\n".join([*rows, *map(str, self.problems), *self.failures])
 
@@ -142,12 +143,10 @@ class BuildReport:
 
 def summaries(report: BuildReport) -> list[str]:
     """What the cells that a lesson tags `summary` printed in the notebooks that were executed."""
-    texts = []
-    for path in [made.path for made in report.notebooks if made.status == "executed"]:
-        made = read_notebook(path)
-        for cell in made.cells if made else ():
-            if "summary" in cell.metadata.get("tags", []):
-                texts += [output_text(output) for output in cell.outputs]
+    made = [read_notebook(one.path) for one in report.notebooks if one.status == "executed"]
+    cells = [cell for notebook in made if notebook for cell in notebook.cells]
+    told = [cell for cell in cells if "summary" in cell.metadata.get("tags", [])]
+    texts = [output_text(output) for cell in told for output in cell.outputs]
     return [text.rstrip() for text in texts if text.strip()]
 
 
@@ -167,13 +166,11 @@ def build(
 
     check: change nothing; report what is stale, unrun or badly written, also in checks of your own
     (CLIPEDU_SPECS). execute: run each notebook and store its outputs; one that fails keeps its old
-    file and is reported, the others go on. out: write executed copies to that folder and leave the
-    course's own notebooks alone. only: "lessons" or "exercises". timeout: seconds a cell may take.
-    root: the course's folder, found by `course_root` when None.
+    file. out: write executed copies to that folder instead. only: "lessons" or "exercises".
+    timeout: seconds a cell may take. root: the course's folder, found by `course_root` when None.
 
     Raises ValueError for a lesson that is not there, an unknown `only`, or `check` together with
-    `execute` or `out`; FileNotFoundError when no course is found.
-    """
+    `execute` or `out`; FileNotFoundError when no course is found."""
     if check and (execute or out is not None):
         raise ValueError("--check changes nothing: use it without --execute and --out.")
     if only not in (None, "lessons", "exercises"):
@@ -225,9 +222,8 @@ def find_lessons(root: Path, numbers: Sequence[str | int] | None = None) -> list
         matches = [folder for name, folder in known.items() if wanted in (name, name[:2])]
         if not matches:
             there = ", ".join(known) or "none yet"
-            raise ValueError(
-                f"there is no lesson {str(number)!r} in {LESSONS}/; there are: {there}."
-            )
+            words = f"there is no lesson {str(number)!r} in {LESSONS}/"
+            raise ValueError(f"{words}; there are: {there}.")
         chosen.update(matches)
     return sorted(chosen)
 
@@ -278,7 +274,6 @@ def _refresh(path: Path, notebook: NotebookNode) -> str:
     text = text_of(notebook)
     if path.exists() and path.read_bytes() == text.encode():
         return "unchanged"
-    path.parent.mkdir(parents=True, exist_ok=True)
     write_whole(path, text)
     return "written"
 

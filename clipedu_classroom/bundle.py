@@ -14,37 +14,21 @@ from pathlib import Path
 from typing import Any
 
 from clipedu.files import draft_of
-from clipedu_classroom.exercise_reader import parse_text
+from clipedu_classroom.exercise_reader import course_records, parse_text
+from clipedu_classroom.freshness import carry_outputs, read_notebook
+from clipedu_classroom.gradebook import file_name
+from clipedu_classroom.notebooks import make_notebook, text_of
+from clipedu_classroom.prose_numbers import fill
+from clipedu_classroom.roster import Roster
 from clipedu_classroom.source import LESSONS, course_root
-from clipedu_classroom.stubs import regions
+from clipedu_classroom.stubs import make_stub
 
 TOP = (
     *("course.py", "Makefile", "pyproject.toml", "environment.yml", "constraints-ci.txt"),
     *("README.md", "LICENSE", "NOTICE.md", "CITATION.cff"),
 )
 NOT_THERE = "# It is with your instructor."
-
-SETUP = """#!/usr/bin/env bash
-# Gradescope runs this once. Choose a base image with Python 3.11 or newer, such as Ubuntu 24.04.
-set -euo pipefail
-apt-get update
-apt-get install -y --no-install-recommends python3 python3-venv bubblewrap
-python3 -m venv /autograder/venv
-/autograder/venv/bin/pip install -e "/autograder/source/course[course]"
-"""
-RUN = """#!/usr/bin/env bash
-# Gradescope runs this for each submission.
-set -euo pipefail
-root="${{AUTOGRADER_ROOT:-/autograder}}"
-work="$(mktemp -d)"
-mkdir -p "$work/class" "$root/results"
-cp -r "$root/submission" "$work/class/student"
-cd "$root/source/course"
-"${{AUTOGRADER_PYTHON:-$root/venv/bin/python}}" -m clipedu_classroom.grade_cli \\
-  "exercises/{name}" "$work/class" --csv "$work/grades.csv" --gradescope "$work/scores" \\
-  --seed {seed} --jobs 1
-cp "$work/scores/student.json" "$root/results/results.json"
-"""
+GRADESCOPE = Path(__file__).parent / "templates" / "gradescope"
 
 
 def add_bundle_parser(subparsers: Any) -> argparse.ArgumentParser:
@@ -56,8 +40,11 @@ def add_bundle_parser(subparsers: Any) -> argparse.ArgumentParser:
     add = parser.add_argument
     add("lessons", nargs="+", metavar="NN", help="numbers of lessons, such as 03")
     add("--out", type=Path, default=Path("course.zip"), help="default: %(default)s")
+    either = parser.add_mutually_exclusive_group().add_argument
     scope = "instead, a zip in which Gradescope grades the first of these lessons"
-    add("--gradescope", action="store_true", help=scope)
+    either("--gradescope", action="store_true", help=scope)
+    own = "instead, each student's exercise notebooks, with numbers of their own"
+    either("--personal", type=Path, metavar="ROSTER", help=own)
     parser.set_defaults(run=run_bundle)
     return parser
 
@@ -65,7 +52,11 @@ def add_bundle_parser(subparsers: Any) -> argparse.ArgumentParser:
 def run_bundle(arguments: argparse.Namespace) -> int:
     """Write the zip; 0 when it is there, 2 for an unknown lesson."""
     try:
-        files = dict(course_files(course_root(), arguments.lessons, arguments.gradescope))
+        if arguments.personal:
+            students = Roster(arguments.personal).students()
+            files = dict(personal_files(course_root(), arguments.lessons, students))
+        else:
+            files = dict(course_files(course_root(), arguments.lessons, arguments.gradescope))
         if arguments.gradescope:
             files = autograder_files(files)
         with draft_of(arguments.out) as draft, zipfile.ZipFile(draft, "w") as archive:
@@ -89,10 +80,8 @@ def course_files(
     for lesson in lessons:
         notebooks = list(root.glob(f"exercises/{lesson}_*.ipynb"))
         if not lesson.isdigit() or not notebooks:
-            raise ValueError(
-                f"there is no exercises/{lesson}_*.ipynb in {root}; expected the number of a "
-                "lesson, such as 03. `clipedu build` makes the notebooks."
-            )
+            words = "expected the number of a lesson, as 03. `clipedu build` makes the notebooks."
+            raise ValueError(f"there is no exercises/{lesson}_*.ipynb in {root}; {words}")
         chosen += [*notebooks, *root.glob(f"notebooks/{lesson}_*.ipynb")]
         chosen += root.glob(f"{LESSONS}/l{lesson}_*/**/*")
     for package in ("clipedu", "clipedu_classroom", f"{LESSONS}/common"):
@@ -110,6 +99,26 @@ def course_files(
             yield path.relative_to(root).as_posix(), content
 
 
+def personal_files(
+    root: Path, lessons: list[str], students: dict[str, str]
+) -> Iterator[tuple[str, bytes]]:
+    """(STUDENT/NOTEBOOK, content) of each student's exercises. Raises ValueError for a lesson in
+    which nothing is personal."""
+    records = course_records(root=root).values()
+    personal = dict.fromkeys(record.id[:2] for record in records if record.personal)
+    for lesson in lessons:
+        if lesson not in personal:
+            known = ", ".join(personal)
+            raise ValueError(f"lesson {lesson} has no exercise with personal numbers; {known} do.")
+        (path,) = root.glob(f"{LESSONS}/l{lesson}_*/exercises.py")
+        text = parse_text(path)
+        stored = read_notebook(root / "exercises" / f"{text.name}.ipynb")
+        for student, name in students.items():
+            notebook = carry_outputs(make_notebook(text, student=student), stored)
+            fill(notebook)
+            yield f"{file_name(name)}/{text.name}.ipynb", text_of(notebook).encode()
+
+
 def without_solutions(path: Path) -> str:
     """An exercises.py with its marks, but stubs between them, and no model answer or rubric."""
     file = parse_text(path)
@@ -120,25 +129,16 @@ def without_solutions(path: Path) -> str:
         if item.role in ("answer", "rubric"):
             lines[body] = [NOT_THERE, ""]
         elif item.role == "solution" and item.exercise is not None:
-            exercise = file.exercises[item.exercise]
-            lines[body] = _stubbed(lines[body], exercise.id, exercise.names)
+            solved, key = "\n".join(lines[body]), file.exercises[item.exercise].id
+            lines[body] = make_stub(solved, key, marked=True).split("\n")
     return "\n".join(lines)
-
-
-def _stubbed(lines: list[str], exercise_id: str, names: tuple[str, ...]) -> list[str]:
-    for region in reversed(regions("\n".join(lines))):
-        mark = lines[region.begin - 1]
-        indent = mark[: len(mark) - len(mark.lstrip())]
-        stub = [f'raise NotImplementedError("Exercise {exercise_id}")']
-        if not indent:
-            stub = [f"{name} = ...  # Exercise {exercise_id}: your answer here" for name in names]
-        lines[region.begin : region.end - 1] = [indent + line for line in stub]
-    return lines
 
 
 def autograder_files(course: dict[str, bytes]) -> dict[str, bytes]:
     """What Gradescope unpacks into /autograder/source. All submissions get the same inputs."""
     notebook = next(Path(name).name for name in course if name.startswith("exercises/"))
-    script = RUN.format(name=notebook, seed=secrets.randbits(31))
-    files = {"setup.sh": SETUP.encode(), "run_autograder": script.encode()}
-    return files | {f"course/{name}": content for name, content in course.items()}
+    files = {path.name: path.read_text("utf-8") for path in sorted(GRADESCOPE.iterdir())}
+    for word, value in {"NOTEBOOK": notebook, "SEED": str(secrets.randbits(31))}.items():
+        files["run_autograder"] = files["run_autograder"].replace(word, value)
+    made = {name: text.encode() for name, text in files.items()}
+    return made | {f"course/{name}": content for name, content in course.items()}

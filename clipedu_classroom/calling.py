@@ -1,14 +1,11 @@
-"""Call an answer once and write down all that can be seen from outside; `checks` judges it.
-
-One function, `run`, for the student's object in a notebook, for the reference, for a known wrong
-answer and, in the grading sandbox, for a submission. The rest of clipedu does not exist there, so
-this file imports torch and numpy only.
-"""
+"""Call an answer once and write down all that can be seen from outside: a student's, the reference,
+a known wrong one. This file also runs in the sandbox, where the rest of clipedu does not exist."""
 
 from __future__ import annotations
 
 import contextlib
 import copy
+import dis
 import inspect
 import linecache
 import re
@@ -30,8 +27,8 @@ from torch.overrides import TorchFunctionMode
 
 @dataclass(frozen=True)
 class Description:
-    """What kind of object the answer is. `most` is None when any number of positional arguments is
-    accepted; `named` are those that must be given by name."""
+    """What kind of object the answer is. `most` positional arguments: None for any number; `named`
+    are those that must be given by name."""
 
     kind: str  # "missing", "empty", "function", "class", "module class" or "value"
     type_name: str = ""
@@ -69,18 +66,10 @@ def _arguments(answer: Callable[..., Any]) -> tuple[int, int | None, tuple[str, 
 
 def _has_empty_body(answer: Any) -> bool:
     """True for a body of only `pass`, `...` or a docstring."""
-    code = getattr(answer, "__code__", None)
-    if code is None or code.co_code not in (_nothing.__code__.co_code, _said.__code__.co_code):
-        return False
-    return set(code.co_consts) <= {None, getattr(answer, "__doc__", None)}
-
-
-def _nothing() -> None:
-    pass
-
-
-def _said() -> None:
-    """A body of only a docstring."""
+    code: Any = getattr(answer, "__code__", None)
+    used = {step.opname for step in dis.get_instructions(code)} if code else {"native"}
+    only_returns = used <= {"RESUME", "LOAD_CONST", "RETURN_VALUE", "RETURN_CONST"}
+    return only_returns and set(code.co_consts) <= {None, getattr(answer, "__doc__", None)}
 
 
 class StateMismatch(Exception):
@@ -139,25 +128,16 @@ class Outcome:
 
 @contextlib.contextmanager
 def on_the_cpu() -> Iterator[None]:
-    """New tensors are on the CPU, whatever the notebook's default device is.
-
-    Where the default is the CPU already, nothing is done: torch's way to say it is a mode, which
-    is asked in every operation.
-    """
-    if torch.get_default_device().type == "cpu":
+    """New tensors are on the CPU, whatever the notebook's default device is. (torch's way to say it
+    is a mode, which is asked in every operation, so it is not said without need.)"""
+    needed = torch.get_default_device().type != "cpu"
+    with torch.device("cpu") if needed else contextlib.nullcontext():
         yield
-    else:
-        with torch.device("cpu"):
-            yield
 
 
 def run(answer: Callable[..., Any], trial: Trial) -> Outcome:
     """Call `answer` on copies of the trial's inputs (twice when gradients are wanted). Never raises
-    an Exception.
-
-    The global random state is set before and put back after, so an answer that draws numbers does
-    so repeatably. New tensors are on the CPU.
-    """
+    an Exception. The global random state is set before and put back after."""
     outcome: Outcome | None = None
     with torch.random.fork_rng(devices=[]), on_the_cpu():
         torch.random.default_generator.manual_seed(0)
@@ -167,7 +147,10 @@ def run(answer: Callable[..., Any], trial: Trial) -> Outcome:
             held = Held(inputs) if trial.measured else contextlib.nullcontext()
             with torch.inference_mode(not trial.autograd), held:
                 value = snapshot(_call(target, inputs, trial))
-            _still_learn(inputs, trial.inputs)
+            for name, before in trial.inputs.items():
+                learns = isinstance(before, nn.Parameter) and before.requires_grad
+                if learns and not inputs[name].requires_grad:
+                    raise FrozenParameter(f"After the call, `{name}` takes no gradient any more")
             after = {name: snapshot(value) for name, value in inputs.items()}
             outcome = Outcome(value, after, held=getattr(held, "most", {}))
             grads = _gradients(answer, trial) if trial.grad else None
@@ -284,9 +267,8 @@ def snapshot(value: Any) -> Any:
 
 def leaves(value: Any) -> Iterator[Any]:
     """What is in a tree of lists, tuples and dicts, in order."""
-    items = value.values() if isinstance(value, dict) else value
     if isinstance(value, (dict, list, tuple)):
-        for item in items:
+        for item in value.values() if isinstance(value, dict) else value:
             yield from leaves(item)
     else:
         yield value
@@ -306,12 +288,6 @@ def scalar(value: Any) -> Tensor | None:
         if item.is_floating_point() and item.requires_grad
     ]
     return torch.stack(parts).sum() if parts else None
-
-
-def _still_learn(after: dict[str, Any], before: dict[str, Any]) -> None:
-    for name, value in before.items():
-        if isinstance(value, nn.Parameter) and value.requires_grad > after[name].requires_grad:
-            raise FrozenParameter(f"After the call, `{name}` takes no gradient any more")
 
 
 def _target(answer: Callable[..., Any], trial: Trial) -> Callable[..., Any]:
@@ -357,8 +333,7 @@ def _load(module: nn.Module, state: dict[str, Tensor]) -> None:
 
 def _gradients(answer: Callable[..., Any], trial: Trial) -> dict[str, Tensor | None]:
     """Gradients of `scalar(value)` for the named inputs; "parameters" stands for all parameters of
-    a module.
-    """
+    a module."""
     target = _target(answer, trial)
     inputs = {name: fresh(value) for name, value in trial.inputs.items()}
     sources: dict[str, Tensor] = {}

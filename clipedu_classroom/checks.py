@@ -1,9 +1,7 @@
 """`check("03.1", my_loss)`: the question a student asks in a notebook.
 
-It never raises there: a wrong answer, an answer that crashes, and a bug in the check itself all
-come back as a `Report`. (nbgrader counts a cell that does not raise as right, so under nbgrader it
-raises unless passed.) Inputs are drawn anew at every call: an answer cannot be fitted to them.
-"""
+It never raises there: a bug in the check itself, too, comes back as a `Report`. (nbgrader counts a
+cell that does not raise as right, so under nbgrader it raises unless passed.)"""
 
 from __future__ import annotations
 
@@ -22,41 +20,34 @@ from clipedu_classroom.start import reveal
 from clipedu_classroom.subject import MISSING, LocalSubject, Subject, SubjectLost
 
 
-def check(exercise_id: str, *answers: Any, seed: int | None = None) -> Report:
+def check(exercise_id: str, *answers: Any, seed: int | None = None, student: str = "") -> Report:
     """Check an answer and say what was found. Shows itself when it is the last line of a cell.
 
     exercise_id: "03.1". answers: the object itself (function, class or value); several when the
     exercise asks for several names; none at all looks the names up where the call stands. seed:
-    draws the same inputs again.
+    draws the same inputs again. student: whose numbers the exercise has, where they are personal.
     """
+    about = course_record(str(exercise_id))
     try:
-        exercise = specs.find(exercise_id)
+        exercise = specs.find(exercise_id, student)
     except specs.UnknownExercise as error:
-        about = course_record(str(exercise_id))
-        if about.kind == "investigate":
-            return Report(
-                about.id,
-                "not attempted",
-                title=about.title,
-                diagnosis="an open question",
-                message=f'An open question, read by people. `give_up("{about.id}")` answers it.',
-            )
-        return Report(
-            str(exercise_id), "error", diagnosis="there is no such exercise", message=str(error)
-        )
+        if about.kind != "investigate":
+            return _without_points(about, "error", "there is no such exercise", str(error))
+        words = f'An open question, read by people. `give_up("{about.id}")` answers it.'
+        return _without_points(about, "not attempted", "an open question", words)
     except Exception as error:  # a spec that cannot be loaded
         words = f"The check itself failed ({type(error).__name__}: {error}). This is our bug."
-        return Report(str(exercise_id), "error", diagnosis="the check failed", message=words)
+        return _without_points(about, "error", "the check failed", words)
     if not answers:
         around = sys._getframe(1).f_globals
         answers = tuple(around.get(name, MISSING) for name in exercise.names)
-    about = course_record(exercise.id)
     if about.my_clip and (name := my_clip.borrowed(answers)):
         words = f"`{name}` comes from clipedu. Run the cell with your own, then this check."
-        report = Report(exercise.id, "not attempted", about.title, 0, about.points)
-        report = replace(report, diagnosis="the answer is the library's own", message=words)
+        said = "the answer is the library's own"
+        report = _without_points(about, "not attempted", said, words)
     else:
-        report = report_on(exercise, LocalSubject(_one(exercise, answers)), seed=seed)
+        several = exercise.names if len(answers) > 1 else exercise.names[0]
+        report = report_on(exercise, LocalSubject.of(several, answers), seed=seed)
     messages = [state.record_check(exercise.id, report.status, report.diagnosis)]
     if report.passed and not os.environ.get("NBGRADER_EXECUTION"):
         if about.my_clip:
@@ -64,6 +55,11 @@ def check(exercise_id: str, *answers: Any, seed: int | None = None) -> Report:
         messages.append(reveal(about))
     print("".join(f"{message}\n" for message in messages if message), end="")
     return report.raise_if_failed() if os.environ.get("NBGRADER_EXECUTION") else report
+
+
+def _without_points(about: Any, status: str, diagnosis: str, words: str) -> Report:
+    report = Report(about.id, status, about.title, 0, about.points)
+    return replace(report, diagnosis=diagnosis, message=words)
 
 
 def report_on(
@@ -75,32 +71,16 @@ def report_on(
     title: str | None = None,
 ) -> Report:
     """Examine one answer and report. points and title: as in the notebook that is graded; by
-    default, as the course says.
-
-    Never raises, except SubjectLost when a remote answer times out or dies.
-    """
-    about = course_record(exercise.id) if points is None or title is None else None
-    points = about.points if points is None and about else float(points or 0)
-    title = about.title if title is None and about else title or ""
+    default, as the course says. Raises only SubjectLost, when a remote answer is."""
+    points = course_record(exercise.id).points if points is None else points
+    title = course_record(exercise.id).title if title is None else title
     try:
         report = examine(exercise, subject, secrets.randbits(31) if seed is None else seed)
     except SubjectLost:
         raise
     except Exception as error:
-        words = (
-            f"The check itself failed ({type(error).__name__}: {error}). "
-            "This is a bug in the course, not in your answer."
-        )
-        return Report(
-            exercise.id, "error", title, 0, points, diagnosis="the check failed", message=words
-        )
+        words = f"The check itself failed ({type(error).__name__}: {error}). "
+        words += "This is a bug in the course, not in your answer."
+        report = Report(exercise.id, "error", diagnosis="the check failed", message=words)
     earned = points if report.passed else 0
     return replace(report, title=title, points=earned, max_points=points)
-
-
-def _one(exercise: Exercise, answers: tuple[Any, ...]) -> Any:
-    """One object: the answer, or the tuple of answers of an exercise with several names; MISSING
-    when one is."""
-    if any(answer is MISSING for answer in answers):
-        return MISSING
-    return answers[0] if len(answers) == 1 else answers

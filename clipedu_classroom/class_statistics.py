@@ -41,9 +41,8 @@ def _item(question: Question, results: list[Result]) -> dict[str, Any]:
         return about | {"answered": sum(question.id in result.by_hand for result in results)}
     found = [(report, r) for r in results for report in r.reports if report.exercise == question.id]
     tried = [(report, r) for report, r in found if report.status != "not attempted"]
-    wrong = Counter(
-        report.diagnosis for report, _ in tried if report.status in ("failed", "timeout", "crashed")
-    )
+    bad = ("failed", "timeout", "crashed")
+    wrong = Counter(report.diagnosis for report, _ in tried if report.status in bad)
     passed = sum(report.passed for report, _ in tried)
     # Of those who attempted anything: a blank notebook says nothing about one exercise
     present = [pair for pair in found if pair[1].status not in ("blank", "unreadable")]
@@ -62,6 +61,11 @@ def _item(question: Question, results: list[Result]) -> dict[str, Any]:
     }
 
 
+def mistakes(item: dict[str, Any], most: int | None = None) -> str:
+    """An exercise's most common diagnoses, in words."""
+    return "; ".join(f"{d['students']} x {d['diagnosis']}" for d in item["diagnoses"][:most])
+
+
 def correlation(passed: list[float], rest: list[float]) -> float | None:
     """Point-biserial correlation of passing with the points of the other exercises; None where
     everybody is equal in one of them."""
@@ -75,23 +79,17 @@ def summary_in_words(summary: dict[str, Any]) -> str:
     """The summary as plain lines, for the terminal."""
     count, statuses = summary["submissions"], summary["statuses"]
     counts = ", ".join(f"{number} {status}" for status, number in statuses.items())
-    lines = [
-        f"{summary['assignment']}: {count} submissions ({counts}); median "
-        f"{summary['median_points']:g} of {summary['max_points']:g} points."
-    ]
+    points = f"median {summary['median_points']:g} of {summary['max_points']:g} points"
+    lines = [f"{summary['assignment']}: {count} submissions ({counts}); {points}."]
     for item in summary["exercises"]:
         name = f"{item['exercise']} {item['title']}".strip()
         if item["by_hand"]:
             noun = "answer" if item["answered"] == 1 else "answers"
             lines.append(f"  {name}: {item['answered']} {noun} to read")
             continue
-        lines.append(
-            f"  {name}: {item['passed']} passed, {item['failed']} failed, {item['not_attempted']} "
-            "not attempted"
-        )
-        lines += [
-            f"      {entry['students']} x {entry['diagnosis']}" for entry in item["diagnoses"][:5]
-        ]
+        counts = f"{item['passed']} passed, {item['failed']} failed"
+        lines.append(f"  {name}: {counts}, {item['not_attempted']} not attempted")
+        lines += [f"      {d['students']} x {d['diagnosis']}" for d in item["diagnoses"][:5]]
     if pairs := len(summary["similar"]):
         words = "1 pair of answers is" if pairs == 1 else f"{pairs} pairs of answers are"
         lines.append(f"  {words} nearly equal: see the summary page.")
@@ -127,11 +125,10 @@ def shingles(code: str) -> set[tuple[str, ...]]:
     try:
         for token in tokenize.generate_tokens(io.StringIO(code).readline):
             is_attribute = tokens[-1:] == ["."]
+            is_fixed = is_attribute or keyword.iskeyword(token.string)
             if token.type == tokenize.STRING:
                 tokens.append("string")
-            elif token.type == tokenize.NAME and not (
-                is_attribute or keyword.iskeyword(token.string)
-            ):
+            elif token.type == tokenize.NAME and not is_fixed:
                 tokens.append("name")
             elif token.type not in skipped:
                 tokens.append(token.string.strip())

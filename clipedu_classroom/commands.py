@@ -1,8 +1,5 @@
-"""The verbs that the classroom adds to `clipedu`, found by the entry point `clipedu.commands`.
-
-For each verb its line in `clipedu --help`, and where its parser is; nothing is imported before it
-is asked for.
-"""
+"""The verbs that the classroom adds to `clipedu`, found by the entry point `clipedu.commands`: for
+each its line in `clipedu --help`, and where its parser is."""
 
 COMMANDS = {
     "build": (

@@ -1,6 +1,5 @@
 """Are two results the same, and if not, in which way do they differ? Works on trees of tensors,
-numbers, strings and lists, and says in words what a result is.
-"""
+numbers, strings and lists, and says in words what a result is."""
 
 from __future__ import annotations
 
@@ -23,11 +22,9 @@ def difference(
 ) -> str:
     """ "" when equal, else the first way in which they differ: "type", "shape" or "value".
 
-    Legitimate variants are equal: a Python or NumPy number for a () tensor, an array for a tensor,
-    a list, tensor or array for a tuple, any dtype of the same sort (integers, booleans and floats
-    are told apart from words only). nan equals nan, inf equals inf. `tolerance` is relative and
-    absolute; `absolute` gives the absolute one its own value.
-    """
+    Legitimate variants are equal: a number for a () tensor, an array for a tensor, a list, tensor
+    or array for a tuple, any dtype; nan and nan. `tolerance` is relative and absolute; `absolute`
+    gives the absolute one its own value."""
     if unordered and isinstance(got, (list, tuple)) and isinstance(want, (list, tuple)):
         return _unordered(list(got), want, tolerance)
     absolute = tolerance if absolute is None else absolute
@@ -63,11 +60,10 @@ def _unordered(left: list[Any], want: Iterable[Any], tolerance: float) -> str:
     if len(left) != len(want):
         return "shape"
     for item in want:
-        same = (i for i, other in enumerate(left) if not difference(other, item, tolerance))
-        found = next(same, None)
-        if found is None:
+        same = [i for i, other in enumerate(left) if not difference(other, item, tolerance)]
+        if not same:
             return "value"
-        left.pop(found)
+        left.pop(same[0])
     return ""
 
 
@@ -129,12 +125,10 @@ def same_sort(value: Any, dtype: torch.dtype) -> bool:
 
 def describe_apart(got: Any, want: Any) -> tuple[str, str]:
     """Both in words, with their entries where the words would be the same otherwise."""
-    if describe_result(got) != describe_result(want) or not isinstance(want, (list, tuple)):
-        return describe_result(got), describe_result(want)
-    left, right = (
-        f"{describe_result(value)} ({', '.join(describe_result(item) for item in list(value)[:4])})"
-        for value in (got, want)
-    )
+    left, right = describe_result(got), describe_result(want)
+    if left == right and isinstance(want, (list, tuple)):
+        entries = [", ".join(map(describe_result, list(value)[:4])) for value in (got, want)]
+        left, right = f"{left} ({entries[0]})", f"{right} ({entries[1]})"
     return left, right
 
 

@@ -1,10 +1,6 @@
 """Name what is wrong: one of the exercise's own misconceptions, or what the result has to do with
-the right one.
-
-A misconception is a wrong answer that can be run. It fits when it does, on every trial, what the
-student's answer did: the same value, the same gradient, the same changes to the inputs, or the same
-exception.
-"""
+the right one. A misconception is a wrong answer that can be run; it fits when it does, on every
+trial, what the student's answer did."""
 
 from __future__ import annotations
 
@@ -33,7 +29,8 @@ GENERAL_DIAGNOSES = (
     / the result has the wrong dtype / the result is on another device / the value is wrong
     / an input is changed in place / the gradient does not flow / the gradient vanishes
     / the gradient is wrong / the result is not finite for extreme inputs
-    / the value is of the wrong kind / the result does not depend on the inputs
+    / the value is of the wrong kind / the values are right for other numbers
+    / the result does not depend on the inputs
     / the result changes from call to call""".replace("\n    /", " /").split(" / "),
     *relations.DIAGNOSES,
 )
@@ -51,9 +48,8 @@ class Record:
 
 
 def known(exercise: Asked, records: list[Record], tolerance: float) -> Misconception | None:
-    """The first misconception that explains all records, else the first to explain all values, else
-    the first to explain all ordinary records: a student's code need not fail on extreme inputs in
-    the way that ours does."""
+    """The first misconception that explains all records, else all values, else all ordinary values:
+    a student's code need not fail on extreme inputs in the way that ours does."""
     outcomes: dict[tuple[int, int], Outcome] = {}  # run when needed: most differ on the first trial
     places = list(range(len(records)))
     ordinary = [place for place in places if not records[place].extreme]
@@ -116,8 +112,11 @@ def diagnose(
     if not any(difference(*pair, tolerance, unordered=exercise.unordered) for pair in pairs):
         return None
     found = relations.relation(pairs, [record.trial.inputs for record in usable], tolerance)
-    got, want = ([getattr(r, side) for r in ended] for side in ("got", "want"))
-    if not found and _constant(got, tolerance) and not _constant(want, tolerance):
+    moves = [
+        any(difference(outcome.value, side[0].value, tolerance) for outcome in side)
+        for side in ([r.got for r in ended], [r.want for r in ended])
+    ]
+    if not found and moves == [False, True]:
         words = "For different inputs the result is always the same, for all that were tried."
         return "the result does not depend on the inputs", words
     return (
@@ -134,16 +133,10 @@ def _result(exercise: Asked, outcome: Outcome) -> Any:
     return outcome.value
 
 
-def _constant(outcomes: list[Outcome], tolerance: float) -> bool:
-    first = outcomes[0].value
-    return len(outcomes) > 1 and not any(difference(o.value, first, tolerance) for o in outcomes)
-
-
 def _unused_input(
     exercise: Asked, subject: Subject, records: list[Record], tolerance: float
 ) -> Found:
-    """An input that can be changed without any effect on the answer, in every trial where the right
-    answer does change."""
+    """An input that changes the right answer, and never this one."""
     for name in records[0].trial.inputs:
         matters = unmoved = 0
         for record in records[:6]:
@@ -163,7 +156,7 @@ def _unused_input(
 
 def _others(value: Any) -> list[Any]:
     """Two other values for an input; of several numbers, not a multiple of the old ones plus a
-    constant, which an answer that normalizes would not notice. None for what is not a number."""
+    constant, which an answer that normalizes would not notice."""
     if isinstance(value, Tensor) and value.is_floating_point():
         old = value.detach()
         noise = torch.zeros_like(old)

@@ -1,8 +1,5 @@
-"""The stages of a check, from "is it there?" to "is it right?": the first that fails is reported.
-
-Whatever failed, the answer is compared with the known misconceptions on everything that was seen
-(values, gradients, changed inputs), and the one that fits gives its name.
-"""
+"""The stages of a check, from "is it there?" to "is it right?": the first that fails is reported,
+under the name of the known misconception that explains everything seen, if one does."""
 
 from __future__ import annotations
 
@@ -48,11 +45,7 @@ from clipedu_classroom.values import examine_value
 FLOAT32_TOLERANCE = 1e-4
 STUB = "the answer is still the stub"
 LONGEST_CALL, LONGEST_RESULT = 320, 160  # characters of an example
-ARTICLES = {
-    "module class": "a subclass of nn.Module",
-    "class": "a class",
-    "function": "a function",
-}
+ARTICLES = {"module class": "a subclass of nn.Module", "class": "a class", "function": "a function"}
 #: Stages at which a relation to the right result says more than the stage itself.
 OF_VALUES = ("shape", "inputs left alone", "invariances", "value", "gradient", "gradient flows")
 
@@ -70,17 +63,16 @@ def draw_trial(
     1 and all else about 0."""
     generator = torch.Generator().manual_seed((seed * 1000 + number) % 2**63)
     drawn = fresh((inputs or exercise.inputs)(generator), None if as_drawn else dtype)
+    trial = Trial(drawn, exercise.gradient, keywords=exercise.keywords)
     if not isinstance(exercise, ModuleExercise):
-        how = None, None, "", exercise.keywords, exercise.driver, exercise.autograd
-        return Trial(drawn, exercise.gradient, *how)
+        return replace(trial, driver=exercise.driver, autograd=exercise.autograd)
     state = {}
     module = build(exercise.reference, exercise.init, exercise.keywords)
     for name, parameter in module.named_parameters():
         noise = torch.randn(parameter.shape, generator=generator, dtype=torch.float32).to(dtype)
         is_norm = parameter.ndim == 1 and name.endswith("weight")
         state[name] = 1 + 0.1 * noise if is_norm else 0.3 * noise
-    built = exercise.init, state, exercise.method, exercise.keywords
-    return Trial(drawn, exercise.gradient, *built)
+    return replace(trial, init=exercise.init, state=state, method=exercise.method)
 
 
 def examine(exercise: Exercise, subject: Subject, seed: int) -> Report:
@@ -105,12 +97,11 @@ def examine(exercise: Exercise, subject: Subject, seed: int) -> Report:
                     checked.append(stage)
         except Fault as fault:
             if fault.status == "not attempted":
-                found = fault.diagnosis, fault.message
-                return Report(exercise.id, fault.status, "", 0, 1, (), "", *found)
-            if not isinstance(exercise, ValueExercise):
+                checked, stage = [], ""
+            elif not isinstance(exercise, ValueExercise):
                 fault = examination.named(stage, fault)
-            found = fault.diagnosis, fault.message
-            return Report(exercise.id, "failed", "", 0, 1, tuple(checked), stage, *found)
+            seen = "", 0, 1, tuple(checked), stage, fault.diagnosis, fault.message
+            return Report(exercise.id, fault.status, *seen)
     message = f"{names} is right."
     return Report(exercise.id, "passed", checked=tuple(checked), message=message)
 
@@ -158,8 +149,7 @@ class Examination:
         return difference(got.value, want.value, self.tolerance, unordered=unordered)
 
     def named(self, stage: str, fault: Fault) -> Fault:
-        """The misconception that explains everything seen, else a relation to the right result,
-        else the stage's own words."""
+        """A misconception, else a relation to the right result, else the stage's own words."""
         if not self.records:
             return fault
         misconception = known(self.exercise, self.records, self.tolerance)
@@ -200,10 +190,8 @@ def signature(e: Examination) -> None:
     wanted = describe(e.exercise.reference).kind if any_kind else "function"
     if found.kind != wanted and (found.kind, wanted) != ("class", "function"):
         article = ARTICLES[wanted]
-        raise Fault(
-            f"the answer is not {article}",
-            f"Expected {article}, {words}; got a {found.kind}: {found.type_name}.",
-        )
+        words = f"Expected {article}, {words}; got a {found.kind}: {found.type_name}."
+        raise Fault(f"the answer is not {article}", words)
     if driven:
         return
     asked = e.exercise.argument_names()
@@ -347,9 +335,10 @@ def extremes(e: Examination) -> bool:
 def gradient_values(e: Examination) -> bool:
     for record, name, got, want in _gradients(e):
         rows = record.trial.inputs.get(name)
-        if difference(got, want, 10 * e.tolerance) and (
-            got is None or difference(_across(got, rows), _across(want, rows), 10 * e.tolerance)
-        ):
+        sides = got, want
+        if difference(*sides, 10 * e.tolerance) and got is not None:
+            sides = _across(got, rows), _across(want, rows)
+        if difference(*sides, 10 * e.tolerance):
             if got is not None and not bool(got.any()):
                 raise _vanishes(name, record)
             words = f"The value is right, but the gradient with respect to `{name}` is not."
@@ -359,11 +348,8 @@ def gradient_values(e: Examination) -> bool:
 
 def _across(gradient: Tensor, rows: Any) -> Tensor:
     """The gradient without its part along rows of length 1: they may be normalized once more."""
-    if (
-        not isinstance(rows, Tensor)
-        or rows.ndim < 2
-        or difference(rows.norm(dim=-1).mean(), 1, 1e-5)
-    ):
+    is_matrix = isinstance(rows, Tensor) and rows.ndim > 1
+    if not is_matrix or difference(rows.norm(dim=-1).mean(), 1, 1e-5):
         return gradient
     return gradient - (gradient * rows).sum(-1, keepdim=True) * rows
 

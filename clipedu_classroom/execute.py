@@ -1,9 +1,7 @@
 """Run a notebook from top to bottom in a fresh kernel and keep outputs that are worth storing.
 
-Every cell has a time limit. No Output widget is mirrored (`comm_open_handlers = {}`): nbclient's
-mirror can wait for a reply that never comes (jupyter/nbclient#312). The kernel is this very Python,
-in the folder that nbval uses. What differs between runs or machines is taken out of the outputs.
-"""
+No Output widget is mirrored (`comm_open_handlers = {}`): nbclient's mirror can wait for a reply
+that never comes (jupyter/nbclient#312)."""
 
 from __future__ import annotations
 
@@ -31,10 +29,7 @@ LONG = 5.0  # a cell that took more seconds leaves its line behind
 
 
 class CellProgress:
-    """A line on stderr: rewritten in place on a terminal, printed every ten seconds elsewhere.
-
-    A thread writes it, so that a cell which prints nothing is still seen to run.
-    """
+    """A line on stderr, from a thread: in place on a terminal, every ten seconds elsewhere."""
 
     def __init__(self, label: str, cells: int, show: bool = True) -> None:
         self._label, self._cells, self._show = label, cells, show
@@ -73,15 +68,15 @@ class CellProgress:
     def end(self) -> None:
         """The cell is done; one that took long leaves its line behind."""
         if time.monotonic() - self._began > LONG:
-            self._write(self._line(self._heading))
-
-    def _line(self, about: str) -> str:
-        seconds = time.monotonic() - self._began
-        return f"{self._label} cell {self._number} of {self._cells}, {seconds:.0f} s  {about}"
+            self._tell(self._heading)
 
     def _keep_writing(self) -> None:
         while not self._over.wait(REFRESH if self._on_terminal else HEARTBEAT):
-            self._write(self._line(self._about), end="" if self._on_terminal else "\n")
+            self._tell(self._about, end="" if self._on_terminal else "\n")
+
+    def _tell(self, about: str, end: str = "\n") -> None:
+        where = f"{self._label} cell {self._number} of {self._cells}"
+        self._write(f"{where}, {time.monotonic() - self._began:.0f} s  {about}", end)
 
     def _write(self, line: str, end: str = "\n") -> None:
         if self._on_terminal:
@@ -121,18 +116,14 @@ def execute_notebook(
 ) -> NotebookNode:
     """A copy of `notebook` with fresh outputs; the argument stays as it is.
 
-    timeout: seconds for each cell. cwd: the kernel's folder, by default the current one; nbval
-    takes the notebook's own. progress: show on stderr which cell runs and what it printed last.
-    Raises NotebookError naming the cell; FileNotFoundError when `cwd` is no folder; ValueError for
-    a time limit of 0 or less.
-    """
+    timeout: seconds for each cell. cwd: the kernel's folder, by default the current one. progress:
+    show on stderr which cell runs and what it printed last. Raises NotebookError naming the cell;
+    FileNotFoundError when `cwd` is no folder; ValueError for a time limit of 0 or less."""
     if timeout <= 0:
         raise ValueError(f"timeout is {timeout}; give each cell some seconds, as {TIMEOUT}.")
     folder = Path.cwd() if cwd is None else Path(cwd)
     if not folder.is_dir():
-        raise FileNotFoundError(
-            f"{folder} is no folder; a notebook must run somewhere that exists."
-        )
+        raise FileNotFoundError(f"{folder} is no folder; a notebook runs in one that exists.")
     from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
     done = copy.deepcopy(notebook)
@@ -169,9 +160,8 @@ def execute_notebook(
 
 
 def tidy(notebook: NotebookNode, folder: Path | None = None) -> NotebookNode:
-    """Take out of `notebook` (changed in place, and returned) what another run would write
-    otherwise: timings, progress rates, memory addresses, widget ids, colors, this machine's
-    paths."""
+    """Take out of `notebook` (changed in place, and returned) what another run or machine would
+    write otherwise."""
     notebook.metadata.pop("widgets", None)
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)
@@ -202,9 +192,8 @@ def _tidied(output: NotebookNode, folder: Path | None) -> bool:
 
 
 def _joined_streams(outputs: list[NotebookNode]) -> list[NotebookNode]:
-    """The pieces in which a cell's text arrived (their number is chance) put together, in the order
-    in which the cell made its outputs: text printed after a figure stays beneath it. Warnings and
-    progress bars (stderr) are one text, where the first of them was: a bar writes over itself."""
+    """The pieces in which a cell's text arrived put together, in the order in which it made its
+    outputs. Warnings and progress bars (stderr) are one text: a bar writes over itself."""
     joined: list[NotebookNode] = []
     last: dict[str, NotebookNode] = {}  # what the next piece of stdout or stderr continues
     for output in outputs:

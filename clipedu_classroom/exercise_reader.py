@@ -1,13 +1,10 @@
-"""One exercise, one record: what its author wrote in `clipedu_lessons/lNN_name/exercises.py`.
-
-Build, lint, check, hints and grade all read it here. An exercise is description, statement,
-solution, check, wrong variants, in this order; `clipedu_lessons/README.md` shows one. Here the text
-is read and its structure judged; what makes an exercise good is `lint`'s business.
-"""
+"""One exercise, one record: what its author wrote in `clipedu_lessons/lNN_name/exercises.py`, whose
+README shows one. Build, lint, check, hints and grade all read it here."""
 
 from __future__ import annotations
 
 import ast
+import hashlib
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -29,7 +26,7 @@ from clipedu_classroom.stubs import StubError, defined_names, has_marks, make_st
 #: What a description may say, and what is taken where it says nothing that makes sense.
 DEFAULTS: dict[str, Any] = {
     **dict.fromkeys(("id", "title", "goal", "difficulty", "my_clip"), ""),
-    **{"kind": "code", "points": 1, "minutes": 1, "hints": ()},
+    **{"kind": "code", "points": 1, "minutes": 1, "hints": (), "personal": {}},
 }
 DIFFICULTIES = ["easy", "medium", "hard"]
 FEWEST_HINTS = 2
@@ -37,8 +34,7 @@ MOST_MINUTES = 60
 CELL_ROLES = ("statement", "solution", "check", "answer", "rubric")
 #: Those of them that an exercise of each kind needs.
 CELLS = {
-    "code": ("statement", "solution", "check"),
-    "predict": ("statement", "solution", "check"),
+    **dict.fromkeys(("code", "predict"), ("statement", "solution", "check")),
     "investigate": ("statement", "answer", "rubric"),
 }
 #: "this is what you get when <...>": no capital, no full stop.
@@ -84,7 +80,24 @@ class ExerciseRecord:
     answer: str = ""
     rubric: str = ""
     my_clip: str = ""  # the module whose object takes this part's place in my_clip.py
+    personal: dict[str, list[Any]] = field(default_factory=dict)  # the course's number, then others
     line: int = 0
+
+    def numbers(self, student: str = "") -> dict[str, Any]:
+        """The `personal` numbers by name: the course's own, or those of a student, drawn from the
+        exercise's id and the student's."""
+        drawn = {}
+        for name, (own, *others) in self.personal.items():
+            digest = hashlib.sha256(f"{self.id} {name} {student}".encode()).digest()
+            drawn[name] = others[int.from_bytes(digest[:8]) % len(others)] if student else own
+        return drawn
+
+    def stated(self, student: str = "") -> str:
+        """The statement with those numbers in place of their names, as `{=tokens}`."""
+        text = self.statement
+        for name, value in self.numbers(student).items():
+            text = text.replace(f"{{={name}}}", f"{value:,}" if type(value) is int else str(value))
+        return text
 
 
 @dataclass(frozen=True)
@@ -122,21 +135,15 @@ def course_records(lesson: str = "", root: Path | None = None) -> dict[str, Exer
 def course_record(exercise_id: str) -> ExerciseRecord:
     """One exercise; only its id when there is no course folder or the course does not know it."""
     try:
-        known = course_records(exercise_id.partition(".")[0])
-    except (OSError, LessonError):
-        known = {}
-    return known.get(exercise_id, ExerciseRecord(exercise_id))
+        return course_records(exercise_id.partition(".")[0])[exercise_id]
+    except (OSError, LessonError, KeyError):
+        return ExerciseRecord(exercise_id)
 
 
 @lru_cache(maxsize=64)
 def read_once(path: Path, modified: int) -> dict[str, ExerciseRecord]:
     """The exercises of a file by id. `modified` makes an edited file be read again."""
     return {exercise.id: exercise for exercise in read_text(path)[0].exercises}
-
-
-def parse_exercises(path: str | Path) -> list[ExerciseRecord]:
-    """The exercises of a file, in order. Raises LessonError (file, line) or FileNotFoundError."""
-    return list(parse_text(path).exercises)
 
 
 def parse_text(path: str | Path) -> LessonText:
@@ -160,8 +167,7 @@ class _Draft:
 def read_text(path: Path) -> tuple[LessonText, list[Problem]]:
     """As `parse_text`, but returns what is wrong beside what could be understood.
 
-    A description starts an exercise; an ordinary cell after its check (or rubric) ends it.
-    """
+    A description starts an exercise; an ordinary cell after its check (or rubric) ends it."""
     number, name = lesson_number(path)
     cells, problems = read_cells(path)
 
@@ -249,7 +255,8 @@ def _description(cell: Cell, number: str, report: Report) -> dict[str, Any]:
             about[word.arg] = ast.literal_eval(word.value)
         except ValueError:
             report(line, "description", f"{word.arg} is not a plain text, number or list")
-    values: dict[str, Any] = dict.fromkeys(DEFAULTS) | {"kind": "code", "my_clip": ""} | about
+    optional = {key: DEFAULTS[key] for key in ("kind", "my_clip", "personal")}
+    values: dict[str, Any] = dict.fromkeys(DEFAULTS) | optional | about
     for key, right, expected in _judged(values, number):
         if not right:
             said = repr(values[key]) if key in about else "missing"
@@ -269,6 +276,10 @@ def _judged(values: dict[str, Any], number: str) -> Iterator[tuple[str, Any, str
     is_module = module == "" or isinstance(module, str) and MODULE_NAME.fullmatch(module)
     good = is_module and (not module or values["kind"] == "code")
     yield "my_clip", good, 'a module, as "clipedu.models.vit", of an exercise that asks for code'
+    choices = values["personal"].values() if isinstance(values["personal"], dict) else [None]
+    several = all(isinstance(some, list) and len({*map(repr, some)}) > 1 for some in choices)
+    good = several and (not values["personal"] or values["kind"] == "predict")
+    yield "personal", good, '{"name": [the course\'s number, others, ...]}, of a predict exercise'
     yield "id", identity, f'"{number}.1", "{number}.2", ...'
     yield "points", _is_amount(values["points"]), "a number above 0"
     short = _is_amount(values["minutes"]) and values["minutes"] <= MOST_MINUTES

@@ -1,16 +1,11 @@
-"""Is a committed notebook what its text says, and was it run?
-
-`nbval` compares stored outputs with fresh ones, but compares nothing where nothing is stored. So
-`clipedu build --check` asks first whether there is something to compare, and whether it belongs to
-this text.
-"""
+"""Is a committed notebook what its text says, and was it run? (`nbval` compares stored outputs with
+fresh ones, but compares nothing where nothing is stored.)"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import nbformat
 from nbformat import NotebookNode
@@ -77,9 +72,7 @@ def stale(expected: NotebookNode, path: Path) -> list[Problem]:
 
 
 def unsound_run(path: Path) -> list[Problem]:
-    """What is wrong with the stored run: a cell not run, not in one run from the top, tagged
-    without output, failed, with a figure that is not described, with a path of this machine; too
-    many bytes."""
+    """What is wrong with the stored run."""
     notebook = read_notebook(path)
     if notebook is None:
         return []
@@ -87,8 +80,7 @@ def unsound_run(path: Path) -> list[Problem]:
     found: list[Problem] = []
 
     def report(position: int, message: str, remedy: str = "") -> None:
-        label = cell_label(notebook, position)
-        words = f"{label}: {message}"
+        words = f"{cell_label(notebook, position)}: {message}"
         found.append(Problem(path, position + 1, "run", words, mend=remedy or mend))
 
     code = [position for position, cell in enumerate(notebook.cells) if cell.cell_type == "code"]
@@ -98,8 +90,7 @@ def unsound_run(path: Path) -> list[Problem]:
         message = f"it has no stored run, so nothing is compared{more}"
         report(code[runs.index(None)], message)
     else:
-        wrong = [run for run, count in enumerate(runs, 1) if count != run]
-        for run in wrong[:1]:  # every later cell would say the same
+        for run in [run for run, count in enumerate(runs, 1) if count != run][:1]:
             message = f"run number {runs[run - 1]} is stored where {run} is due: not one run"
             report(code[run - 1], message)
     places = [place for place, _ in machine_paths(path.parent)]
@@ -129,7 +120,10 @@ def _cell_problems(cell: NotebookNode, status: str | None) -> Iterator[tuple[str
     for output in cell.outputs:
         if output.output_type == "error" and "raises-exception" not in tags:
             yield f"it failed with {output.ename} and is not tagged raises-exception", ""
-        if any(kind.startswith("image/") for kind in output.get("data", {})) and not _alt(output):
+        notes = output.get("metadata", {})
+        places = [notes, *(value for value in notes.values() if isinstance(value, dict))]
+        has_words = any(place.get("alt") for place in places)
+        if any(kind.startswith("image/") for kind in output.get("data", {})) and not has_words:
             remedy = "show the figure with clipedu.plots.show(fig, words), then build --execute"
             yield "a figure has no description in words", remedy
     if cell.metadata.get("nbgrader", {}).get("grade") and status:
@@ -137,12 +131,6 @@ def _cell_problems(cell: NotebookNode, status: str | None) -> Iterator[tuple[str
         if status not in shown:
             remedy = "see what the check says, then clipedu build --execute"
             yield f"the stored check does not say {status!r}: {shown[:120]!r}", remedy
-
-
-def _alt(output: NotebookNode) -> str:
-    notes: dict[str, Any] = output.get("metadata", {})
-    places = [notes, *(value for value in notes.values() if isinstance(value, dict))]
-    return next((str(place["alt"]) for place in places if place.get("alt")), "")
 
 
 def output_text(output: NotebookNode) -> str:

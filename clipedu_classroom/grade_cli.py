@@ -13,10 +13,20 @@ from typing import Any
 from clipedu_classroom import class_statistics, gradebook, pages, sandbox, writers
 from clipedu_classroom.grading import Request, grade, load_settings, settings_path
 from clipedu_classroom.lateness import Policy, local_time
+from clipedu_classroom.roster import Roster
 from clipedu_classroom.sandbox import Limits
 
+PATHS = {
+    "csv": "write grades here (default: grades.csv)",
+    "json": "keep one result per student here (default: beside the CSV, NAME-results)",
+    "html": "write feedback pages into this folder",
+    "gradescope": "write Gradescope's results.json per student into this folder",
+    "roster": "Canvas's or Moodle's export of the grade book: write NAME-upload.csv",
+    "personal": "the roster for which `clipedu bundle --personal` drew each student's numbers",
+    "regrade": "grade the class of this results folder again, as it was graded",
+}
 # What a regrade takes from the class's first grading
-KEPT_PATHS = ("csv", "html", "gradescope", "roster")
+KEPT_PATHS = ("csv", "html", "gradescope", "roster", "personal")
 KEPT = ("call_seconds", "wall_seconds", "memory_mb", "late_days", "penalty")
 
 
@@ -34,19 +44,8 @@ def add_grade_parser(subparsers: Any) -> argparse.ArgumentParser:
     add("assignment", type=Path, nargs="?", help=pristine)
     handed_in = "a folder with NAME.ipynb or NAME/*.ipynb, or its zip"
     add("submissions", type=Path, nargs="?", help=handed_in)
-    grades = Path("grades.csv")
-    add("--csv", type=Path, default=grades, help="write grades here (default: %(default)s)")
-    kept = "keep one result per student here (default: beside the CSV, NAME-results)"
-    add("--json", type=Path, help=kept)
-    add("--html", type=Path, help="write feedback pages into this folder")
-    scope = "write Gradescope's results.json per student into this folder"
-    add("--gradescope", type=Path, help=scope)
-    roster = (
-        "an export of Canvas's grade book or of Moodle's grading worksheet: write NAME-upload.csv"
-    )
-    add("--roster", type=Path, metavar="CSV", help=roster)
-    again = "grade the class of this results folder again, as it was graded"
-    add("--regrade", type=Path, metavar="RESULTS", help=again)
+    for name, words in PATHS.items():
+        add(f"--{name}", type=Path, metavar="PATH", help=words)
     student = "with --regrade: run this student's submission again (may be given several times)"
     add("--student", action="append", default=[], help=student)
     when = "local time, such as 2026-12-01T23:59"
@@ -60,14 +59,11 @@ def add_grade_parser(subparsers: Any) -> argparse.ArgumentParser:
     add("--fresh", action="store_true", help="grade everybody again, on new inputs")
     strongest = "what to keep submissions in (default: the strongest)"
     add("--protection", default="auto", choices=["auto", *sandbox.KINDS], help=strongest)
-    for name, kind, what in (
-        ("call_seconds", float, "one call of an answer"),
-        ("wall_seconds", float, "one submission"),
-        ("memory_mb", int, "one submission"),
-    ):
-        option, words = f"--{name.replace('_', '-')}", f"for {what} (default: %(default)g)"
-        add(option, type=kind, default=getattr(limits, name), help=words)
-    parser.set_defaults(run=run_grade)
+    for name in ("call_seconds", "wall_seconds", "memory_mb"):
+        most, what = getattr(limits, name), "call of an answer" if "call" in name else "submission"
+        words = f"for one {what} (default: {most:g})"
+        add(f"--{name.replace('_', '-')}", type=type(most), default=most, help=words)
+    parser.set_defaults(run=run_grade, csv=Path("grades.csv"))
     return parser
 
 
@@ -93,6 +89,7 @@ def _run(arguments: argparse.Namespace) -> int:
         raise ValueError("--student needs --regrade and the results folder of the class.")
     folder = arguments.json or arguments.csv.with_name(f"{arguments.csv.stem}-results")
     limits = {name: getattr(arguments, name) for name in KEPT if hasattr(Limits, name)}
+    roster, personal = (path and Roster(path) for path in (arguments.roster, arguments.personal))
     policy = Policy(arguments.deadline, arguments.late_days, arguments.penalty)
     request = Request(
         assignment=arguments.assignment,
@@ -104,6 +101,7 @@ def _run(arguments: argparse.Namespace) -> int:
         seed=arguments.seed,
         fresh=arguments.fresh or tuple(arguments.student),
         policy=policy,
+        personal=personal,
     )
     assignment, results = grade(request)
     _remember(arguments, folder)
@@ -116,13 +114,15 @@ def _run(arguments: argparse.Namespace) -> int:
     if arguments.html:
         pages.write_html(arguments.html, assignment, results, summary)
     if arguments.gradescope:
-        writers.write_gradescope(arguments.gradescope, results)
+        for result in results:
+            path = gradebook.result_path(arguments.gradescope, result.student)
+            gradebook.write_json(path, writers.gradescope(result))
     print(class_statistics.summary_in_words(summary))
     if gone:
         print(f"Removed, since nothing is handed in any more: {', '.join(gone)}.")
-    if arguments.roster:
+    if roster:
         upload = arguments.csv.with_name(f"{arguments.csv.stem}-upload.csv")
-        strangers = writers.write_upload(upload, arguments.roster, assignment, results)
+        strangers = writers.write_upload(upload, roster, assignment, results)
         words = f" Not in {arguments.roster}: {', '.join(strangers)}." if strangers else ""
         print(f"To upload: {upload}.{words}")
     for result in results:
@@ -150,10 +150,8 @@ def _recalled(arguments: argparse.Namespace) -> argparse.Namespace:
     """What the class was graded with. Raises ValueError for a folder of no class."""
     words = load_settings(arguments.regrade).get("command")
     if not isinstance(words, list):
-        raise ValueError(
-            f"{arguments.regrade} holds no graded class; expected a results folder of "
-            "`clipedu grade`, such as grades-results."
-        )
+        words = "expected a results folder of `clipedu grade`, such as grades-results."
+        raise ValueError(f"{arguments.regrade} holds no graded class; {words}")
     kept = add_grade_parser(argparse.ArgumentParser().add_subparsers()).parse_args(words)
     now = {name: getattr(arguments, name) for name in ("student", "jobs", "protection", "fresh")}
     return argparse.Namespace(**vars(kept) | now | {"json": arguments.regrade})

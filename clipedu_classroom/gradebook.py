@@ -1,6 +1,5 @@
-"""One student's result, and the rule by which a submission gets its status. Points are counted
-here, from the assignment's own list of exercises and from what a person gives by hand, and from
-nothing that a student's process said about itself."""
+"""One student's result, its status and its points, which come from the assignment's own list of
+exercises and from what a person gives by hand, and from nothing that a student's process said."""
 
 from __future__ import annotations
 
@@ -9,12 +8,13 @@ import hashlib
 import io
 import json
 import re
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from clipedu.files import write_whole
 from clipedu_classroom.report import Report
+from clipedu_classroom.roster import read_table
 
 STATUSES = {
     "graded": "every exercise was attempted and judged",
@@ -25,8 +25,6 @@ STATUSES = {
     "blank": "no exercise was attempted",
     "unreadable": "the file is not a notebook that can be read",
 }
-
-
 BY_HAND = "by_hand.csv"
 COLUMNS = ("student", "exercise", "possible", "points", "comment", "answer")
 Marks = dict[tuple[str, str], dict[str, str]]
@@ -72,6 +70,11 @@ class Result:
     penalty: float = 0.0
 
     @property
+    def known_as(self) -> tuple[str, str]:
+        """The name, and the id that the learning platform has; Gradescope's ids are its own."""
+        return self.student, "" if self.handed_in_by == "Gradescope" else self.lms_id
+
+    @property
     def points(self) -> float:
         """The points of the checks."""
         return sum(report.points for report in self.reports)
@@ -82,15 +85,18 @@ class Result:
         return sum(answer.possible for answer in self.by_hand.values() if answer.given is None)
 
     @property
+    def is_marked(self) -> bool:
+        """Whether a person has given points."""
+        return any(answer.given is not None for answer in self.by_hand.values())
+
+    @property
     def total(self) -> float:
         """The points of the checks and those that a person has given so far, less the penalty."""
         given = sum(answer.given or 0 for answer in self.by_hand.values())
         return round((self.points + given) * (1 - self.penalty / 100), 2)
 
     def to_dict(self) -> dict[str, Any]:
-        by_hand = {key: vars(answer) for key, answer in self.by_hand.items()}
-        reports = [report.to_dict() for report in self.reports]
-        return vars(self) | {"points": self.points, "by_hand": by_hand, "reports": reports}
+        return asdict(self) | {"points": self.points}
 
     @classmethod
     def from_dict(cls, entry: dict[str, Any]) -> Result:
@@ -103,13 +109,10 @@ class Result:
 def status_of(reports: list[Report], suspicions: list[str]) -> str:
     """The submission's status: the first that applies, worst news first."""
     statuses = {report.status for report in reports}
-    for status in ("timeout", "crashed"):
-        if status in statuses:
-            return status
-    if suspicions:
-        return "suspicious"
-    if statuses <= {"not attempted"}:
-        return "blank"
+    if ended := [status for status in ("timeout", "crashed") if status in statuses]:
+        return ended[0]
+    if suspicions or statuses <= {"not attempted"}:
+        return "suspicious" if suspicions else "blank"
     return "partial" if "not attempted" in statuses else "graded"
 
 
@@ -143,17 +146,8 @@ def result_path(folder: Path, student: str) -> Path:
     return folder / f"{file_name(student)}.json"
 
 
-def save_result(folder: Path, result: Result) -> None:
-    write_json(result_path(folder, result.student), result.to_dict())
-
-
-def load_result(folder: Path, student: str) -> Result | None:
-    """A result of an earlier run; None when there is none that can be read."""
-    return read_result(result_path(folder, student))
-
-
 def read_result(path: Path) -> Result | None:
-    """The result in a file; None when the file holds none."""
+    """The result of an earlier run; None when there is none that can be read."""
     try:
         return Result.from_dict(json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError):
@@ -175,22 +169,8 @@ def remove_others(folder: Path, results: list[Result], *copies: Path | None) -> 
     return gone
 
 
-# Points and comments that a person gives: `grade` writes a line of by_hand.csv for each open
-# answer, the person fills in `points` and `comment`, and the next `grade` reads them back and adds
-# them up. What was filled in is never lost.
-
-
-def read_table(path: Path) -> tuple[list[str], list[dict[str, str]]]:
-    """(column names, rows) of a CSV file as a spreadsheet or a learning platform saves it."""
-    content = path.read_bytes()
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError:  # Excel on Windows
-        text = content.decode("cp1252", "replace")
-    delimiter = max(",;\t", key=text.partition("\n")[0].count)
-    reader = csv.DictReader(io.StringIO(text), delimiter=delimiter, restval="")
-    rows = [{str(name): value or "" for name, value in row.items() if name} for row in reader]
-    return [name.strip() for name in reader.fieldnames or ()], rows
+# `grade` writes a line of by_hand.csv for each open answer, a person fills in `points` and
+# `comment`, and the next `grade` reads them back. What was filled in is never lost.
 
 
 def read_marks(folder: Path) -> Marks:
@@ -201,9 +181,8 @@ def read_marks(folder: Path) -> Marks:
         return {}
     names, rows = read_table(path)
     if not set(COLUMNS[:5]) <= set(names):
-        raise ValueError(
-            f"{path} does not have the columns {', '.join(COLUMNS)}. Fix it, or move it away."
-        )
+        columns = ", ".join(COLUMNS)
+        raise ValueError(f"{path} does not have the columns {columns}. Fix it, or move it away.")
     marks: Marks = {}
     for row in rows:
         known = {name: row.get(name, "").strip() for name in COLUMNS}
@@ -227,12 +206,13 @@ def apply_marks(folder: Path, marks: Marks, results: list[Result]) -> None:
     rows += [mark for mark in marks.values() if mark["points"] or mark["comment"]]
     if not rows:
         return
+    for row in rows:
+        if row["student"][:1] in ("=", "+", "-", "@"):  # a formula
+            row["student"] = "'" + row["student"]
     buffer = io.StringIO()
     writer = csv.DictWriter(buffer, COLUMNS, lineterminator="\n")
     writer.writeheader()
-    for row in rows:
-        formula = row["student"][:1] in ("=", "+", "-", "@")
-        writer.writerow(row | ({"student": "'" + row["student"]} if formula else {}))
+    writer.writerows(rows)
     write_whole(folder / BY_HAND, buffer.getvalue(), errors="replace")
 
 

@@ -1,8 +1,5 @@
-"""Hints one at a time, the solution when it is earned or asked for, and where you stand.
-
-Solutions are in the course's folder in plain sight; `solution` only keeps you from reading one by
-accident. Grading does not rely on its being secret (`docs/GRADING.md`).
-"""
+"""Hints one at a time, the solution when it is earned or asked for, and where you stand. Solutions
+are in plain sight; `solution` only keeps you from reading one by accident."""
 
 from __future__ import annotations
 
@@ -26,8 +23,9 @@ class Note:
     rows: tuple[tuple[str, ...], ...] = ()
 
     def __repr__(self) -> str:
-        parts = [self.text, self.code, _aligned(self.rows)]
-        return "\n\n".join(part for part in parts if part)
+        widths = [max(map(len, column)) for column in zip(*self.rows, strict=True)]
+        lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in self.rows]
+        return "\n\n".join(filter(None, [self.text, self.code, "\n".join(lines)]))
 
     __str__ = __repr__
 
@@ -51,17 +49,10 @@ def _row(cells: tuple[str, ...], tag: str) -> str:
     return f"<tr>{''.join(start + html.escape(cell) + end for cell in cells)}</tr>"
 
 
-def _aligned(rows: tuple[tuple[str, ...], ...]) -> str:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
-    return "\n".join(lines)
-
-
 def hint(exercise_id: str) -> Note:
     """The next hint of an exercise, with those already shown. Each call opens one more, from a
     nudge to a skeleton."""
-    found = _record(exercise_id)
-    if isinstance(found, Note):
+    if isinstance(found := _record(exercise_id), Note):
         return found
     count = len(found.hints)
     if not count:
@@ -76,8 +67,7 @@ def hint(exercise_id: str) -> Note:
 
 def solution(exercise_id: str) -> Note:
     """The model solution, once the exercise is passed or given up; else how to get there."""
-    found = _record(exercise_id)
-    if isinstance(found, Note):
+    if isinstance(found := _record(exercise_id), Note):
         return found
     item, message = state.of(exercise_id)
     if found.kind == "investigate":
@@ -85,20 +75,17 @@ def solution(exercise_id: str) -> Note:
         told = f"{found.answer}\n\n{found.rubric}" if item.gave_up else told
         return Note(f"Exercise {exercise_id} is an open question: no check can pass it. {told}")
     if not item.passed and not item.gave_up:
-        text = (
-            f"The solution of exercise {exercise_id} opens when its check passes. "
-            f'`hint("{exercise_id}")` helps; `give_up("{exercise_id}")` opens it now, '
-            "and that is recorded."
-        )
-        return Note(f"{text} {message}".strip())
+        text = f"The solution of exercise {exercise_id} opens when its check passes."
+        ways = f'`hint("{exercise_id}")` helps; `give_up("{exercise_id}")` opens it now,'
+        return Note(f"{text} {ways} and that is recorded. {message}".strip())
     text = f"One solution of exercise {exercise_id}; yours may differ and be as good."
+    text += " It has the course's own numbers." if found.personal else ""
     return Note(text, without_marks(found.solution))
 
 
 def give_up(exercise_id: str) -> Note:
     """Open the solution without a pass. Your own progress file records it, and nothing else."""
-    found = _record(exercise_id)
-    if isinstance(found, Note):
+    if isinstance(found := _record(exercise_id), Note):
         return found
     item, message = state.of(exercise_id)
     if not item.passed:
@@ -109,8 +96,7 @@ def give_up(exercise_id: str) -> Note:
 
 def reset(exercise_id: str) -> Note:
     """Forget attempts, hints and passes of one exercise, and show the stub to start again from."""
-    found = _record(exercise_id)
-    if isinstance(found, Note):
+    if isinstance(found := _record(exercise_id), Note):
         return found
     message = state.forget(exercise_id)
     how = " Put this in its cell to start again:" if found.stub else ""
@@ -118,10 +104,7 @@ def reset(exercise_id: str) -> Note:
 
 
 def progress(lesson: str | int | None = None) -> Note:
-    """Your progress: one line per exercise, and the points so far.
-
-    lesson: of this lesson alone, as "04" or 4; of the whole course without one.
-    """
+    """Your progress, one line per exercise, and the points so far; of one lesson, as "04" or 4."""
     try:
         known = list(course_records().values())
     except FileNotFoundError as error:
@@ -154,9 +137,8 @@ def progress(lesson: str | int | None = None) -> Note:
 def _in_words(entry: state.Progress, by_hand: bool) -> str:
     if entry.passed:
         return "passed"
-    if by_hand:
-        return "open question, read by a person"
-    return "given up" if entry.gave_up else entry.status or "not attempted"
+    words = "given up" if entry.gave_up else entry.status or "not attempted"
+    return "open question, read by a person" if by_hand else words
 
 
 def _record(exercise_id: str) -> ExerciseRecord | Note:

@@ -1,8 +1,4 @@
-"""The verb `clipedu judge`: what the check says of one answer, or of a list of them.
-
-For authors of exercises: is a wrong answer caught and named, does a right one of an unusual form
-pass?
-"""
+"""The verb `clipedu judge`: what the check says of one answer, or of a list of them."""
 
 from __future__ import annotations
 
@@ -43,14 +39,14 @@ def add_judge_parser(subparsers: Any) -> argparse.ArgumentParser:
         epilog="example: clipedu judge 03.3 answer.py --seeds 10 --json",
         help="judge one answer, or a list of them",
         description="Judge the source text of an answer cell as check() would, after the usual "
-        "imports (np, F, math, ...) and the cells that the exercise's notebook runs before it. "
-        "The code runs here, with no sandbox and no time limit: use --sandbox for code that you "
-        "did not write.",
+        "imports (np, F, math, ...) and the cells above it in its notebook. It runs here, without "
+        "sandbox or time limit: use --sandbox for code that you did not write.",
     )
     add = parser.add_argument
     add("id", nargs="?", help="the exercise, for example 03.3")
     add("file", nargs="?", help="the answer cell's source text; - reads standard input")
     add("--set", type=Path, help='judge a JSON list of {"exercise", "source"}, also "kind", "what"')
+    add("--student", default="", help="with the numbers of this student, where they are personal")
     add("--seed", type=int, default=0, help="the first seed (default: %(default)s)")
     add("--seeds", type=int, default=1, help="how many seeds to draw inputs with (default: 1)")
     add("--json", action="store_true", help="print JSON")
@@ -68,7 +64,8 @@ def run_judge(arguments: argparse.Namespace) -> int:
         text = sys.stdin.read() if str(file) == "-" else Path(file).read_text(encoding="utf-8-sig")
         rows = [{"exercise": arguments.id, "source": text}]
         rows = json.loads(text) if arguments.set else rows
-        todo = [(row, specs.find(row["exercise"]), row["source"]) for row in rows]
+        exercises = [specs.find(row["exercise"], arguments.student) for row in rows]
+        todo = [(row, found, row["source"]) for row, found in zip(rows, exercises, strict=True)]
     except (OSError, ValueError, KeyError, TypeError) as error:
         print(f"clipedu judge: {error}", file=sys.stderr)
         return 2
@@ -95,16 +92,10 @@ def judge(
     one = report_from_sandbox if in_sandbox else report_here
     reports = [one(exercise, code, seed) for seed in seeds]
     shown = next((report for report in reports if not report.passed), reports[0])
-    return {
-        "id": exercise.id,
-        "status": shown.status,
-        "diagnosis": shown.diagnosis,
-        "message": shown.message,
-        "seeds": [
-            {"seed": seed, "status": report.status, "diagnosis": report.diagnosis}
-            for seed, report in zip(seeds, reports, strict=True)
-        ],
-    }
+    pairs = list(zip(seeds, reports, strict=True))
+    every = [{"seed": seed, "status": r.status, "diagnosis": r.diagnosis} for seed, r in pairs]
+    said = {"status": shown.status, "diagnosis": shown.diagnosis, "message": shown.message}
+    return {"id": exercise.id, **said, "seeds": every}
 
 
 def report_here(exercise: Exercise, code: str, seed: int = 0) -> Report:
@@ -120,9 +111,8 @@ def report_here(exercise: Exercise, code: str, seed: int = 0) -> Report:
             pass
         except Exception as error:
             return _cell_raises(exercise, failure(error))
-        found = tuple(space.get(name, MISSING) for name in exercise.names)
-        answer = found if isinstance(exercise.name, tuple) else found[0]
-        return report_on(exercise, LocalSubject(MISSING if MISSING in found else answer), seed=seed)
+        found = [space.get(name, MISSING) for name in exercise.names]
+        return report_on(exercise, LocalSubject.of(exercise.name, found), seed=seed)
 
 
 def report_from_sandbox(exercise: Exercise, code: str, seed: int = 0) -> Report:
@@ -135,8 +125,7 @@ def report_from_sandbox(exercise: Exercise, code: str, seed: int = 0) -> Report:
         raised = failure_from(loaded.get("error"))
         if raised and raised.kind != "NotImplementedError":
             return _cell_raises(exercise, raised)
-        subject = RemoteSubject(client, exercise.names, isinstance(exercise.name, tuple))
-        return report_on(exercise, subject, seed=seed)
+        return report_on(exercise, RemoteSubject(client, exercise.name), seed=seed)
     except SubjectLost as lost:
         return Report(exercise.id, lost.reason, message=str(lost))
     finally:

@@ -54,24 +54,22 @@ def gradescope_times(metadata: str) -> dict[str, str]:
 
 def gradescope_names(metadata: str) -> dict[str, str]:
     """Who handed in each folder of a Gradescope export; a group's names are joined with "and"."""
-    found = {}
-    for folder, people in SUBMITTERS.findall(metadata):
-        if names := re.findall(r"^[ -]+:?name: (.+)$", people, re.MULTILINE):
-            found[folder] = " and ".join(name.strip(" '\"") for name in names)
-    return found
+    names = {
+        folder: re.findall(r"^[ -]+:?name: (.+)$", people, re.MULTILINE)
+        for folder, people in SUBMITTERS.findall(metadata)
+    }
+    return {k: " and ".join(n.strip(" '\"") for n in found) for k, found in names.items() if found}
 
 
 def apply_policy(policy: Policy, results: list[Result]) -> None:
     """Set the late days and the penalty of each result. One that the platform marks as late, at a
     time that is not known, counts as one day late."""
     for result in results:
-        result.late_days, result.penalty = 0, 0.0
-        if policy.deadline is None:
-            continue
-        if result.handed_in:
+        result.late_days = 0
+        if policy.deadline and result.handed_in:
             late = datetime.fromisoformat(result.handed_in) - policy.deadline
             result.late_days = max(0, math.ceil(late / timedelta(days=1)))
-        elif result.late:
+        elif policy.deadline and result.late:
             result.late_days = 1
         costly = max(0, result.late_days - policy.late_days)
         result.penalty = min(100.0, costly * policy.penalty)

@@ -1,10 +1,5 @@
-"""Read a lesson as a careful editor would: every finding has a file, a line and a rule's name.
-
-What makes a text unreadable to the builder comes from the readers; here is what makes it a poor
-lesson or a poor exercise: no goal, no hints, a picture without words, a heading level skipped, a
-solution that can be read in the exercise notebook. (A figure without words is found in the stored
-outputs, see `freshness`.)
-"""
+"""Read a lesson as a careful editor would: every finding has a file, a line and a rule's name. What
+the builder cannot read comes from the readers; here is what makes a poor lesson or exercise."""
 
 from __future__ import annotations
 
@@ -15,12 +10,7 @@ from pathlib import Path
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from clipedu_classroom.exercise_reader import (
-    ENDS_A_SENTENCE,
-    ExerciseRecord,
-    LessonText,
-    read_text,
-)
+from clipedu_classroom.exercise_reader import ENDS_A_SENTENCE, ExerciseRecord, LessonText, read_text
 from clipedu_classroom.notebooks import CHECKED, make_notebook
 from clipedu_classroom.prose_numbers import PLACEHOLDER, names_given
 from clipedu_classroom.source import Cell, LessonError, Problem
@@ -73,11 +63,9 @@ def lint(path: Path) -> list[Problem]:
 def _length_notes(cell: Cell) -> Iterator[Note]:
     count = sum(bool(line.strip()) for line in cell.source.splitlines())
     if cell.kind == "code" and count > MOST_CODE_LINES:
-        message = (
-            f"the code cell has {count} lines, at most {MOST_CODE_LINES} can be taken in; "
-            "split it, or move what is not the lesson's point into the library"
-        )
-        yield cell.line, "long-cell", message
+        message = f"the code cell has {count} lines, at most {MOST_CODE_LINES} can be taken in"
+        remedy = "split it, or move what is not the lesson's point into the library"
+        yield cell.line, "long-cell", f"{message}; {remedy}"
 
 
 def _cell_notes(cell: Cell, prose: Prose) -> list[Note]:
@@ -92,10 +80,7 @@ def _cell_notes(cell: Cell, prose: Prose) -> list[Note]:
 
 
 class Prose:
-    """Judges the text cells of one notebook in order; it remembers the last heading's level.
-
-    folder: where the notebook will be, for pictures named by a relative path.
-    """
+    """Judges the text cells of one notebook, which will be in `folder`, in order."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -144,8 +129,8 @@ class Prose:
 def _numbers(text: LessonText) -> Iterator[Note]:
     """`{=name}` in a text cell that no cell gives, and a name that is given twice."""
     cells = [item.cell for item in text.items if item.role != "wrong"]
-    known = [names_given([cell.source]) if cell.kind == "code" else [] for cell in cells]
-    names: list[str] = []
+    known = [names_given(cell.source) if cell.kind == "code" else [] for cell in cells]
+    names = [name for exercise in text.exercises for name in exercise.personal]
     for cell, found in zip(cells, known, strict=True):
         for name in found or ():
             if name in names:
@@ -169,9 +154,7 @@ def _variants(exercise: ExerciseRecord) -> Iterator[Note]:
     for variant in exercise.wrong:
         line, name = variant.line, variant.name
         if not ENDS_A_SENTENCE.fullmatch(name):
-            message = (
-                f"the title {name!r} does not end the sentence 'this is what you get when ...'"
-            )
+            message = f"the title {name!r} does not end 'this is what you get when ...'"
             yield line, "variant-name", f"{message}: some words, no capital, no full stop"
         try:
             missing = [name for name in exercise.names if name not in bound_names(variant.source)]

@@ -1,21 +1,17 @@
 """`my_clip.py`: the file in the course's folder that a student's passed answers grow into.
 
-After a header come parts, in the order of the course, each under a line that names its exercise. A
-part that is not written yet is an import. An answer goes in when it passes once more from the new
-file, in a process of its own. What a student wrote is never lost: before it is replaced the whole
-file is kept in `my_clip_versions/`.
-"""
+After a header come parts, in the order of the course; one that is not written yet is an import. An
+answer goes in when it passes once more from the new file, in a process of its own. Before it is
+replaced, the whole file is kept in `my_clip_versions/`."""
 
 from __future__ import annotations
 
 import ast
-import atexit
 import builtins
 import hashlib
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -56,8 +52,8 @@ class Refused(Exception):
 
 @dataclass(frozen=True)
 class Part:
-    """A piece of the file. What the course says of it: `names` of the answer, `own` of the whole
-    cell, and the solution. A student's file may have parts that the course does not know."""
+    """A piece of the file. The names, `own` those of the whole cell, and the solution are as the
+    course says; it may not know the part."""
 
     id: str
     heading: str
@@ -132,17 +128,13 @@ def parse(text: str) -> tuple[str, dict[str, Part]]:
 # ------------------------------------------------------------- what the student has
 
 
-@cache
-def _temporary() -> Path:
-    made = tempfile.mkdtemp(prefix="my-clip-")
-    atexit.register(shutil.rmtree, made, ignore_errors=True)
-    return Path(made)
+_temporary = cache(lambda: tempfile.TemporaryDirectory(prefix="my-clip-"))
 
 
 def folder() -> Path:
     """Where the file lies: the course's folder, or, where no progress is kept (builds, tests), one
     that ends with this process. Raises FileNotFoundError without a course."""
-    return _temporary() if state.is_off() else student_folder()
+    return Path(_temporary().name) if state.is_off() else student_folder()
 
 
 def student_file() -> str:
@@ -203,8 +195,7 @@ def borrowed(answers: Iterable[Any]) -> str:
 def keep(record: ExerciseRecord, answers: Iterable[Any], space: dict[str, Any]) -> str:
     """Put a passed answer in its place. Returns a sentence on what was done; never raises.
 
-    space: the globals of the caller of `check`; they tell where the answer's text is.
-    """
+    space: the globals of the caller of `check`; they tell where the answer's text is."""
     where, names = f"(exercise {record.id})", " and ".join(record.names)
     try:
         for name, answer in zip(record.names, answers, strict=False):
@@ -371,9 +362,8 @@ def main(path: str, key: str) -> None:
         found = ["import", str(error)]
     else:
         exercise = specs.find(key)
-        answers = tuple(getattr(module, name, MISSING) for name in exercise.names)
-        answer = answers if isinstance(exercise.name, tuple) else answers[0]
-        subject = LocalSubject(MISSING if MISSING in answers else answer)
+        answers = [getattr(module, name, MISSING) for name in exercise.names]
+        subject = LocalSubject.of(exercise.name, answers)
         report = checks.report_on(exercise, subject, points=1, title="")
         found = [report.status, report.message]
     os.write(reply, json.dumps(found).encode())

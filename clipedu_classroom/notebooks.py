@@ -1,15 +1,11 @@
-"""From a lesson's text to notebooks: pure, deterministic, no kernel.
-
-An exercises file makes two: the stubs (`exercises/`, nbgrader's release tree) and the solved form
-(`solutions/`, its source tree). Cell ids never depend on chance: an exercise's cells are called
-after it ("03-1-solution"), every other cell after its content.
-"""
+"""From a lesson's text to notebooks, without a kernel. An exercises file makes two: the stubs
+(`exercises/`, nbgrader's release tree) and the solved form (`solutions/`, its source tree)."""
 
 from __future__ import annotations
 
+import ast
 import hashlib
 from collections import Counter
-from typing import Any
 
 import nbformat
 from nbformat import NotebookNode
@@ -32,8 +28,9 @@ LANGUAGE = {
 ANSWER_STUB = "*Your answer: double-click here, write, then press Shift + Enter.*"
 
 
-def make_notebook(text: LessonText, *, solved: bool = False) -> NotebookNode:
-    """The notebook of a lesson, or of its exercises, solved or with stubs; not executed."""
+def make_notebook(text: LessonText, *, solved: bool = False, student: str = "") -> NotebookNode:
+    """The notebook of a lesson, or of its exercises, solved or with stubs; not executed. For a
+    `student` with the numbers that are personal."""
     namer = _Namer(text.number)
     cells = []
     for item in text.items:
@@ -44,7 +41,8 @@ def make_notebook(text: LessonText, *, solved: bool = False) -> NotebookNode:
             new_cell = NEW_CELL[item.cell.kind]
             cells.append(new_cell(item.cell.source, id=namer(item.cell), metadata=tags))
         else:
-            cells.append(_exercise_cell(item, text.exercises[item.exercise], solved=solved))
+            exercise = text.exercises[item.exercise]
+            cells.append(_exercise_cell(item, exercise, solved, student))
     metadata = {
         "clipedu": {"made_from": f"{LESSONS}/l{text.name}/{text.path.name}"},
         "kernelspec": dict(KERNELSPEC),
@@ -74,13 +72,15 @@ class _Namer:
         return name if self.used[name] == 1 else f"{name}-{self.used[name]}"
 
 
-def _exercise_cell(item: Item, exercise: ExerciseRecord, *, solved: bool) -> NotebookNode:
+def _exercise_cell(
+    item: Item, exercise: ExerciseRecord, solved: bool, student: str
+) -> NotebookNode:
     """The notebook's cell for a statement, solution, check or answer."""
     answer = f"{exercise.answer}\n\n**How the points are given**\n\n{exercise.rubric}"
     source = {
-        "statement": _statement(exercise),
+        "statement": _statement(exercise, student),
         "solution": exercise.solution if solved else exercise.stub,
-        "check": exercise.check,
+        "check": _check(exercise, student),
         "answer": answer if solved else ANSWER_STUB,
     }[item.role]
     metadata = {"tags": [CHECKED]} if item.role == "check" else {}
@@ -90,7 +90,16 @@ def _exercise_cell(item: Item, exercise: ExerciseRecord, *, solved: bool) -> Not
     return _graded(cell, item.role in ("statement", "check"), points, release=not solved)
 
 
-def _statement(exercise: ExerciseRecord) -> str:
+def _check(exercise: ExerciseRecord, student: str) -> str:
+    if not student or not exercise.personal:
+        return exercise.check
+    call = ast.parse(exercise.check, mode="eval")
+    assert isinstance(call.body, ast.Call)
+    call.body.keywords.append(ast.keyword("student", ast.Constant(student)))
+    return ast.unparse(call)
+
+
+def _statement(exercise: ExerciseRecord, student: str) -> str:
     """Heading, points, time, difficulty and goal in words, then what the author wrote, then the way
     to the hints."""
     unit = "point" if exercise.points == 1 else "points"
@@ -100,7 +109,7 @@ def _statement(exercise: ExerciseRecord) -> str:
         f"## Exercise {exercise.id}: {exercise.title}\n\n"
         f"**{exercise.points:g} {unit}{by_hand}, about {exercise.minutes:g} minutes, "
         f"{exercise.difficulty}.** Goal: {exercise.goal}{part}\n\n"
-        f"{exercise.statement}\n\n"
+        f"{exercise.stated(student)}\n\n"
         f'Stuck? Run `hint("{exercise.id}")` in a new cell: {len(exercise.hints)} hints, '
         "one at a time."
     )
@@ -111,14 +120,8 @@ def _graded(
 ) -> NotebookNode:
     """Add nbgrader's metadata: a cell with points is graded, one that is not locked is to be
     filled in. A released cell has a checksum and cannot be deleted, nor edited when locked."""
-    marks = {
-        "grade": points is not None,
-        "grade_id": cell.id,
-        "locked": locked,
-        "schema_version": 3,
-        "solution": not locked,
-        "task": False,
-    }
+    marks = {"grade": points is not None, "grade_id": cell.id, "locked": locked}
+    marks |= {"schema_version": 3, "solution": not locked, "task": False}
     if points is not None:
         marks["points"] = points
     if release:
@@ -131,16 +134,12 @@ def _graded(
 
 
 def sign(cell: NotebookNode) -> NotebookNode:
-    """Renew the checksum of a released cell, in place."""
+    """Renew nbgrader's checksum of a released cell, in place; an answer that has it is blank."""
     marks = cell.metadata.get("nbgrader", {})
     if "checksum" in marks:
-        marks["checksum"] = _checksum(cell, marks)
+        parts = [cell.source, cell.cell_type]
+        parts += [str(marks[key]) for key in ("grade", "solution", "locked", "grade_id")]
+        parts += [str(float(marks["points"]))] if marks["grade"] else []
+        digest = hashlib.md5("".join(parts).encode(), usedforsecurity=False)
+        marks["checksum"] = digest.hexdigest()
     return cell
-
-
-def _checksum(cell: NotebookNode, marks: dict[str, Any]) -> str:
-    """nbgrader's fingerprint of a released cell; an answer that still has it counts as blank."""
-    parts = [cell.source, cell.cell_type]
-    parts += [str(marks[key]) for key in ("grade", "solution", "locked", "grade_id")]
-    parts += [str(float(marks["points"]))] if marks["grade"] else []
-    return hashlib.md5("".join(parts).encode(), usedforsecurity=False).hexdigest()

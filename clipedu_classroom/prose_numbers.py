@@ -1,15 +1,11 @@
 """Numbers in prose: `{=loss}` in a text cell becomes what `numbers(loss=...)` gave in a code cell.
-
-The values travel in the notebook's stored outputs, as a kind of data that nothing displays, so
-prose says what was printed beside it in the same run. `clipedu_lessons.common.numbers` gives them.
-"""
+The values travel in the notebook's stored outputs, as a kind of data that nothing displays."""
 
 from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
@@ -23,19 +19,15 @@ UNFILLED = "…"
 
 def given(notebook: NotebookNode) -> dict[str, str]:
     """What the stored outputs of the notebook's cells gave, by name."""
-    found: dict[str, str] = {}
-    for cell in notebook.cells:
-        for output in cell.get("outputs", ()):
-            for name, value in output.get("data", {}).get(NUMBERS, {}).items():
-                found[name] = str(value)
-    return found
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", ())]
+    found = [output.get("data", {}).get(NUMBERS, {}) for output in outputs]
+    return {name: str(value) for given in found for name, value in given.items()}
 
 
 def fill(notebook: NotebookNode) -> list[tuple[int, str]]:
     """Put the given values into the text cells, in place; "…" where there is none.
 
-    Returns (position of the cell, name) of each that is not filled.
-    """
+    Returns (position of the cell, name) of each that is not filled."""
     from clipedu_classroom.notebooks import sign
 
     values = given(notebook)
@@ -55,23 +47,13 @@ def matches(text: str, filled: str) -> bool:
     return re.fullmatch(".+?".join(parts), filled, re.DOTALL) is not None
 
 
-def names_given(sources: Iterable[str]) -> list[str] | None:
-    """The names in all calls `numbers(name=...)` of some code; None when a call has `**values`,
-    whose names only a run can tell."""
-    names: list[str] = []
-    for call in [node for source in sources for node in _calls(source)]:
-        keywords = [keyword.arg for keyword in call.keywords]
-        if None in keywords:
-            return None
-        names += [name for name in keywords if name]
-    return names
-
-
-def _calls(source: str) -> Iterator[ast.Call]:
+def names_given(source: str) -> list[str] | None:
+    """The names in all calls `numbers(name=...)` of a cell; None when a call has `**values`, whose
+    names only a run can tell."""
     try:
-        nodes: Any = ast.walk(ast.parse(source))
+        nodes = list(ast.walk(ast.parse(source)))
     except SyntaxError:  # reported elsewhere
-        return
-    for node in nodes:
-        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "numbers":
-            yield node
+        return []
+    calls = [n for n in nodes if isinstance(n, ast.Call) and getattr(n.func, "id", "") == "numbers"]
+    names = [keyword.arg for call in calls for keyword in call.keywords]
+    return None if None in names else [name for name in names if name]

@@ -1,10 +1,8 @@
 """Values that travel between the grader and a worker: JSON and safetensors, never pickle.
 
-A value is itself where JSON has it, else `[kind, content]`. Functions travel as a number: the side
-that owns the function is called back. What is neither a tensor, an array nor plain data arrives as
-an `Opaque`. Bytes are hostile: any malformed message raises ProtocolError and nothing else. This
-file is also loaded inside the grading sandbox, where the rest of clipedu does not exist.
-"""
+A value is itself where JSON has it, else `[kind, content]`. A function travels as a number, under
+which the side that owns it is called back. Bytes are hostile: any malformed message raises
+ProtocolError and nothing else. This file also runs in the sandbox, without the rest of clipedu."""
 
 from __future__ import annotations
 
@@ -104,20 +102,17 @@ def decode(message: bytes, on_function: Callable[[int], Callable[..., Any]] | No
 
 
 def _build(
-    node: Any,
-    tensors: dict[str, Tensor],
-    on_function: Callable[[int], Callable[..., Any]] | None,
+    node: Any, tensors: dict[str, Tensor], on_function: Callable[[int], Callable[..., Any]] | None
 ) -> Any:
+    if isinstance(node, dict):
+        raise ProtocolError("a bare dict")
     if not isinstance(node, list):
-        if isinstance(node, dict):
-            raise ProtocolError("a bare dict")
         return node
     kind, content = node[:2]
     if kind in CONTAINERS:
         return CONTAINERS[kind]([_build(item, tensors, on_function) for item in content])
     if kind == "record":
-        named = (_build(item, tensors, on_function) for item in content)
-        return SimpleNamespace(**dict(named))
+        return SimpleNamespace(**dict(_build(item, tensors, on_function) for item in content))
     if kind == "parameter":
         return nn.Parameter(tensors[content], requires_grad=bool(node[2]))
     if kind == "tensor":
@@ -149,11 +144,10 @@ def receive(read: Callable[[int], bytes]) -> bytes:
 
 
 def _read_all(read: Callable[[int], bytes], count: int) -> bytes:
-    parts = []
-    while count:
-        part = read(min(count, 1 << 20))
+    found = bytearray()
+    while len(found) < count:
+        part = read(min(count - len(found), 1 << 20))
         if not part:
             raise EOFError("the pipe is closed")
-        parts.append(part)
-        count -= len(part)
-    return b"".join(parts)
+        found += part
+    return bytes(found)

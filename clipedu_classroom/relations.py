@@ -1,6 +1,5 @@
 """How a wrong result relates to the right one: a flipped sign, a transpose, a sum for a mean, an
-order. Needs no list of misconceptions.
-"""
+order. Needs no list of misconceptions."""
 
 from __future__ import annotations
 
@@ -17,6 +16,7 @@ from clipedu_classroom.compare import as_tensor, difference, finite
 Pairs = list[tuple[Any, Any]]  # in each trial, what the answer gave and what is right
 Inputs = list[dict[str, Any]]  # in each trial, what it was given
 Found = tuple[str, str] | None  # a diagnosis, and a message of whole sentences
+
 
 # Diagnosis, message, and what makes the right result of the answer's
 CHANGES: tuple[tuple[str, str, Callable[[Tensor], Tensor]], ...] = (
@@ -54,7 +54,9 @@ DIAGNOSES = (
     / it is summed where it should be averaged / it is averaged where it should be summed
     / it is multiplied by an input / it is divided by an input / one of the results is wrong
     / the result is off by a constant factor / the result is off by a constant amount
-    / the text differs in signs""".replace("\n    /", " /").split(" / "),
+    / the text differs in signs / the entries have other names""".replace("\n    /", " /").split(
+        " / "
+    ),
 )
 
 
@@ -65,6 +67,17 @@ def relation(pairs: Pairs, inputs: Inputs, tolerance: float) -> Found:
         return _of_numbers(numeric, inputs, tolerance)
     if all(isinstance(side, (list, tuple)) for pair in pairs for side in pair):
         return _of_sequences(pairs, inputs, tolerance)
+    if all(isinstance(side, dict) for pair in pairs for side in pair):
+        got, want = (set(map(str, side)) for side in pairs[0])
+        if got != want:
+            sides = {"Missing": sorted(want - got), "Not expected": sorted(got - want)}
+            some = [
+                f"{k}: {', '.join(v[:3] + ['...'] * (len(v) > 3))}." for k, v in sides.items() if v
+            ]
+            return "the entries have other names", " ".join(some)
+    if all(isinstance(s, dict) and s.keys() == pairs[0][1].keys() for p in pairs for s in p):
+        entries = [[(got[name], want[name]) for got, want in pairs] for name in pairs[0][1]]
+        return _of_entries([*map(str, pairs[0][1])], entries, inputs, tolerance)
     if all(isinstance(side, str) for pair in pairs for side in pair):
         for words, change in (
             ("capital letters", str.casefold),
@@ -94,7 +107,7 @@ def _of_numbers(pairs: Pairs, inputs: Inputs, tolerance: float) -> Found:
             return diagnosis, message
     if any(got.shape != want.shape for got, want in pairs):
         return None
-    if all(got.numel() > 2 for got, _ in pairs):
+    if all(got.numel() > 2 and not _close(got, want, tolerance) for got, want in pairs):
         for axis in range(min(want.ndim for _, want in pairs)):
             if all(_close(got.flip(axis), want, tolerance) for got, want in pairs):
                 words = f"The numbers are right, in the reverse order along axis {axis}."
@@ -152,11 +165,8 @@ def named_numbers(inputs: Inputs) -> dict[str, list[float]]:
                 found.setdefault(f"the size of `{name}`", []).append(len(value))
             elif isinstance(value, Tensor) or type(value) in (int, float):
                 found.setdefault(f"`{name}`", []).append(float(value))
-    return {
-        name: numbers
-        for name, numbers in found.items()
-        if len(numbers) == len(inputs) and min(numbers) > 0 and set(numbers) != {1.0}
-    }
+    whole = {name: numbers for name, numbers in found.items() if len(numbers) == len(inputs)}
+    return {name: some for name, some in whole.items() if min(some) > 0 and set(some) != {1.0}}
 
 
 def _offset(pairs: Pairs, tolerance: float) -> Found:
@@ -175,26 +185,33 @@ def _offset(pairs: Pairs, tolerance: float) -> Found:
 
 def _of_sequences(pairs: Pairs, inputs: Inputs, tolerance: float) -> Found:
     if all(isinstance(want, tuple) and len(got) == len(want) for got, want in pairs):
-        entries = list(zip(*(zip(got, want, strict=True) for got, want in pairs), strict=True))
-        bad = [any(difference(g, w, tolerance) for g, w in entry) for entry in entries]
-        if not all(bad):
-            places = [
-                [f"number {place}" for place, is_bad in enumerate(bad, 1) if is_bad == wrong]
-                for wrong in (False, True)
-            ]
-            right, wrong = (
-                f"{' and '.join(some)} {'is' if len(some) == 1 else 'are'}" for some in places
-            )
-            words = f"Of the {len(entries)} results, {right} right and {wrong} not."
-            more = sum(bad) == 1 and relation(list(entries[bad.index(True)]), inputs, tolerance)
-            about = f" Of number {bad.index(True) + 1}: {more[1]}" if more else ""
-            return "one of the results is wrong", words + about
+        entries = [list(of) for of in zip(*(zip(*p, strict=True) for p in pairs), strict=True)]
+        names = [f"number {place}" for place in range(1, len(entries) + 1)]
+        if found := _of_entries(names, entries, inputs, tolerance):
+            return found
     lists = [(list(got), list(want)) for got, want in pairs]
     if all(not difference(got[::-1], want, tolerance) for got, want in lists):
         return "the order is reversed", "The entries are right, in the reverse order."
     if all(not difference(got, want, tolerance, unordered=True) for got, want in lists):
         return "the order is wrong", "The entries are right, their order is not."
     return None
+
+
+def _of_entries(names: list[str], entries: list[Pairs], inputs: Inputs, tolerance: float) -> Found:
+    """Which of several results are right, when some are. entries: in each trial, of each name."""
+    bad = [any(difference(g, w, tolerance) for g, w in entry) for entry in entries]
+    if all(bad) or not any(bad):
+        return None
+    sides = [[name for name, is_bad in zip(names, bad, strict=True) if is_bad == k] for k in (0, 1)]
+    right, wrong = (
+        f"{' and '.join(some if len(some) < 6 else [*some[:3], f'{len(some) - 3} more'])} "
+        f"{'are' if some[1:] else 'is'}"
+        for some in sides
+    )
+    words = f"Of the {len(entries)} results, {right} right and {wrong} not."
+    more = sum(bad) == 1 and relation(entries[bad.index(True)], inputs, tolerance)
+    about = f" Of {sides[1][0]}: {more[1]}" if more else ""
+    return "one of the results is wrong", words + about
 
 
 def _is_01(x: Tensor) -> bool:

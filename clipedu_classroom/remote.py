@@ -1,8 +1,7 @@
 """Talk to a worker: the parent's end of the pipe. A worker is never believed, only asked.
 
 Every question has a deadline. A worker that is late, too large, dies or talks nonsense is stopped,
-and `SubjectLost` says which it was.
-"""
+and `SubjectLost` says which it was."""
 
 from __future__ import annotations
 
@@ -49,13 +48,7 @@ class Client:
     submission is up."""
 
     def __init__(
-        self,
-        kind: str,
-        limits: Limits,
-        until: float,
-        *,
-        library: tuple[str, ...] = (),
-        slot: int = 0,
+        self, kind: str, limits: Limits, until: float, library: tuple[str, ...] = (), slot: int = 0
     ) -> None:
         self.limits, self.until = limits, until
         self.notes: list[str] = []
@@ -72,8 +65,7 @@ class Client:
 
     def ask(self, op: str, **request: Any) -> dict[str, Any]:
         """One question. Raises SubjectLost; returns the answer's dict ({"error": ...} for what the
-        student's code raised).
-        """
+        student's code raised)."""
         if not self.alive:
             raise SubjectLost("crashed", "The process that ran this answer has ended.")
         answer = self._answer({"op": op, **request}, self.limits.call_seconds)
@@ -186,60 +178,47 @@ class RemoteSubject:
     the caller holds; others may have it while the worker computes."""
 
     def __init__(
-        self,
-        client: Client,
-        names: tuple[str, ...],
-        several: bool,
-        judge: threading.Lock | None = None,
+        self, client: Client, name: str | tuple[str, ...], judge: threading.Lock | None = None
     ) -> None:
-        self.client, self.judge = client, judge
-        self.target: dict[str, Any] = {"names": list(names), "several": several}
+        self.client, self.name, self.judge = client, name, judge
 
     def _ask(self, op: str, **request: Any) -> dict[str, Any]:
         if self.judge is None:
-            return self.client.ask(op, **self.target, **request)
+            return self.client.ask(op, name=self.name, **request)
         self.judge.release()
         try:
-            return self.client.ask(op, **self.target, **request)
+            return self.client.ask(op, name=self.name, **request)
         finally:
             self.judge.acquire()
 
     def describe(self) -> Description:
         answer = self._ask("describe")
-        most = answer.get("most")
-        return Description(
-            str(answer.get("kind", "missing"))[:40],
-            str(answer.get("type_name", ""))[:100],
-            _count(answer.get("least")),
-            None if most is None else _count(most),
-            tuple(str(name)[:40] for name in list(answer.get("named") or ())[:100]),
-        )
+        kind, name = str(answer.get("kind", "missing")), str(answer.get("type_name", ""))
+        least, most = (_count(answer.get(word)) for word in ("least", "most"))
+        named = tuple(str(name)[:40] for name in list(answer.get("named") or ())[:100])
+        return Description(kind[:40], name[:100], least or 0, most, named)
 
     def run(self, trial: Trial) -> Outcome:
         answer = self._ask("run", trial=vars(trial))
-        after, grads = answer.get("after"), answer.get("grads")
+        after, grads, held = (answer.get(name) for name in ("after", "grads", "held"))
+        sizes = held.items() if isinstance(held, dict) else ()
         return Outcome(
             value=answer.get("value"),
             after=after if isinstance(after, dict) else {},
             grads=grads if isinstance(grads, dict) else None,
             error=failure_from(answer.get("error")),
             grad_error=failure_from(answer.get("grad_error")),
-            held=_held(answer.get("held")),
+            held={str(kind): size for kind, size in sizes if isinstance(size, int)},
         )
 
     def value(self) -> Any:
         return self._ask("value").get("value", MISSING)
 
 
-def _held(value: Any) -> dict[str, int]:
-    """Bytes by kind, as far as they are numbers."""
-    given = value.items() if isinstance(value, dict) else ()
-    return {str(kind): size for kind, size in given if isinstance(size, int)}
-
-
-def _count(value: Any) -> int:
-    """A number of arguments, whatever the worker sent."""
-    return min(value, 1000) if isinstance(value, int) and value > 0 else 0
+def _count(value: Any) -> int | None:
+    """A number of arguments, whatever the worker sent; None for None."""
+    number = value if isinstance(value, int) and value > 0 else 0
+    return None if value is None else min(number, 1000)
 
 
 def failure_from(entry: Any) -> Failure | None:
@@ -251,9 +230,6 @@ def failure_from(entry: Any) -> Failure | None:
 
 
 def _out_of_memory(entry: Any) -> bool:
-    failure = failure_from(entry)
-    return failure is not None and (
-        failure.kind == "MemoryError"
-        or "can't allocate memory" in failure.message
-        or "not enough memory" in failure.message
-    )
+    raised = failure_from(entry) or Failure("")
+    words = ("can't allocate memory", "not enough memory")
+    return raised.kind == "MemoryError" or any(some in raised.message for some in words)

@@ -1,9 +1,5 @@
-"""The result of one check: plain lines, a card for a browser, an exception for a test, a dict.
-
-Every text is stable: no times, no addresses, and a pass or an empty answer always reads the same,
-so a stored notebook output stays comparable. A report never holds a reference value: what it says
-can be shown to anybody.
-"""
+"""The result of one check: plain lines, a card for a browser, an exception for a test, a dict. Its
+text is stable and holds no reference value: it can be stored, compared and shown to anybody."""
 
 from __future__ import annotations
 
@@ -11,6 +7,7 @@ import html
 import re
 import textwrap
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 
@@ -23,14 +20,7 @@ class Fault(Exception):
 
 
 STATUSES = ("passed", "failed", "not attempted", "timeout", "crashed", "error")
-_COLOURS = {
-    "passed": "#1a7f37",
-    "failed": "#b35900",
-    "not attempted": "#57606a",
-    "timeout": "#b35900",
-    "crashed": "#b35900",
-    "error": "#8250df",
-}
+_COLOURS = {"passed": "#1a7f37", "not attempted": "#57606a", "error": "#8250df"}
 _CODE = re.compile(r"`([^`\n]+)`")
 _MARKS = {"passed": "✓", "failed": "✗", "not attempted": "○"}
 
@@ -56,12 +46,9 @@ class CheckFailed(AssertionError):
 class Report:
     """What a check found out about one answer.
 
-    `status` is one of STATUSES. "timeout" and "crashed" occur in grading only; "error" means that
-    the check itself broke, which is not the student's fault. `diagnosis` is the short name of what
-    is wrong, so that "this is what you get when <diagnosis>" is a sentence for a known
-    misconception; empty when passed. `message` says what was seen, what was expected and what to
-    look at.
-    """
+    "timeout" and "crashed" occur in grading only; "error" means that the check itself broke. "This
+    is what you get when <diagnosis>" is a sentence for a known misconception; the diagnosis is
+    empty when passed. `message` says what was seen, what was expected and what to look at."""
 
     exercise: str
     status: str
@@ -77,9 +64,8 @@ class Report:
         if self.status not in STATUSES:
             raise ValueError(f"status is {self.status!r}; expected one of {', '.join(STATUSES)}.")
         if self.points and self.status != "passed":
-            raise ValueError(
-                f"{self.points:g} points with status {self.status!r}; only a pass earns points."
-            )
+            words = f"{self.points:g} points with status {self.status!r}"
+            raise ValueError(f"{words}; only a pass earns points.")
 
     @property
     def passed(self) -> bool:
@@ -107,22 +93,18 @@ class Report:
         return [line for line in (self.headline, self.message, self.looked_at) if line]
 
     def __repr__(self) -> str:
-        wrapped = []
-        for line in self.lines():
-            for part in line.splitlines():
-                wrapped.extend(textwrap.wrap(part, width=96, break_on_hyphens=False) or [""])
-        return "\n".join(wrapped)
+        parts = [part for line in self.lines() for part in line.splitlines()]
+        wrap = partial(textwrap.fill, width=96, break_on_hyphens=False)
+        return "\n".join(map(wrap, parts))
 
     __str__ = __repr__
 
     def _repr_html_(self) -> str:
         """A card. The words carry the meaning; the colour and the mark only repeat it."""
-        colour, mark = _COLOURS[self.status], _MARKS.get(self.status, "!")
+        colour, mark = _COLOURS.get(self.status, "#b35900"), _MARKS.get(self.status, "!")
         first, *rest = self.lines()
-        body = "".join(
-            f'<p style="margin:0.4em 0 0 0;white-space:pre-wrap">{prose_html(line)}</p>'
-            for line in rest
-        )
+        style = "margin:0.4em 0 0 0;white-space:pre-wrap"
+        body = "".join(f'<p style="{style}">{prose_html(line)}</p>' for line in rest)
         return (
             f'<div role="status" style="border-left:4px solid {colour};padding:0.5em 0.8em;'
             f'margin:0.3em 0;max-width:52em"><strong><span aria-hidden="true">{mark} </span>'
@@ -138,8 +120,7 @@ class Report:
         return cls(**{**entry, "checked": tuple(entry.get("checked", ()))})
 
     def raise_if_failed(self) -> Report:
-        """For tests. Raises CheckFailed unless passed (an exercise not attempted has not passed);
-        returns itself."""
+        """For tests. Raises CheckFailed unless passed; returns itself."""
         if not self.passed:
             raise CheckFailed(self)
         return self

@@ -1,9 +1,6 @@
-"""Start a worker so that what it does stays with it, and end it with all that it started.
-
-The sandbox is `bubblewrap`, inside which the course, the submissions and the grade book do not
-exist; there, a worker that root starts becomes an unprivileged user. Where it does not work there
-are only `limits`, enough for mistakes, not for malice. See `docs/GRADING.md`.
-"""
+"""Start a worker so that what it does stays with it, and end it with all that it started: in
+`bubblewrap`, where the course, the submissions and the grade book do not exist, or, where that does
+not work, with `limits` only, enough for mistakes, not for malice. See `docs/GRADING.md`."""
 
 from __future__ import annotations
 
@@ -20,6 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("clipedu", "clipedu_classroom", "clipedu_lessons")
@@ -63,17 +61,15 @@ class Limits:
 def choose(wish: str = "auto") -> str:
     """The protection to use: the strongest that works here, or the one wished for.
 
-    Raises ValueError when the wish is unknown or does not work here.
-    """
+    Raises ValueError when the wish is unknown or does not work here."""
     if wish == "auto":
         return next(kind for kind in KINDS if works(kind))
     if wish not in KINDS:
         raise ValueError(f"protection {wish!r} is unknown; expected auto, {', '.join(KINDS)}.")
     if not works(wish):
-        raise ValueError(
-            f"protection {wish!r} does not work on this machine. Install bubblewrap (Debian: "
-            "apt install bubblewrap), allow user namespaces, or choose --protection limits."
-        )
+        words = "Install bubblewrap (Debian: apt install bubblewrap), allow user namespaces, or"
+        words = f"does not work on this machine. {words} choose --protection limits."
+        raise ValueError(f"protection {wish!r} {words}")
     return wish
 
 
@@ -86,12 +82,11 @@ def works(kind: str) -> bool:
         return False
     with tempfile.TemporaryDirectory(prefix="clipedu-probe-") as folder:
         command = [*bubblewrap(Path(folder)), sys.executable, "-I", "-c", "import json"]
-        nothing = subprocess.DEVNULL
+        how: dict[str, Any] = {"stdin": subprocess.DEVNULL, "capture_output": True, "timeout": 20}
         try:
-            done = subprocess.run(command, stdin=nothing, capture_output=True, timeout=20)
+            return subprocess.run(command, **how).returncode == 0
         except (OSError, subprocess.TimeoutExpired):
             return False
-        return done.returncode == 0
 
 
 def python_folders() -> list[Path]:
@@ -99,10 +94,9 @@ def python_folders() -> list[Path]:
     under it."""
     folders = [Path(sys.prefix), Path(sys.base_prefix), *map(Path, site.getsitepackages())]
     folders += [Path(os.path.realpath(sys.executable)).parent.parent]
+    there = {path.resolve() for path in folders if path.is_dir()}
     found: list[Path] = []
-    for folder in sorted(
-        {path.resolve() for path in folders if path.is_dir()}, key=lambda path: len(path.parts)
-    ):
+    for folder in sorted(there, key=lambda path: len(path.parts)):
         if not any(folder.is_relative_to(other) for other in [*found, Path("/usr")]):
             found.append(folder)
     return found
@@ -158,21 +152,15 @@ def copy_library(modules: Sequence[str], target: Path) -> None:
         elif path.startswith("clipedu/") and source.with_suffix(".py").is_file():
             shutil.copy(source.with_suffix(".py"), destination.with_suffix(".py"))
         else:
-            raise ValueError(
-                f"LIBRARY_NEEDED names {module!r}; there is no such module in clipedu."
-            )
+            words = "there is no such module in clipedu."
+            raise ValueError(f"LIBRARY_NEEDED names {module!r}; {words}")
 
 
 def start(
-    kind: str,
-    limits: Limits,
-    *,
-    library: Sequence[str] = (),
-    slot: int = 0,
+    kind: str, limits: Limits, *, library: Sequence[str] = (), slot: int = 0
 ) -> tuple[subprocess.Popen[bytes], Path]:
     """Start a worker: the process and its folder, for `stop`. `library`: course modules that it may
-    import. `slot` tells workers that run at the same time apart.
-    """
+    import. `slot` tells workers that run at the same time apart."""
     folder = Path(tempfile.mkdtemp(prefix="clipedu-grade-"))
     try:
         work = folder / "work"
@@ -184,27 +172,16 @@ def start(
         # Who has a number of their own has processes of their own, which a limit can count
         number = FIRST_USER + os.getpid() % 11 * 16 + slot % 16
         inside = Path("/sandbox") if boxed else folder.resolve()
-        readable = [] if boxed else [*python_folders(), inside, *map(Path, SYSTEM)]
-        settings = {
-            "limits": limits.system(kind),
-            "user": number if boxed and os.geteuid() == 0 else 0,
-            "files": {
-                "work": str(inside / "work"),
-                "readable": ["/"] if boxed else list(map(str, readable)),
-                "hidden": [str(ROOT / name) for name in PACKAGES],
-            },
-        }
+        readable = ["/"] if boxed else [*map(str, python_folders()), str(inside), *SYSTEM]
+        hidden = [str(ROOT / name) for name in PACKAGES]
+        files = {"work": str(inside / "work"), "readable": readable, "hidden": hidden}
+        user = number if boxed and os.geteuid() == 0 else 0
+        settings = {"limits": limits.system(kind), "user": user, "files": files}
         script = [sys.executable, "-I", "-B", str(inside / "worker.py"), json.dumps(settings)]
-        pipe = subprocess.PIPE
-        process = subprocess.Popen(
-            [*(bubblewrap(folder) if boxed else []), *script],
-            stdin=pipe,
-            stdout=pipe,
-            bufsize=0,
-            cwd=work,
-            env=environment(inside / "work"),
-            start_new_session=True,
-        )
+        command = [*(bubblewrap(folder) if boxed else []), *script]
+        how: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "bufsize": 0}
+        how |= {"cwd": work, "env": environment(inside / "work"), "start_new_session": True}
+        process: subprocess.Popen[bytes] = subprocess.Popen(command, **how)
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
@@ -232,13 +209,6 @@ def own_environment() -> dict[str, str]:
 
 def environment(work: Path) -> dict[str, str]:
     """Nothing of the instructor's environment."""
-    return {
-        "PATH": "/usr/bin:/bin",
-        "HOME": str(work),
-        "TMPDIR": str(work),
-        "LANG": "C.UTF-8",
-        "OMP_NUM_THREADS": "1",
-        "CUDA_VISIBLE_DEVICES": "",
-        "MPLBACKEND": "Agg",
-        "USER": "student",
-    }
+    words = "PATH=/usr/bin:/bin LANG=C.UTF-8 OMP_NUM_THREADS=1 CUDA_VISIBLE_DEVICES= MPLBACKEND=Agg"
+    named = dict(word.split("=") for word in words.split())
+    return {**named, "USER": "student", "HOME": str(work), "TMPDIR": str(work)}

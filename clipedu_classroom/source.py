@@ -1,10 +1,5 @@
-"""Read a lesson's text: py:percent files as cells that know their line.
-
-The two files of `clipedu_lessons/lNN_name/` are the only text edited by hand. Everything that reads
-them (build, lint, check, hints) goes through this module, so a message can name file and line, and
-a notebook's check need not wait for a notebook parser. `clipedu_lessons/README.md` says how the
-files are written.
-"""
+"""Read a lesson's text: py:percent files as cells that know their line, so that a message can name
+it, and a notebook's check need not wait for a notebook parser."""
 
 from __future__ import annotations
 
@@ -68,26 +63,21 @@ def course_root(start: Path | None = None) -> Path:
     """The folder that holds `clipedu_lessons/`: $CLIPEDU_COURSE, else `start` (the current folder)
     or one above it, else where this package lies, a checkout or site-packages.
 
-    Raises FileNotFoundError when there is none.
-    """
-    named = os.environ.get("CLIPEDU_COURSE")
-    if named:
+    Raises FileNotFoundError when there is none."""
+    if named := os.environ.get("CLIPEDU_COURSE"):
         if (Path(named) / LESSONS).is_dir():
             return Path(named).resolve()
-        raise FileNotFoundError(
-            f"CLIPEDU_COURSE is {named!r}, and there is no folder {LESSONS!r} in it. "
-            "Set it to the course's folder, or unset it."
-        )
+        words = f"CLIPEDU_COURSE is {named!r}, and there is no folder {LESSONS!r} in it."
+        raise FileNotFoundError(f"{words} Set it to the course's folder, or unset it.")
     here = (start or Path.cwd()).resolve()
     for folder in (here, *here.parents):
         if (folder / LESSONS).is_dir() and (folder / "pyproject.toml").is_file():
             return folder
     if ((installed := Path(__file__).resolve().parents[1]) / LESSONS).is_dir():
         return installed
-    raise FileNotFoundError(
-        f"no course (a folder with {LESSONS!r} and 'pyproject.toml') is at {here} or above it. "
-        "Run this inside the course's folder, or set CLIPEDU_COURSE to it."
-    )
+    words = f"no course (a folder with {LESSONS!r} and 'pyproject.toml') is at {here} or above it."
+    remedy = "Run this inside the course's folder, or set CLIPEDU_COURSE to it."
+    raise FileNotFoundError(f"{words} {remedy}")
 
 
 def student_folder() -> Path:
@@ -123,12 +113,11 @@ def lesson_number(path: Path) -> tuple[str, str]:
 def read_cells(path: Path) -> tuple[list[Cell], list[Problem]]:
     """The cells of a py:percent file in order, and what is wrong with it.
 
-    Raises FileNotFoundError when there is no such file, LessonError when it is not UTF-8.
-    """
+    Raises FileNotFoundError when there is no such file, LessonError when it is not UTF-8."""
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no lesson text {shown_path(path)}")
     try:
         text = path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        raise FileNotFoundError(f"there is no lesson text {shown_path(path)}") from None
     except UnicodeDecodeError as error:
         message = f"not UTF-8 text ({error.reason} at byte {error.start}); save it as UTF-8"
         raise LessonError([Problem(path, 1, "encoding", message)]) from None
@@ -145,10 +134,8 @@ def read_cells(path: Path) -> tuple[list[Cell], list[Problem]]:
     for start, end in pairwise([*starts, len(lines) + 1]):
         options = OPTIONS.fullmatch(MARKER.sub("", lines[start - 1], count=1))
         if not options:
-            message = (
-                'the cell\'s options are not known; use [markdown], tags=["..."] and, straight '
-                "after '# %%', a title in plain words without '='"
-            )
+            message = "the cell's options are not known; use [markdown], tags=[...] and, after"
+            message += " '# %%', a title in plain words without '='"
             problems.append(Problem(path, start, "cell-option", message))
         title, markdown, tags = options.groups("") if options else ("", "", "")
         body = lines[start : end - 1]
@@ -166,8 +153,5 @@ def marker_lines(text: str) -> list[int]:
         tokens = list(tokenize.generate_tokens(io.StringIO(text).readline))
     except (tokenize.TokenError, SyntaxError):  # half-written code does not tokenize
         return [n for n, line in enumerate(text.split("\n"), 1) if MARKER.match(line)]
-    return [
-        token.start[0]
-        for token in tokens
-        if token.type == tokenize.COMMENT and token.start[1] == 0 and MARKER.match(token.string)
-    ]
+    starts = [token for token in tokens if token.type == tokenize.COMMENT and token.start[1] == 0]
+    return [token.start[0] for token in starts if MARKER.match(token.string)]

@@ -1,9 +1,5 @@
-"""The words in which an exercise says what a right answer is (`docs/GRADING.md` shows how).
-
-Three kinds: `FunctionExercise` (tensors or plain Python objects in and out), `ModuleExercise` (an
-nn.Module class) and `ValueExercise` (a number, string, tuple or dict that the student fills in). A
-mistake in a spec is found when the module is imported, or by `spec_problems`.
-"""
+"""The words in which an exercise says what a right answer is (`docs/GRADING.md` shows how). A
+mistake in a spec is found when the module is imported, or by `spec_problems`."""
 
 from __future__ import annotations
 
@@ -28,14 +24,12 @@ def whole(generator: torch.Generator, low: int, high: int) -> int:
 
 @dataclass(frozen=True)
 class Misconception:
-    """A known wrong answer. `when` ends the sentence "this is what you get when ..."; the report
-    shows it word for word.
+    """A known wrong answer. `when` ends "this is what you get when ...", word for word.
 
-    `wrong` is what a student with this misconception would hand in: a function or nn.Module class
-    like the reference, or, for a ValueExercise, the wrong value (a dict may hold only the entries
-    it speaks about; of several names, those with the right value do not count) or a predicate
-    value -> bool. `hint` is one sentence on where to look next; it must not give the answer away.
-    """
+    `wrong` is what a student with this misconception would hand in: a function or class like the
+    reference, or, for a ValueExercise, the wrong value (of several entries, those with the right
+    value do not count, and a dict may leave some out) or a predicate value -> bool. `hint` is one
+    sentence on where to look next; it must not give the answer away."""
 
     when: str
     wrong: Any
@@ -43,10 +37,8 @@ class Misconception:
 
     def __post_init__(self) -> None:
         if not ENDS_A_SENTENCE.fullmatch(self.when):
-            raise ValueError(
-                f"Misconception {self.when!r}: write the end of a sentence, "
-                "no capital, no full stop."
-            )
+            words = "write the end of a sentence, no capital, no full stop."
+            raise ValueError(f"Misconception {self.when!r}: {words}")
 
     @property
     def message(self) -> str:
@@ -55,12 +47,8 @@ class Misconception:
 
 @dataclass(frozen=True)
 class Property:
-    """Something that must hold whatever the numbers are. `pair(f, *inputs)` returns two things that
-    must be equal.
-
-    `f` is the answer (call it by position). `broken` names the failure: "the result changes when
-    <...>".
-    """
+    """Something that must hold: `pair(answer, *inputs)` returns two things that must be equal.
+    `broken` names the failure: "the result changes when <...>"."""
 
     broken: str
     pair: Callable[..., tuple[Any, Any]]
@@ -69,10 +57,8 @@ class Property:
 @dataclass(frozen=True)
 class Limit:
     """How many bytes one call on `inputs` may hold at once: in one tensor that it makes ("memory"),
-    or in all that autograd keeps for a backward pass ("graph"). It is measured last.
-    `when` ends "the values are right, but ..."; `hint` is as in a Misconception. A reference may
-    hold more: only what it computes counts.
-    """
+    or in all that autograd keeps for a backward pass ("graph"). It is measured last, and not of the
+    reference. `when` ends "the values are right, but ..."; `hint` is as in a Misconception."""
 
     when: str
     inputs: Inputs
@@ -90,13 +76,12 @@ class _Exercise:
     id: str
     name: str | tuple[str, ...]
     misconceptions: tuple[Misconception, ...] = field(default=(), kw_only=True)
-    variants: Callable[[], tuple[Misconception, ...]] = field(default=tuple, kw_only=True)
+    variants: Callable[..., tuple[Misconception, ...]] = field(default=tuple, kw_only=True)
 
     def __post_init__(self) -> None:
         if not _ID.match(self.id):
-            raise ValueError(
-                f'Exercise id {self.id!r}; expected the lesson, a dot and a number, like "03.1".'
-            )
+            expected = 'expected the lesson, a dot and a number, like "03.1".'
+            raise ValueError(f"Exercise id {self.id!r}; {expected}")
         for name in self.names:
             if not name.isidentifier():
                 raise ValueError(f"Exercise {self.id}: {name!r} is no Python name.")
@@ -121,22 +106,17 @@ class CodeExercise(_Exercise):
 
     reference: the right answer, from the library or spelled out. Also right: `accepts` (other
     legitimate interpretations).
-    inputs: generator -> dict of arguments, in order (the student's own argument names do not
-    matter: it is called by position).
-        Called anew for every trial; draw sizes too where they may vary, so that a constant cannot
-        pass for a mean. May hold tensors, arrays, numbers, strings, lists, tuples, dicts, and
-        functions that take and return these. Write tensors in float32: the engine makes them
-        float64.
+    inputs: generator -> dict of arguments, given by position in this order, or by name if they are
+    in `keywords`. Drawn anew for every trial: tensors (float32; the engine makes them float64),
+    arrays, plain data, and functions of these. Draw sizes too where they may vary, so that a
+    constant cannot pass for a mean.
     gradient: names of inputs whose gradient is compared with the reference's.
     changes: names of inputs that the answer shall change in place (all others must be left alone).
     extremes: name in words -> inputs. The result there must be finite wherever the reference's is,
     and right. as_drawn: names of extremes whose tensors keep the dtype that they are drawn in.
-    properties: see Property. misconceptions: see Misconception. limits: see Limit.
     tolerance: relative and absolute, in float64 (a float32 answer is held to at least 1e-4).
     dtype: "same" demands a result of the inputs' floating type; "any" does not care.
-    unordered: the order of the outermost list does not matter. trials: how many drawn inputs are
-    compared.
-    keywords: names of arguments that are given by name, not by position.
+    unordered: the order of the outermost list does not matter. trials: how many draws are compared.
     """
 
     reference: Callable[..., Any]
@@ -156,7 +136,7 @@ class CodeExercise(_Exercise):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        inputs = set(self.inputs(torch.Generator().manual_seed(0)))
+        inputs = set(CodeExercise.argument_names(self))
         known = {
             "gradient": inputs | ({"parameters"} if isinstance(self, ModuleExercise) else set()),
             "changes": inputs,
@@ -165,14 +145,11 @@ class CodeExercise(_Exercise):
         }
         for what, names in known.items():
             if unknown := set(getattr(self, what)) - names:
-                raise ValueError(
-                    f"Exercise {self.id}: {what} names {sorted(unknown)}; expected some of "
-                    f"{sorted(names)}."
-                )
+                words = f"{what} names {sorted(unknown)}; expected some of {sorted(names)}."
+                raise ValueError(f"Exercise {self.id}: {words}")
         if self.dtype not in ("same", "any"):
-            raise ValueError(
-                f'Exercise {self.id}: dtype is {self.dtype!r}; expected "same" or "any".'
-            )
+            words = f'dtype is {self.dtype!r}; expected "same" or "any".'
+            raise ValueError(f"Exercise {self.id}: {words}")
 
     def argument_names(self) -> list[str]:
         """What the student's object is called with, by position."""
@@ -184,10 +161,8 @@ class FunctionExercise(CodeExercise):
     """The student writes a function, or a class that is no nn.Module or needs more than one call.
 
     autograd=False: the answer shall not use autograd, which does not work while it runs.
-    drive: `drive(answer, *inputs)` is called in place of the answer, and its results are compared:
-    for what needs a model, an optimizer or several calls. It is a plain function of the checks
-    that imports all it needs inside, since its source text goes to where the answer runs.
-    """
+    drive: `drive(answer, *inputs)` is called in place of the answer: a plain function of the checks
+    that imports all it needs inside, since its source text goes to where the answer runs."""
 
     autograd: bool = True
     drive: Callable[..., Any] | None = None
@@ -202,12 +177,9 @@ class FunctionExercise(CodeExercise):
 class ModuleExercise(CodeExercise):
     """The student writes an nn.Module class, or a function that makes a module, as `reference` is.
 
-    init: its constructor's arguments, in order (a dict). The student's class is built with them by
-    position, must have parameters of the reference's names and shapes, gets the same random
-    parameters as the reference, and then `method` ("" is the call itself) must return the same for
-    `inputs`. gradient: names of inputs, or "parameters" for all parameters. A misconception's
-    `wrong` is a class.
-    """
+    init: its arguments, given by position. The module must have parameters of the reference's names
+    and shapes, gets random ones, and then `method` ("" is the call itself) must return the same for
+    `inputs`. gradient: names of inputs, or "parameters" for all parameters."""
 
     init: dict[str, Any]
     method: str = ""
@@ -224,10 +196,12 @@ class ValueExercise(_Exercise):
     `name` may be several names; then the value is the tuple of them, in order. expected: the value,
     or a function of no arguments that works it out. tolerance: absolute, for numbers. Strings are
     compared without case and outer spaces. The report never says how far off a value is.
-    """
+    personal: makes this exercise for other numbers, given by the names that `personal` has in its
+    description; without any, for the course's own."""
 
     expected: Any
     tolerance: float = 0.01
+    personal: Callable[..., ValueExercise] | None = None
 
     def value(self) -> Any:
         return self.expected() if callable(self.expected) else self.expected

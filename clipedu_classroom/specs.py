@@ -1,8 +1,5 @@
-"""What a right answer is, exercise by exercise: a lesson's `checks` hold a list `EXERCISES`.
-
-The folder that $CLIPEDU_SPECS names may hold more, as `lesson_NN.py`: exercises of a course of your
-own, or others for those of this course. How to write one is in `docs/GRADING.md`.
-"""
+"""What a right answer is: a lesson's `checks` hold a list `EXERCISES`, and the folder that
+$CLIPEDU_SPECS names may hold more, as `lesson_NN.py` (`docs/GRADING.md`)."""
 
 from __future__ import annotations
 
@@ -23,35 +20,38 @@ import torch
 from clipedu_classroom.calling import on_the_cpu
 from clipedu_classroom.diagnose import GENERAL_DIAGNOSES
 from clipedu_classroom.examine import draw_trial, examine
-from clipedu_classroom.exercise_reader import read_once
+from clipedu_classroom.exercise_reader import course_record, read_once
 from clipedu_classroom.source import LESSONS, Problem
 from clipedu_classroom.spec import Exercise, FunctionExercise, Misconception, ValueExercise
 from clipedu_classroom.stubs import bound_by
 from clipedu_classroom.subject import LocalSubject
+from clipedu_classroom.values import holds
 
 
 class UnknownExercise(ValueError):
     """No exercise has this id; the message lists those of the lesson."""
 
 
-def find(exercise_id: str) -> Exercise:
-    """The spec of exercise "03.1". Raises UnknownExercise."""
+def find(exercise_id: str, student: str = "") -> Exercise:
+    """The spec of exercise "03.1", with a student's own numbers where it has such. Raises
+    UnknownExercise."""
     lesson = str(exercise_id).partition(".")[0]
     exercises = of_lesson(lesson)
     if exercise_id not in exercises:
-        known = ", ".join(exercises) or "none"
-        raise UnknownExercise(
-            f"There is no check for exercise {exercise_id!r}. Lesson {lesson!r} has: {known}."
-        )
-    return exercises[exercise_id]
+        known = f"Lesson {lesson!r} has: {', '.join(exercises) or 'none'}."
+        raise UnknownExercise(f"There is no check for exercise {exercise_id!r}. {known}")
+    exercise = exercises[exercise_id]
+    if not student or not isinstance(exercise, ValueExercise) or not exercise.personal:
+        return exercise
+    made = exercise.personal(**course_record(exercise_id).numbers(student))
+    return replace(made, variants=partial(exercise.variants, student))
 
 
 @cache
 def of_lesson(lesson: str) -> dict[str, Exercise]:
     """The exercises of lesson "03" by id, in order: the course's, with the wrong variants of its
     exercises.py, then your own, which take the place of those with the same id. Raises ValueError
-    when an id is wrong or given twice.
-    """
+    when an id is wrong or given twice."""
     course, own = lesson_specs(lesson)
     found = _declared(course, lesson)
     for key, exercise in found.items():
@@ -129,20 +129,22 @@ def _own_file(lesson: str) -> Path | None:
 
 @cache
 def misconceptions_of(
-    path: Path, exercise_id: str, name: str | tuple[str, ...]
+    path: Path, exercise_id: str, name: str | tuple[str, ...], student: str = ""
 ) -> tuple[Misconception, ...]:
-    """Those of one exercise's wrong variants, in order; without the variants that a general
-    diagnosis names."""
+    """Those of one exercise's wrong variants, which may use its personal numbers; in order, without
+    the variants that a general diagnosis names."""
     exercise = read_once(path, path.stat().st_mtime_ns)[exercise_id]
-    setup = ast.parse(exercise.setup).body
+    setup, numbers = ast.parse(exercise.setup).body, exercise.numbers(student)
     return tuple(
-        Misconception(variant.name, _answer(variant.source, setup, name), variant.hint)
+        Misconception(variant.name, _answer(variant.source, setup, name, numbers), variant.hint)
         for variant in exercise.wrong
         if variant.name not in GENERAL_DIAGNOSES
     )
 
 
-def _answer(source: str, setup: list[ast.stmt], name: str | tuple[str, ...]) -> Any:
+def _answer(
+    source: str, setup: list[ast.stmt], name: str | tuple[str, ...], numbers: dict[str, Any]
+) -> Any:
     """What a variant defines. Of the setup only what it needs is run."""
     cell = ast.parse(source)
     wanted, needed = _names(cell), set[ast.stmt]()
@@ -150,7 +152,7 @@ def _answer(source: str, setup: list[ast.stmt], name: str | tuple[str, ...]) -> 
         needed |= more
         wanted |= {name for statement in more for name in _names(statement)}
     cell.body = [*(statement for statement in setup if statement in needed), *cell.body]
-    space: dict[str, Any] = {"__name__": "variant"}
+    space: dict[str, Any] = {"__name__": "variant", **numbers}
     exec(compile(cell, "variant", "exec"), space)
     return space[name] if isinstance(name, str) else tuple(space[part] for part in name)
 
@@ -204,14 +206,10 @@ def spec_problems(exercise: Exercise, seeds: range = range(3)) -> list[str]:
     if not isinstance(exercise, ValueExercise):  # the slow and obvious way may hold what it likes
         exercise = replace(exercise, limits=())
     names = [misconception.when for misconception in exercise.all_misconceptions]
-    problems = [
-        f"misconception {name!r} is listed twice" for name in set(names) if names.count(name) > 1
-    ]
-    problems += [
-        f"misconception {name!r} has the name of a general diagnosis"
-        for name in names
-        if name in GENERAL_DIAGNOSES
-    ]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    problems = [f"misconception {name!r} is listed twice" for name in twice]
+    general = [name for name in names if name in GENERAL_DIAGNOSES]
+    problems += [f"misconception {name!r} has the name of a general diagnosis" for name in general]
     if len(names) < 2:
         problems.append("fewer than two misconceptions: what do students get wrong here?")
     for seed in seeds:
@@ -240,8 +238,8 @@ def _misconception_problems(
     wrong, when = misconception.wrong, misconception.when
     if isinstance(exercise, ValueExercise):
         if callable(wrong):
-            holds = _holds(wrong, exercise.value())
-            return [f"{when!r} also holds for the right value"] if holds else []
+            found = holds(wrong, exercise.value())
+            return [f"{when!r} also holds for the right value"] if found else []
         wrong = {**exercise.value(), **wrong} if isinstance(wrong, dict) else wrong
     verdict = examine(exercise, LocalSubject(wrong), seed)
     if verdict.status != "failed":
@@ -249,10 +247,3 @@ def _misconception_problems(
     if verdict.diagnosis != when:
         return [f"seed {seed}: {when!r} is diagnosed as {verdict.diagnosis!r}"]
     return []
-
-
-def _holds(predicate: Any, value: Any) -> bool:
-    try:
-        return bool(predicate(value))
-    except Exception:
-        return False

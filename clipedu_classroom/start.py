@@ -1,8 +1,5 @@
-"""The verbs `clipedu start`, `update` and `lab`: a course folder of one's own, from an installed
-package, and newer lessons in it without touching what a student wrote.
-
-The folder's mark, `.clipedu-course.json`, keeps what each file looked like when it was laid out.
-"""
+"""The verbs `clipedu start`, `update` and `lab`: a course folder of one's own, and newer lessons in
+it. The folder's mark keeps what each file looked like when it was laid out."""
 
 from __future__ import annotations
 
@@ -12,6 +9,8 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
+from functools import partial
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
@@ -40,37 +39,15 @@ class CannotStart(Exception):
     """The folder can't be made or updated; the message says why and what to do."""
 
 
-def add_start_parser(subparsers: Any) -> argparse.ArgumentParser:
-    """The verb `start`."""
-    words = "lay out a course folder: lessons, exercises, a welcome page"
-    return _parser(subparsers, "start", words, start, "example: clipedu start my-course")
-
-
-def add_update_parser(subparsers: Any) -> argparse.ArgumentParser:
-    """The verb `update`."""
-    words = "bring newer lessons into a course folder, and leave your work alone"
-    return _parser(subparsers, "update", words, update, "example: clipedu update my-course")
-
-
-def add_lab_parser(subparsers: Any) -> argparse.ArgumentParser:
-    """The verb `lab`."""
-    words = "open JupyterLab in a course folder"
-    return _parser(subparsers, "lab", words, lab, "example: clipedu lab my-course")
-
-
-def _parser(
-    subparsers: Any, verb: str, words: str, run: Any, example: str
-) -> argparse.ArgumentParser:
-    parser: argparse.ArgumentParser = subparsers.add_parser(
-        verb, help=words, description=words, epilog=example
-    )
-    parser.add_argument(
-        "folder", type=Path, metavar="DIR", nargs="?", help="default: the current folder"
-    )
+def _parser(verb: str, words: str, run: Callable[[Path], int], subparsers: Any) -> Any:
+    example = f"example: clipedu {verb} my-course"
+    parser = subparsers.add_parser(verb, help=words, description=words, epilog=example)
+    where = "default: the current folder"
+    parser.add_argument("folder", type=Path, metavar="DIR", nargs="?", help=where)
 
     def tell(arguments: argparse.Namespace) -> int:
         try:
-            return int(run((arguments.folder or Path()).expanduser().resolve()))
+            return run((arguments.folder or Path()).expanduser().resolve())
         except (CannotStart, OSError) as error:
             print(f"clipedu {verb}: {error}", file=sys.stderr)
             return 2
@@ -102,9 +79,11 @@ def start(folder: Path) -> int:
         raise CannotStart(f"{folder} is not empty. Name a folder that is empty or not there yet.")
     files = course_files()
     for name, content in files.items():
-        _write(folder / name, content)
+        write_whole(folder / name, content)
     _remember(folder, files)
-    print(f"{folder}: {len(files) - 1} notebooks. Open them with `clipedu lab {_quoted(folder)}`.")
+    shown = os.path.relpath(folder)
+    shown = f'"{shown}"' if " " in shown else shown
+    print(f"{folder}: {len(files) - 1} notebooks. Open them with `clipedu lab {shown}`.")
     return 0
 
 
@@ -112,8 +91,7 @@ def update(folder: Path) -> int:
     """Bring in what is newer. Raises CannotStart for a folder that `start` did not make.
 
     A file is replaced where its text is still the one that was laid out (outputs do not count, but
-    are kept in `before_update/`); else the newer one is put beside it, as `NAME.new.ipynb`.
-    """
+    are kept in `before_update/`); else the newer one is put beside it, as `NAME.new.ipynb`."""
     mark = _read_mark(folder)
     files, known = course_files(), dict(mark["files"])
     done: dict[str, list[str]] = {"new": [], "updated": [], "kept": []}
@@ -124,12 +102,12 @@ def update(folder: Path) -> int:
         if not path.exists():
             done["new"].append(name)
         elif digest(name, mine := path.read_bytes()) in (known.get(name), digest(name, content)):
-            _write(folder / "before_update" / name, mine)
+            write_whole(folder / "before_update" / name, mine)
             done["updated"].append(name)
         else:
             path = path.with_name(f"{path.stem}.new{path.suffix}")
             done["kept"].append(name)
-        _write(path, content)
+        write_whole(path, content)
     _remember(folder, files)
     for what, names in done.items():
         print(f"{what}: {', '.join(names) or 'nothing'}")
@@ -146,6 +124,13 @@ def lab(folder: Path) -> int:
     first = min((folder / "notebooks").glob("*.ipynb"), default=folder).name
     page = f"--LabApp.default_url=/lab/tree/notebooks/{first}"
     return subprocess.call([sys.executable, "-m", "jupyterlab", page], cwd=folder)
+
+
+_LAY_OUT = "lay out a course folder: lessons, exercises, a welcome page"
+add_start_parser = partial(_parser, "start", _LAY_OUT, start)
+_RENEW = "bring newer lessons into a course folder, and leave your work alone"
+add_update_parser = partial(_parser, "update", _RENEW, update)
+add_lab_parser = partial(_parser, "lab", "open JupyterLab in a course folder", lab)
 
 
 def reveal(record: ExerciseRecord) -> str:
@@ -186,26 +171,14 @@ def _read_mark(folder: Path) -> dict[str, Any]:
         mark = json.loads((folder / MARK).read_text("utf-8"))
         dict(mark["files"])
     except FileNotFoundError:
-        raise CannotStart(
-            f"{folder} is no course folder ({MARK} is missing). `clipedu start DIR` makes one."
-        ) from None
+        words = f"is no course folder ({MARK} is missing). `clipedu start DIR` makes one."
+        raise CannotStart(f"{folder} {words}") from None
     except (ValueError, KeyError, TypeError):
-        raise CannotStart(
-            f"{folder / MARK} is damaged. Start in another folder, and copy your work there."
-        ) from None
+        words = "is damaged. Start in another folder, and copy your work there."
+        raise CannotStart(f"{folder / MARK} {words}") from None
     return dict(mark)
 
 
 def _remember(folder: Path, files: dict[str, bytes]) -> None:
     facts = {"version": version("clipedu"), "files": {n: digest(n, c) for n, c in files.items()}}
     write_whole(folder / MARK, json.dumps(facts, indent=1) + "\n")
-
-
-def _write(path: Path, content: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path, content)
-
-
-def _quoted(folder: Path) -> str:
-    shown = os.path.relpath(folder)
-    return f'"{shown}"' if " " in shown else shown

@@ -1,9 +1,5 @@
-"""What one learner has done so far, in one small JSON file. Nothing leaves the machine.
-
-The file is `~/.clipedu/progress.json`, or what $CLIPEDU_STATE names; CLIPEDU_STATE=off keeps
-nothing (the course's own tests and builds set it, so that running a solved notebook does not count
-as anybody's progress). What cannot be saved is kept until this kernel ends.
-"""
+"""What one learner has done so far, in one small JSON file: `~/.clipedu/progress.json`, or what
+$CLIPEDU_STATE names. CLIPEDU_STATE=off keeps nothing, as in tests and builds."""
 
 from __future__ import annotations
 
@@ -11,7 +7,7 @@ import contextlib
 import json
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -26,9 +22,7 @@ _unsaved: dict[Path | None, dict[str, Progress]] = {}
 
 @dataclass
 class Progress:
-    """One exercise. `status` is that of the last check, "" before the first; `passed` stays true
-    once it was.
-    """
+    """One exercise: the last check's `status`; `passed` stays true once it was."""
 
     status: str = ""
     passed: bool = False
@@ -58,8 +52,7 @@ def state_path() -> Path | None:
 def load() -> tuple[dict[str, Progress], str]:
     """(progress by exercise id, a message that is empty when all is well). Never raises.
 
-    A file that cannot be read is put aside as `progress.json.broken`, and the message says so.
-    """
+    A file that cannot be read is put aside as `progress.json.broken`, and the message says so."""
     path = state_path()
     unsaved = {} if is_off() else dict(_unsaved.get(path, {}))
     if path is None:
@@ -115,24 +108,21 @@ def save(progress: dict[str, Progress]) -> str:
 
 def update(exercise_id: str, **changes: object) -> str:
     """Change one exercise's entry. Returns a message, usually empty."""
-    return _change(exercise_id, lambda item: changes)
+    return _change(exercise_id, lambda item: replace(item, **changes))  # type: ignore[arg-type]
 
 
 def record_check(exercise_id: str, status: str, diagnosis: str) -> str:
     """Count a check. An exercise not attempted counts as no attempt. Returns a message, usually
     empty."""
 
-    def changes(item: Progress) -> dict[str, object]:
+    def counted(item: Progress) -> Progress:
         if not item.changed and status == "not attempted":
-            return {}  # running a fresh notebook from top to bottom is no progress
-        return {
-            "status": status,
-            "diagnosis": diagnosis,
-            "attempts": item.attempts + (status in ("passed", "failed")),
-            "passed": item.passed or status == "passed",
-        }
+            return item  # running a fresh notebook from top to bottom is no progress
+        attempts = item.attempts + (status in ("passed", "failed"))
+        passed = item.passed or status == "passed"
+        return replace(item, status=status, diagnosis=diagnosis, attempts=attempts, passed=passed)
 
-    return _change(exercise_id, changes)
+    return _change(exercise_id, counted)
 
 
 def forget(exercise_id: str) -> str:
@@ -144,16 +134,14 @@ def forget(exercise_id: str) -> str:
         return message
 
 
-def _change(exercise_id: str, changes_of: Callable[[Progress], dict[str, object]]) -> str:
+def _change(exercise_id: str, changed: Callable[[Progress], Progress]) -> str:
     with _locked():
         progress, message = load()
-        item = progress.setdefault(exercise_id, Progress())
-        changes = changes_of(item)
-        if not changes:
+        old = progress.get(exercise_id, Progress())
+        if (new := changed(old)) is old:
             return message
-        for name, value in changes.items():
-            setattr(item, name, value)
-        item.changed = datetime.now(UTC).isoformat(timespec="seconds")
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        progress[exercise_id] = replace(new, changed=now)
         return f"{message} {save(progress)}".strip()
 
 

@@ -1,9 +1,5 @@
-"""From a solved cell to the cell a student starts with.
-
-The solution stays live code between `### BEGIN SOLUTION` and `### END SOLUTION` (nbgrader's marks).
-Taking it out leaves a signature and a line that names the exercise, so a forgotten one says which.
-(nbgrader's ClearSolutions puts the same text everywhere, and a student would have to install it.)
-"""
+"""From a solved cell to the cell a student starts with. (nbgrader's ClearSolutions puts the same
+text everywhere; here a forgotten exercise says which it is. The marks are nbgrader's.)"""
 
 from __future__ import annotations
 
@@ -91,28 +87,26 @@ def bound_names(source: str) -> tuple[str, ...]:
     return tuple(name for node in ast.parse(source).body for name in bound_by(node))
 
 
-def make_stub(source: str, exercise_id: str) -> str:
+def make_stub(source: str, exercise_id: str, *, marked: bool = False) -> str:
     """The student's cell: in a function a region becomes `raise NotImplementedError("Exercise 03.1:
-    name")`, at the top level each assigned name becomes `name = ...`.
+    name")`, at the top level each assigned name becomes `name = ...`; `marked` as the solution was.
 
-    Raises StubError when that cannot be done.
-    """
-    tree, marked = _parse(source), regions(source)
+    Raises StubError when that cannot be done."""
+    tree, found = _parse(source), regions(source)
     lines = source.split("\n")
-    for region in reversed(marked):
+    for region in reversed(found):
         mark = lines[region.begin - 1]
         indent = mark[: len(mark) - len(mark.lstrip())]
         kept = _replacement(tree, region, exercise_id)
+        kept = [BEGIN, *kept, END] if marked else kept
         lines[region.begin - 1 : region.end] = [indent + line for line in kept]
     stub = "\n".join(lines)
     try:
         ast.parse(stub)
     except SyntaxError as error:
-        message = (
-            f"without the solution the cell does not parse ({error.msg}); indent the marks as the "
-            "code between them and keep whole statements inside"
-        )
-        raise StubError(marked[0].begin if marked else 1, message) from None
+        message = f"without the solution the cell does not parse ({error.msg}); indent the marks"
+        message += " as the code between them and keep whole statements inside"
+        raise StubError(found[0].begin if found else 1, message) from None
     return stub
 
 
@@ -122,10 +116,8 @@ def _replacement(tree: ast.Module, region: Region, exercise_id: str) -> list[str
         return [f'raise NotImplementedError("Exercise {exercise_id}: {owners[-1]}")']
     inside = [node for node in tree.body if region.touches(node)]
     if not all(isinstance(node, ast.Assign | ast.AnnAssign) for node in inside):
-        message = (
-            "at the top level a solution may only assign names; put the marks inside the "
-            "function's body, so that its signature stays"
-        )
+        message = "at the top level a solution may only assign names; put the marks inside the"
+        message += " function's body, so that its signature stays"
         raise StubError(region.begin, message)
     names = [name for node in inside for name in bound_by(node)]
     if not names:
@@ -153,13 +145,13 @@ def _parse(source: str) -> ast.Module:
 
 
 def bound_by(node: ast.stmt) -> list[str]:
-    """The names that a statement at the top level binds."""
+    """The names that a statement at the top level binds, also by import, loops, with."""
     if isinstance(node, FUNCTION | ast.ClassDef):
         return [node.name]
     if isinstance(node, ast.Import | ast.ImportFrom):
         return [(alias.asname or alias.name).partition(".")[0] for alias in node.names]
-    if not isinstance(node, ast.Assign | ast.AnnAssign):
-        return []
-    targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+    targets: list[ast.AST] = getattr(node, "targets", [node])
+    if isinstance(node, ast.AnnAssign | ast.AugAssign):
+        targets = [node.target]
     leaves = [leaf for target in targets for leaf in ast.walk(target)]
     return [x.id for x in leaves if isinstance(x, ast.Name) and isinstance(x.ctx, ast.Store)]

@@ -1,6 +1,5 @@
 """Read a student's Python without running it: what Python can run of a cell, which names it binds,
-which statements of other cells it needs, and what stands out.
-"""
+which statements of other cells it needs, and what stands out."""
 
 from __future__ import annotations
 
@@ -8,6 +7,8 @@ import ast
 import re
 import symtable
 from collections.abc import Iterable, Iterator
+
+from clipedu_classroom.stubs import bound_by
 
 LITERAL = r"'(?:[^'\\\n]|\\.)*'|\"(?:[^\"\\\n]|\\.)*\""
 MAGIC = re.compile(rf"get_ipython\(\)\.(\w+)\(((?:\s*(?:{LITERAL}),?)+)\)")
@@ -54,18 +55,9 @@ def defined_names(source: str) -> set[str]:
     """Names bound at the top level (also by import, loops, with); empty when the code does not
     parse."""
     try:
-        return {name for node in ast.parse(source).body for name in _bound(node)}
+        return {name for node in ast.parse(source).body for name in bound_by(node)}
     except PARSE_ERRORS:
         return set()
-
-
-def _bound(node: ast.stmt) -> set[str]:
-    if isinstance(node, (ast.FunctionDef, ast.ClassDef, ast.AsyncFunctionDef)):
-        return {node.name}
-    if isinstance(node, (ast.Import, ast.ImportFrom)):
-        return {(alias.asname or alias.name).partition(".")[0] for alias in node.names}
-    inner = (leaf for leaf in ast.walk(node) if isinstance(leaf, ast.Name))
-    return {leaf.id for leaf in inner if isinstance(leaf.ctx, ast.Store)}
 
 
 def _changed(node: ast.stmt) -> set[str]:
@@ -76,7 +68,7 @@ def _changed(node: ast.stmt) -> set[str]:
         targets = [node.value.func]
     elif isinstance(node, (ast.Assign, ast.AugAssign)):
         targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-    names = _bound(node)
+    names = set(bound_by(node))
     for target in targets:
         inside = target
         while isinstance(inside, (ast.Attribute, ast.Subscript)):
@@ -117,18 +109,13 @@ def needed_code(answers: list[str], added: dict[int, str]) -> dict[int, str]:
 def defining_code(cells: list[str], names: Iterable[str], given: set[str]) -> str:
     """The statements of executed cells, as written, that define the names and, directly or not,
     what these use and is not `given`: of each name the last definition, and what changed it since.
-
-    Imports come first, of each what is used, then what is in other cells than the names.
-    """
+    Imports come first, then what is in other cells than the names."""
     by_name, texts = _definitions(dict(enumerate(cells)), only_last=True)
     homes = {by_name[name][0][0] for name in names if by_name.get(name)}
     is_import = re.compile("(import|from) ").match
-    chosen = sorted(
-        _behind(names, by_name, texts, given),
-        key=lambda key: (not is_import(texts[key]), key[0] in homes, key),
-    )
+    needed = _behind(names, by_name, texts, given)
     text, before = "", ""
-    for key in chosen:
+    for key in sorted(needed, key=lambda k: (not is_import(texts[k]), k[0] in homes, k)):
         gap = "\n\n\n" if ":\n" in before + texts[key] else "\n"
         text, before = text + gap + texts[key], texts[key]
     return text.strip("\n")
@@ -148,7 +135,7 @@ def _definitions(
         for number, node in enumerate(body):
             texts[cell, number] = _as_written(source, node)
             for name in _changed(node):
-                if only_last and name in _bound(node) and not isinstance(node, ast.AugAssign):
+                if only_last and name in bound_by(node) and not isinstance(node, ast.AugAssign):
                     by_name[name] = []
                 by_name.setdefault(name, []).append((cell, number))
     return by_name, texts
@@ -204,6 +191,8 @@ def squeeze(source: str) -> str:
 # What no exercise needs. A hit never costs points: it asks a person to look.
 
 CHECKER = "check|hint|solution|give_up|progress|reset"
+OF_THE_COURSE = rf"clipedu(_classroom|_lessons)?\.(?!(classroom\.)?(classroom|{CHECKER})$)"
+FILES = "solutions/|clipedu_lessons|clipedu/|clipedu_classroom|gradebook|/proc/|lesson_"
 RULES = [
     (re.compile(pattern), words)
     for pattern, words in (
@@ -220,18 +209,10 @@ RULES = [
         (r"use os\.(_exit|abort)$", "ends the process"),
         (r"use os\.getppid$", "looks for the grader"),
         (r"import clipedu_lessons$", "uses a part of the course"),
-        (
-            r"(import|use) clipedu(_classroom|_lessons)?\."
-            rf"(?!(classroom\.)?(classroom|{CHECKER})$)",
-            "uses a part of the course",
-        ),
+        (rf"(import|use) {OF_THE_COURSE}", "uses a part of the course"),
         (rf"define ({CHECKER})$", "replaces the checker"),
         (r"set ", "changes a module"),
-        (
-            r"text .*(solutions/|clipedu_lessons|clipedu/|clipedu_classroom|gradebook|/proc/|"
-            r"lesson_)",
-            "names files of the course or of the system",
-        ),
+        (rf"text .*({FILES})", "names files of the course or of the system"),
     )
 ]
 
@@ -242,9 +223,8 @@ def suspicions(source: str) -> list[str]:
         facts = list(dict.fromkeys(_facts(ast.parse(source))))
     except PARSE_ERRORS:
         return []
-    return [
-        f"{words} ({fact[:100]})" for fact in facts for rule, words in RULES if rule.match(fact)
-    ]
+    found = [(words, fact) for fact in facts for rule, words in RULES if rule.match(fact)]
+    return [f"{words} ({fact[:100]})" for words, fact in found]
 
 
 def _facts(tree: ast.AST) -> Iterator[str]:
@@ -254,7 +234,7 @@ def _facts(tree: ast.AST) -> Iterator[str]:
     nodes = list(ast.walk(tree))
     for node in nodes:
         if isinstance(node, ast.Import):
-            modules |= _bound(node)
+            modules.update(bound_by(node))
     for node in nodes:
         if isinstance(node, ast.Import):
             yield from (f"import {alias.name}" for alias in node.names)

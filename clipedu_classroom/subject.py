@@ -3,6 +3,7 @@ this notebook or in a sandboxed process at the other end of a pipe."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 from clipedu_classroom.calling import Description, Outcome, Trial, describe, run, snapshot
@@ -24,8 +25,7 @@ class Subject(Protocol):
 
 class SubjectLost(Exception):
     """The answer cannot be asked any more. `reason` is "timeout" or "crashed"; `exercises` are lost
-    by it, as far as this is known.
-    """
+    by it, as far as this is known."""
 
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(message)
@@ -38,6 +38,14 @@ class LocalSubject:
 
     def __init__(self, answer: Any) -> None:
         self.answer = answer
+
+    @classmethod
+    def of(cls, name: str | tuple[str, ...], found: Sequence[Any]) -> LocalSubject:
+        """The object of an exercise's name, or the tuple of those of its names; MISSING when one
+        is."""
+        if any(item is MISSING for item in found):
+            return cls(MISSING)
+        return cls(found[0] if isinstance(name, str) else tuple(found))
 
     def describe(self) -> Description:
         if self.answer is MISSING:

@@ -1,7 +1,5 @@
 """Find what a class handed in: whose each file is, when it came, and whether it may be opened.
-
-Here only names are read; `reading` reads contents, in a process with limits.
-"""
+(`answers` reads what is in it, in a process with limits.)"""
 
 from __future__ import annotations
 
@@ -65,12 +63,8 @@ class Submission:
 
 
 def find_submissions(folder: str | Path) -> list[Submission]:
-    """One submission per student, sorted by name, from a folder or a zip file.
-
-    `alice.ipynb`, `alice/anything.ipynb`, nbgrader's `alice/03_the_loss/03_the_loss.ipynb`, and
-    what Moodle, Canvas and Gradescope download may be mixed. Every file belongs to somebody. Raises
-    FileNotFoundError or ValueError when there is nothing.
-    """
+    """One submission per student, sorted by name, from a folder or a zip, in any mixture of the
+    layouts of GRADING.md. Raises FileNotFoundError or ValueError when there is nothing."""
     folder = Path(folder)
     if folder.is_dir():
         top = [path for path in folder.iterdir() if not JUNK.fullmatch(path.name)]
@@ -85,8 +79,8 @@ def find_submissions(folder: str | Path) -> list[Submission]:
     elif folder.is_file() and zipfile.is_zipfile(folder):
         found, metadata = _members(folder)
     else:
-        words = "Put one notebook per student in it:"
-        raise FileNotFoundError(f"There is no folder {folder}. {words} {folder}/alice.ipynb.")
+        words = f"Put one notebook per student in it: {folder}/alice.ipynb."
+        raise FileNotFoundError(f"There is no folder {folder}. {words}")
     groups: dict[tuple[str, str], list[tuple[tuple[str, ...], File]]] = {}
     late = set()
     about = _text(metadata)
@@ -120,10 +114,12 @@ def _submission(
     if len(files) > MAX_FILES:
         remarks.append(f"Only {MAX_FILES} of {len(files)} files were looked at.")
         files.sort(key=lambda file: not is_notebook(file.name))
+    top, *below = group[0][0]
+    is_canvas = not below and LAYOUTS[1].fullmatch(top)
     known = [
-        (times.get(group[0][0][0].rstrip("/"), ""), "Gradescope"),
+        (times.get(top.rstrip("/"), ""), "Gradescope"),
         *((parse_time(_text(stamp)), TIMESTAMP) for stamp in stamps),
-        ("" if lms_id and _is_canvas(group[0][0]) else _newest(files), "the file's time"),
+        ("" if lms_id and is_canvas else _newest(files), "the file's time"),
     ]
     when = next((pair for pair in known if pair[0]), ("", "Canvas's file name" if files else ""))
     problem = "" if files else [*refused, "there is no notebook in the student's folder"][0]
@@ -134,10 +130,6 @@ def _submission(
 
 def is_notebook(name: str) -> bool:
     return name.lower().endswith(".ipynb")
-
-
-def _is_canvas(parts: tuple[str, ...]) -> bool:
-    return len(parts) == 1 and bool(LAYOUTS[1].fullmatch(parts[0]))
 
 
 def _student(parts: tuple[str, ...]) -> tuple[str, str, bool]:

@@ -1,8 +1,5 @@
-"""Judge a predicted value: attempted, of the right kind, right; or a known wrong one.
-
-Values are looked at entry by entry: the names of an exercise with several, the keys of a dict, the
-places of a list. What is said never tells how far off an entry is.
-"""
+"""Judge a predicted value: attempted, of the right kind, right; or a known wrong one. It is looked
+at entry by entry, and what is said never tells how far off an entry is."""
 
 from __future__ import annotations
 
@@ -38,9 +35,15 @@ def examine_value(exercise: ValueExercise, value: Any) -> None:
             words = f"{name} should be {_kind(right[name])}, and is {_kind(given[name])}."
             raise Fault("the value is of the wrong kind", words)
     words = "The value is not right yet." if is_single else f"Not right yet: {', '.join(wrong)}."
-    raise Fault(
-        "the value is wrong", f"{words} {_relation(given, right, wrong, tolerance)}".strip()
-    )
+    words = f"{words} {_relation(given, right, wrong, tolerance)}".strip()
+    raise Fault("the value is wrong", words)
+
+
+def is_right(exercise: Any, value: Any) -> bool:
+    """Whether the exercise asks for a value, and this is it."""
+    if not isinstance(exercise, ValueExercise):
+        return False
+    return not _differs(value, exercise.value(), exercise.tolerance)
 
 
 def entries_of(exercise: ValueExercise, value: Any) -> dict[str, Any]:
@@ -75,19 +78,20 @@ def _explained(exercise: ValueExercise, bad: Any, value: Any, wrong: list[str]) 
         about = {n for n in spoken if _differs(spoken[n], right.get(n), exercise.tolerance)}
         same = (not _differs(got.get(n), spoken[n], exercise.tolerance) for n in about)
         return about if about and all(same) else None
-    if not _holds(bad, value):
+    if not holds(bad, value):
         return None
     if type(value) is not tuple or type(want) is not tuple or len(value) != len(want):
         return set(wrong)
 
     def holds_with(*names: str) -> bool:  # these entries wrong, all others right
         entries = zip(got, value, want, strict=True)
-        return _holds(bad, tuple(mine if name in names else its for name, mine, its in entries))
+        return holds(bad, tuple(mine if name in names else its for name, mine, its in entries))
 
     return {n for n in wrong if holds_with(n) or not holds_with(*(w for w in wrong if w != n))}
 
 
-def _holds(predicate: Any, value: Any) -> bool:
+def holds(predicate: Any, value: Any) -> bool:
+    """Whether a misconception's predicate is true of a value."""
     try:
         return bool(predicate(value))
     except Exception:  # a predicate for numbers may meet a string
@@ -120,7 +124,14 @@ def _kind(value: Any) -> str:
 
 
 def _differs(value: Any, want: Any, tolerance: float) -> str:
-    return difference(_plain(value), _plain(want), 0.0, absolute=tolerance)
+    """A small number is held to a third of itself: twice 0.002 or nothing at all is not it."""
+    if type(want) is float and want:
+        tolerance = min(tolerance, abs(want) / 3)
+    found = difference(_plain(value), _plain(want), 0.0, absolute=tolerance)
+    if type(want) is tuple and not found:
+        pairs = zip(value, want, strict=True)
+        found = next((how for pair in pairs if (how := _differs(*pair, tolerance))), "")
+    return found
 
 
 def _plain(value: Any) -> Any:

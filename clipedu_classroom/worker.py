@@ -1,9 +1,7 @@
 """The process that runs one student's code while it is graded. It answers; it decides nothing.
 
-A script with only the files of `sandbox.KIT` beside it. Before any student code runs, its pipes
-are moved out of reach of `input()` and `print`, the limits are set, and privileges are dropped.
-What the code does to this process (patches torch, exits) harms only its own answers: inputs,
-references and points are in the parent.
+A script with only the files of `sandbox.KIT` beside it. What student code does to this process
+(patches torch, exits) harms only its own answers: inputs, references and points are in the parent.
 """
 
 from __future__ import annotations
@@ -124,10 +122,11 @@ class Worker:
         return vars(outcome) | seen
 
     def answer(self, request: dict[str, Any]) -> Any:
-        found = [self.space.get(name, MISSING) for name in request["names"]]
-        if any(item is MISSING for item in found):
-            return MISSING
-        return tuple(found) if request["several"] else found[0]
+        name = request["name"]
+        if isinstance(name, str):
+            return self.space.get(name, MISSING)
+        found = tuple(self.space.get(part, MISSING) for part in name)
+        return MISSING if any(item is MISSING for item in found) else found
 
     # The pipe
 
@@ -187,8 +186,7 @@ def set_limits(limits: dict[str, int]) -> None:
                 resource.setrlimit(getattr(resource, name), (most, most))
 
 
-# The audit hook is the second line of defense after bubblewrap. Python code cannot take it out
-# again, but native code could bypass it, so it is never the reason to trust a worker.
+# The audit hook is the second line of defense after bubblewrap: native code could bypass it.
 
 
 class Notes:
@@ -206,8 +204,7 @@ class Notes:
 def make_hook(
     notes: Notes, work: str, readable: list[str], hidden: list[str]
 ) -> Callable[[str, tuple[Any, ...]], None]:
-    """Refuse and report: reading outside `readable` and in `hidden`, and writing outside `work`. It
-    stays for the life of the process; Python has no way to take it out again."""
+    """Refuse and report: reading outside `readable` and in `hidden`, and writing outside `work`."""
     real, relative, decoded = os.path.realpath, os.path.commonpath, os.fsdecode
 
     def inside(path: Any, folders: list[str]) -> bool:

@@ -1,6 +1,5 @@
 """Answers that a person reads: everything that a student wrote, drew or printed for an open
-question, as text and as a page that runs nothing and loads nothing.
-"""
+question, as text and as a page that runs nothing and loads nothing."""
 
 from __future__ import annotations
 
@@ -24,11 +23,8 @@ IMAGES = ("image/png", "image/jpeg", "image/gif", "image/svg+xml")
 def written_answers(
     questions: list[Question], cells: list[Cell], remarks: list[str]
 ) -> Iterator[tuple[str, str, str]]:
-    """(exercise id, text, HTML) of each open question that was answered.
-
-    An answer is what was added or changed between the exercise's statement and the next one, and
-    in its own cell wherever that is; where this is nothing, all text added to the notebook.
-    """
+    """(exercise id, text, HTML) of each open question that was answered: what was added or changed
+    below its statement and in its own cell; where this is nothing, all text that was added."""
     sections = _sections(cells)
     claimed: set[int] = set()
     for question in questions:
@@ -43,10 +39,8 @@ def written_answers(
                 if cell.raw.get("cell_type") != "code"
             ]
             if answer:
-                remarks.append(
-                    f"{question.id}: nothing is written below its statement; the notebook's other "
-                    f"text ({len(answer)} cells) is shown for it."
-                )
+                words = f"the notebook's other text ({len(answer)} cells) is shown for it."
+                remarks.append(f"{question.id}: nothing is written below its statement; {words}")
         if not answer:
             continue
         claimed |= set(answer)

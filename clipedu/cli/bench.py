@@ -12,7 +12,9 @@ from clipedu.cli.main import add_verb
 EXAMPLES = """\
   clipedu bench step
   clipedu bench step --model resnet --precision fp32 --against open_clip --json step.json
-  ONEDNN_MAX_CPU_ISA=AVX2 clipedu bench step --precision fp32     as on a laptop without AVX-512
+as on a laptop without AVX-512 (each library looks at a variable of its own):
+  export ONEDNN_MAX_CPU_ISA=AVX2 ATEN_CPU_CAPABILITY=avx2 MKL_ENABLE_INSTRUCTIONS=AVX2
+  clipedu bench step --precision fp32
 """
 AGAINST = "needs: pip install --no-deps open_clip_torch timm ftfy torchvision huggingface_hub"
 FOLDER = Path(__file__).parents[2] / "benchmarks"

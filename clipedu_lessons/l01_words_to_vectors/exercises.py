@@ -1716,7 +1716,7 @@ class MLP(nn.Module):
         return self.c_proj(F.gelu(self.c_fc(x)))
 
 # %% the factor of 1.702 is missing, which makes QuickGELU a SiLU tags=["wrong"]
-# hint: x times the sigmoid of what?
+# hint: The sigmoid of what is multiplied by x?
 class MLP(nn.Module):
     def __init__(self, width, activation):
         super().__init__()

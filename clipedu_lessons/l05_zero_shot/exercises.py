@@ -452,7 +452,7 @@ def lower_end(right, n, tail):
     return low
 
 # %% p and 1 - p are exchanged in the sum tags=["wrong"]
-# hint: p is the probability of a right answer.
+# hint: The probability of a right answer is p.
 def lower_end(right, n, tail):
     low, high = 0.0, 1.0 if right else 0.0
     for _ in range(60):

@@ -889,7 +889,7 @@ def honest_choice(right, choose, report):
     return best, honest, float(seen[best]) - honest
 
 # %% the pictures of both lists are the only ones reported tags=["wrong"]
-# hint: isin tells which pictures took part in the choice.
+# hint: Which pictures took part in the choice is what `isin` tells.
 def honest_choice(right, choose, report):
     seen = right[:, choose].double().mean(dim=1)
     best = int(seen.argmax())

@@ -22,7 +22,7 @@ from clipedu_classroom import build as builder
 from clipedu_classroom import notebooks
 from clipedu_classroom.build import BuildReport, build
 from clipedu_classroom.execute import NotebookError
-from clipedu_classroom.exercise_reader import parse_exercises, parse_text
+from clipedu_classroom.exercise_reader import parse_text
 from clipedu_classroom.freshness import SIZE_LIMIT, read_notebook
 from clipedu_classroom.source import LessonError, course_root, read_cells
 from clipedu_classroom.stubs import StubError, make_stub
@@ -92,7 +92,7 @@ def checked(course: Path) -> str:
 
 def test_exercises_are_read_with_all_that_the_author_wrote(course):
     text = course / "clipedu_lessons" / f"l{NAME}" / "exercises.py"
-    predict, code, investigate = parse_exercises(text)
+    predict, code, investigate = parse_text(text).exercises
     assert (predict.id, predict.kind, predict.points, predict.minutes) == ("03.1", "predict", 1, 5)
     assert predict.names == ("loss_at_start",)
     assert predict.stub == "loss_at_start = ...  # Exercise 03.1: your answer here"
@@ -114,7 +114,7 @@ def test_exercises_are_read_with_all_that_the_author_wrote(course):
 
 def test_the_setup_and_the_solution_run_and_every_variant_differs(course):
     """Solutions are live code: setup, solution and variants run one after another."""
-    for exercise in parse_exercises(course / "clipedu_lessons" / f"l{NAME}" / "exercises.py"):
+    for exercise in parse_text(course / "clipedu_lessons" / f"l{NAME}" / "exercises.py").exercises:
         space: dict[str, object] = {}
         exec(exercise.setup, space)
         exec(exercise.solution, space)
@@ -125,7 +125,9 @@ def test_the_setup_and_the_solution_run_and_every_variant_differs(course):
 
 def test_context_before_the_solution_is_setup_of_this_exercise_only(course):
     change(course, "exercises.py", "# %%\n### BEGIN", "# %%\ngiven = 64\n\n# %%\n### BEGIN")
-    first, second, _ = parse_exercises(course / "clipedu_lessons" / f"l{NAME}" / "exercises.py")
+    first, second, _ = parse_text(
+        course / "clipedu_lessons" / f"l{NAME}" / "exercises.py"
+    ).exercises
     assert "import torch" in first.setup and "given = 64" in first.setup
     assert "import torch" in second.setup and "given" not in second.setup
 
@@ -134,7 +136,7 @@ def test_text_that_cannot_be_read_is_located(course):
     change(course, "exercises.py", 'id="03.2"', 'id="03.1"')
     path = course / "clipedu_lessons" / f"l{NAME}" / "exercises.py"
     with pytest.raises(LessonError, match=r"exercises\.py:\d+: error: the id 03\.1 is taken") as e:
-        parse_exercises(path)
+        parse_text(path)
     assert e.value.problems[0].line == EXERCISES[: EXERCISES.index('id="03.2"')].count("\n") - 1
     with pytest.raises(FileNotFoundError, match="there is no lesson text"):
         parse_text(course / "clipedu_lessons" / f"l{NAME}" / "nothing.py")

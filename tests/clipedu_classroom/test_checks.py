@@ -20,7 +20,7 @@ from clipedu_classroom.calling import Trial, run
 from clipedu_classroom.checks import report_on
 from clipedu_classroom.compare import difference
 from clipedu_classroom.diagnose import GENERAL_DIAGNOSES
-from clipedu_classroom.exercise_reader import parse_exercises
+from clipedu_classroom.exercise_reader import parse_text
 from clipedu_classroom.report import CheckFailed, Report
 from clipedu_classroom.spec import (
     Exercise,
@@ -33,7 +33,7 @@ from clipedu_classroom.specs import spec_problems
 from clipedu_classroom.subject import LocalSubject
 
 COURSE = Path(__file__).parent / "course"
-SOURCES = parse_exercises(COURSE / "clipedu_lessons" / "l90_small" / "exercises.py")
+SOURCES = parse_text(COURSE / "clipedu_lessons" / "l90_small" / "exercises.py").exercises
 CODED = [source for source in SOURCES if source.kind != "investigate"]
 
 

@@ -24,6 +24,7 @@ from clipedu_classroom.grade_cli import add_grade_parser
 from clipedu_classroom.gradebook import Result, Written, file_name
 from clipedu_classroom.lateness import Policy, apply_policy, local_time, parse_time
 from clipedu_classroom.report import Report
+from clipedu_classroom.roster import Roster
 from clipedu_classroom.source import course_root
 from clipedu_classroom.stubs import solution_lines
 from clipedu_classroom.submissions import find_submissions
@@ -162,7 +163,7 @@ def test_canvas_gets_its_own_ids_back(assignment: Assignment, tmp_path: Path) ->
     class_ = [result("leeemil", "12", lms_id="456"), result("Dana Doe", "1")]
     class_.append(result("Zoe", "1", lms_id="78", handed_in_by="Gradescope"))  # not Pia's id
     out = tmp_path / "upload.csv"
-    assert writers.write_upload(out, tmp_path / "export.csv", assignment, class_) == ["Zoe"]
+    assert writers.write_upload(out, Roster(tmp_path / "export.csv"), assignment, class_) == ["Zoe"]
     rows = table(out)
     assert list(rows[0]) == [
         *("Student", "ID", "SIS User ID", "SIS Login ID", "Section", "90_small (4711)")
@@ -182,7 +183,7 @@ def test_moodle_gets_its_own_ids_and_comments_back(assignment: Assignment, tmp_p
     ann.by_hand["90.5"] = Written(4, "x", given=1.5, comment="Why?")
     class_ = [ann, result("bo", message="90.1: =wrong", problem="for the grader only")]
     out = tmp_path / "upload.csv"
-    assert writers.write_upload(out, tmp_path / "export.csv", assignment, class_) == []
+    assert writers.write_upload(out, Roster(tmp_path / "export.csv"), assignment, class_) == []
     found = [(r["Identifier"], r["Grade"], r["Feedback comments"]) for r in table(out)]
     assert found == [
         ("Participant 123", "9.5", "Why?"),
@@ -193,7 +194,7 @@ def test_moodle_gets_its_own_ids_and_comments_back(assignment: Assignment, tmp_p
 def test_a_roster_of_neither_is_refused(assignment: Assignment, tmp_path: Path) -> None:
     (tmp_path / "export.csv").write_text("name,grade\nann,3\n")
     with pytest.raises(ValueError, match="neither a Canvas"):
-        writers.write_upload(tmp_path / "o.csv", tmp_path / "export.csv", assignment, [])
+        Roster(tmp_path / "export.csv")
 
 
 # Statistics
@@ -345,7 +346,7 @@ def test_a_result_of_other_checks_is_not_used(
 
 def test_the_result_of_a_student_who_is_gone_goes(tmp_path: Path) -> None:
     for name in ("ann", "b b"):
-        gradebook.save_result(tmp_path, result(name))
+        gradebook.write_json(gradebook.result_path(tmp_path, name), result(name).to_dict())
     page = tmp_path / "pages" / f"{file_name('b b')}.html"
     page.parent.mkdir()
     page.write_text("x")

@@ -173,7 +173,7 @@ def test_the_right_answer_passes_here_and_in_the_sandbox(exercise, right, source
     client = Client("limits", limits, time.monotonic() + 1000)
     try:
         client.ask("load", id=exercise.id, source=source, kind="answer")
-        report = examine(exercise, RemoteSubject(client, exercise.names, False), 0)
+        report = examine(exercise, RemoteSubject(client, exercise.name), 0)
     finally:
         client.stop()
     assert report.passed, report

@@ -12,7 +12,7 @@ import pytest
 
 from clipedu_classroom import specs
 from clipedu_classroom.checks import report_on
-from clipedu_classroom.exercise_reader import ExerciseRecord, parse_exercises
+from clipedu_classroom.exercise_reader import ExerciseRecord, parse_text
 from clipedu_classroom.report import Report
 from clipedu_classroom.specs import spec_problems
 from clipedu_classroom.subject import MISSING, LocalSubject
@@ -21,7 +21,7 @@ LESSONS = Path(__file__).parents[2] / "clipedu_lessons"
 SOURCES = [
     source
     for path in sorted(LESSONS.glob("l[0-9][0-9]_*/exercises.py"))
-    for source in parse_exercises(path)
+    for source in parse_text(path).exercises
     if source.kind != "investigate"
 ]
 VARIANTS = [(source, wrong) for source in SOURCES for wrong in source.wrong]
@@ -30,7 +30,7 @@ each = pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.id)
 
 @cache
 def setup(source: ExerciseRecord) -> dict[str, Any]:
-    space: dict[str, Any] = {"__name__": "exercise"}
+    space: dict[str, Any] = {"__name__": "exercise", **source.numbers()}
     exec(compile(source.setup, f"setup of {source.id}", "exec"), space)
     return space
 

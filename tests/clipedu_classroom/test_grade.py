@@ -18,13 +18,14 @@ import pytest
 import torch
 from torch import nn
 
-from clipedu_classroom import grade_cli, protocol, sandbox, writers
+from clipedu_classroom import grade_cli, protocol, sandbox
 from clipedu_classroom.answers import read_cells, take_answers
 from clipedu_classroom.assignment import read_assignment
-from clipedu_classroom.gradebook import Result, file_name, load_result, status_of
+from clipedu_classroom.gradebook import Result, file_name, read_result, result_path, status_of
 from clipedu_classroom.grading import Request, grade
 from clipedu_classroom.remote import Client, RemoteSubject, usage
 from clipedu_classroom.report import Report
+from clipedu_classroom.roster import plain_cell
 from clipedu_classroom.sandbox import Limits
 from clipedu_classroom.student_code import clean, suspicions
 from clipedu_classroom.submissions import Unreadable, find_submissions
@@ -143,7 +144,7 @@ def test_summary_counts_misconceptions(
 def test_results_and_gradescope(
     graded: subprocess.CompletedProcess[str], class_folder: Path
 ) -> None:
-    result = load_result(class_folder / "out" / "json", "bob <b>")
+    result = read_result(result_path(class_folder / "out" / "json", "bob <b>"))
     assert result is not None and result.seed == 5 and result.points == 4
     name = file_name("bob <b>")
     scope = json.loads((class_folder / "out" / "gradescope" / f"{name}.json").read_text())
@@ -367,9 +368,9 @@ def test_suspicion_is_quiet_about_ordinary_code() -> None:
 
 
 def test_cells_of_a_spreadsheet_are_no_formulas() -> None:
-    assert writers.plain_cell("=cmd()") == "'=cmd()"
-    assert writers.plain_cell("-3.5") == "-3.5"
-    assert writers.plain_cell("a\nb") == "a b"
+    assert plain_cell("=cmd()") == "'=cmd()"
+    assert plain_cell("-3.5") == "-3.5"
+    assert plain_cell("a\nb") == "a b"
 
 
 def test_file_names_are_safe_and_different() -> None:
@@ -448,14 +449,14 @@ def test_worker_answers_under_every_protection(kind: str, tmp_path: Path) -> Non
     try:
         source = "def f(g, x): return g(x) + x"
         assert client.ask("load", id="c", source=source, kind="answer") == {}
-        subject = RemoteSubject(client, ("f",), False)
+        subject = RemoteSubject(client, "f")
         from clipedu_classroom.calling import Trial
 
         x = torch.ones(2, dtype=torch.float64)
         outcome = subject.run(Trial({"g": lambda x: 2 * x, "x": x}, grad=("x",)))
         assert torch.equal(outcome.value, 3 * x)
         assert outcome.grads is not None and outcome.grads["x"] is not None
-        missing = RemoteSubject(client, ("h",), False)
+        missing = RemoteSubject(client, "h")
         assert missing.describe().kind == "missing"
         network = "import socket\nsocket.create_connection(('127.0.0.1', 9), 1)"
         refused = {

@@ -14,7 +14,6 @@ from clipedu_classroom import check, give_up, hint, progress, reset, solution, s
 from clipedu_classroom.exercise_reader import (
     course_record,
     course_records,
-    parse_exercises,
     parse_text,
 )
 
@@ -193,7 +192,7 @@ def test_without_a_course_folder_checks_still_work(
 
 def test_a_check_reads_the_builders_record(small_course: Path) -> None:
     path = small_course / "clipedu_lessons" / "l90_small" / "exercises.py"
-    parsed = parse_exercises(path)
+    parsed = list(parse_text(path).exercises)
     assert list(course_records().values()) == parsed
     assert [course_record(exercise.id) for exercise in parsed] == parsed
     assert course_record("91.1").title == "" and course_record("what").points == 1
@@ -215,7 +214,7 @@ def test_a_lesson_with_a_bom_is_read(
     (folder / "lesson.py").write_text("# %% [markdown]\n# # A lesson\n", encoding="utf-8-sig")
     monkeypatch.setenv("CLIPEDU_COURSE", str(tmp_path))
     assert len(parse_text(folder / "lesson.py").items) == 1
-    assert list(course_records()) == [e.id for e in parse_exercises(folder / "exercises.py")]
+    assert list(course_records()) == [e.id for e in parse_text(folder / "exercises.py").exercises]
 
 
 @pytest.fixture(params=["no home", "unwritable"])

@@ -12,9 +12,8 @@ from matplotlib.figure import Figure
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from clipedu.plots import FOLDED, figure_bundle
-from clipedu_classroom.build import add_build_parser
+from clipedu_classroom.build import add_build_parser, write_pages
 from clipedu_classroom.prose_numbers import NUMBERS
-from clipedu_classroom.web_pages import write_pages
 from clipedu_classroom.written import _output
 
 ROOT = Path(__file__).parents[2]
