@@ -12,38 +12,35 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from clipedu_classroom.spec import FunctionExercise, Misconception, Property, ValueExercise, whole
-from clipedu_lessons.common.checking import reverse, twice, unchanged
+from clipedu_lessons.common.checking import reverse, twice, unchanged, whole_numbers
 from clipedu_lessons.l10_linear_probes.scaled_probe import minimize, probe_with
 
 
-def _numbers(learned: bool, value: int) -> object:
-    """A predicate: this answer to the first (learned) or third question, whatever the others."""
-    place = 0 if learned else 2
-    return lambda answer: answer[place] == value
-
-
-PROTOCOL = ValueExercise(
-    id="10.1",
-    name=("numbers_learned", "fits_at_most", "pictures_in_last_fit", "lambda_is_chosen_on"),
-    expected=(2570, 16, 800, "validation"),
-    misconceptions=(
-        Misconception(
-            "the bias is taken to be one number for all classes",
-            _numbers(True, 2561),
-            "Which shape has the bias?",
+def protocol(width: int = 256, classes: int = 10, pictures: int = 1000) -> ValueExercise:
+    """What a probe of these sizes learns, fits and sees."""
+    return ValueExercise(
+        id="10.1",
+        name=("numbers_learned", "fits_at_most", "pictures_in_last_fit", "lambda_is_chosen_on"),
+        expected=((width + 1) * classes, 16, pictures * 4 // 5, "validation"),
+        personal=protocol,
+        misconceptions=(
+            Misconception(
+                "the bias is taken to be one number for all classes",
+                lambda answer: answer[0] == width * classes + 1,
+                "Which shape has the bias?",
+            ),
+            Misconception(
+                "the whole grid is fitted",
+                lambda answer: answer[1] in (96, 97, 98),
+                "How many lambdas does each halving add?",
+            ),
+            Misconception(
+                "lambda is chosen on the pictures that were fitted",
+                lambda answer: str(answer[3]).strip().lower() == "train",
+                "Which lambda always fits the training pictures best?",
+            ),
         ),
-        Misconception(
-            "the whole grid is fitted",
-            lambda answer: answer[1] in (96, 97, 98),
-            "How many lambdas does each halving add?",
-        ),
-        Misconception(
-            "lambda is chosen on the pictures that were fitted",
-            lambda answer: str(answer[3]).strip().lower() == "train",
-            "Which lambda always fits the training pictures best?",
-        ),
-    ),
-)
+    )
 
 
 def _ask_layer(answer: Any, features: Any, labels: Any, lam: float, new: Any) -> Any:
@@ -72,6 +69,7 @@ PROBE = FunctionExercise(
     id="10.6",
     name="linear_probe",
     reference=probe_with(),
+    accepts=(probe_with(spread=0),),  # the standard deviation of a population
     drive=_ask_layer,
     inputs=_draw_features,
     extremes={"a feature that never changes": lambda g: _draw_features(g, constant=True)},
@@ -225,18 +223,21 @@ EXAMPLES = FunctionExercise(
     reference=draw_examples,
     inputs=_draw_groups,
     trials=5,
+    properties=(whole_numbers(),),
     extremes={"one example per class": lambda g: {**_draw_groups(g), "shots": 1}},
 )
 
 
-def floor_with(*, right: Any = torch.lt, end: Any = None, pool: bool = False) -> Any:
+def floor_with(
+    *, right: Any = torch.lt, end: Any = None, pool: bool = False, measure: Any = error
+) -> Any:
     """The answer to 10.8, or with another argument a wrong one."""
 
     def calibration_floor(confidence: Tensor, tosses: Tensor, bins: int) -> Tensor:
         marks = right(tosses, confidence).to(confidence.dtype)
         if pool:
             marks = marks.mean(0, keepdim=True)
-        errors = torch.stack([error(confidence, row, bins) for row in marks])
+        errors = torch.stack([measure(confidence, row, bins) for row in marks])
         return errors.quantile(0.95) if end is None else end(errors)
 
     return calibration_floor
@@ -255,6 +256,13 @@ FLOOR = FunctionExercise(
     reference=floor_with(),
     inputs=_draw_tosses,
     properties=(unchanged("the imaginary tests come in another order", reverse, 1),),
+    extremes={
+        "confidences on edges": lambda g: {
+            "confidence": torch.tensor([0.25, 0.3, 0.5, 0.6, 0.75, 1.0]),
+            "tosses": torch.rand(12, 6, generator=g),
+            "bins": 4,
+        },
+    },
 )
 
 
@@ -320,4 +328,4 @@ FROM_WORDS = FunctionExercise(
 )
 
 
-EXERCISES = [PROTOCOL, PROBE, SHOTS, CALIBRATION, EXAMPLES, FLOOR, FLAWS, FROM_WORDS]
+EXERCISES = [protocol(), PROBE, SHOTS, CALIBRATION, EXAMPLES, FLOOR, FLAWS, FROM_WORDS]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from matplotlib.figure import Figure
@@ -81,35 +81,52 @@ def effective_shots(
     return EffectiveShots(float(shots[-1]), ">")
 
 
+def apart(heights: dict[str, float], least: float = 5.5) -> dict[str, float]:
+    """Name -> height of its label: each at least so far above the last, no higher than needed."""
+    found: dict[str, float] = {}
+    for name, y in sorted(heights.items(), key=lambda item: item[1]):
+        found[name] = max(y, max(found.values(), default=-least) + least)
+    return found
+
+
 def few_shot_figure(
     runs: dict[str, torch.Tensor], zero_shot: dict[str, float], shots: Sequence[int] = SHOTS
 ) -> tuple[Figure, str]:
     """Accuracy against examples per class as in Figure 6: thin lines of tasks, thick their mean.
 
-    runs: task -> (draws, len(shots)) accuracies; zero_shot: task -> accuracy, a star at 0
+    runs: task -> (draws, len(shots)) accuracies; zero_shot: task -> accuracy, a star at 0. The
+    names are beside both ends, moved apart where they would overlap.
     """
     figure = new_figure(6.4, 3.6)
     axes = figure.subplots()
     x = list(range(1, len(shots) + 1))  # doublings are equal steps, and 0 has a position
     mean = torch.stack([100 * each.double() for each in runs.values()]).mean(0)  # (draws, shots)
-    for name, each in runs.items():
-        y = 100 * each.double().mean(0)
-        axes.plot(x, y, color="#888888", marker="", linewidth=1, linestyle="--")
-        axes.text(x[-1] + 0.1, float(y[-1]), name, fontsize=8, va="center")
-        axes.plot([0], [100 * zero_shot[name]], "*", color="white", markeredgecolor="#666666")
+    curves = {name: (100 * each.double().mean(0)).tolist() for name, each in runs.items()}
+    stars = {name: 100 * value for name, value in zero_shot.items()}
+    for k, (name, y) in enumerate(curves.items()):
+        label = "each task" if k == 0 else None
+        axes.plot(x, y, color="#888888", marker="", linewidth=1, linestyle="--", label=label)
+        axes.plot([0], [stars[name]], "*", color="white", markeredgecolor="#666666")
+    for at, ends, side in (
+        (x[-1] + 0.1, {name: y[-1] for name, y in curves.items()}, "left"),
+        (-0.1, stars, "right"),
+    ):
+        for name, height in apart(ends).items():
+            axes.text(at, height, name, fontsize=8, va="center", ha=side)
     low, high = mean.quantile(torch.tensor([0.025, 0.975], dtype=mean.dtype), dim=0)
     axes.fill_between(x, low, high, color=COLOURS[2], alpha=0.25, linewidth=0)
-    axes.plot(x, mean.mean(0), color=COLOURS[2], marker="o", linewidth=2, label="probe, mean")
+    line: dict[str, Any] = {"linestyle": "-", "linewidth": 2}
+    axes.plot(x, mean.mean(0), color=COLOURS[2], marker="o", label="probe, mean", **line)
     star = 100 * sum(zero_shot.values()) / len(zero_shot)
     axes.plot([0], [star], "*", color="black", markersize=13, label="zero-shot, mean")
     axes.axhline(star, color="black", linestyle=":", marker="", linewidth=1)
     axes.set_xticks([0, *x], ["0", *map(str, shots)])
-    axes.set(xlim=(-0.4, x[-1] + 1.1), ylim=(0, 100))
+    axes.set(xlim=(-1.2, x[-1] + 1.1), ylim=(0, 104))
     axes.set(xlabel="labeled examples per class", ylabel="accuracy (%)")
-    axes.legend(loc="lower right")
+    axes.legend(loc="upper left", fontsize=8)
     first, last = mean.mean(0)[[0, -1]].tolist()
     return figure, (
-        f"Accuracy against examples per class, averaged over {len(runs)} icon sets. Zero-shot is a "
+        f"Accuracy against examples per class, averaged over {', '.join(runs)}. Zero-shot is a "
         f"star at {star:.0f} %. With one example the probe is at {first:.0f} %, with {shots[-1]} "
         f"at {last:.0f} %; the band holds 95 % of the draws."
     )

@@ -24,6 +24,12 @@ RUNGS = {
 KINDS = ("across artists", "content", "nuisance")
 
 
+def ahead(row: dict[str, Any], what: str = "margin") -> str:
+    """A difference of the table with its paired 95 % interval, in points: "+36 (+32 to +41)"."""
+    value, low, high = (f"{100 * row[what + end]:+.0f}" for end in ("", "_low", "_high"))
+    return f"{value} ({low} to {high})"
+
+
 def ladder_figure(rows: Sequence[dict[str, Any]]) -> tuple[Figure, str]:
     """A line for each task: probes on all features, zero-shot as a star; and it in words.
 
@@ -37,7 +43,7 @@ def ladder_figure(rows: Sequence[dict[str, Any]]) -> tuple[Figure, str]:
     for y, name in enumerate(order):
         row, y = by_task[name], len(order) - 1 - y
         low, high = (100 * row[f"shipped_{end}"] for end in ("low", "high"))
-        axes.plot([low, high], [y, y], color=COLOURS[2], linewidth=6, alpha=0.3, marker="")
+        axes.plot([low, high], [y, y], "-", color=COLOURS[2], linewidth=6, alpha=0.3, marker="")
         for key, (label, marker, color) in RUNGS.items():
             axes.plot(
                 100 * row[f"{key}_probe"], y, marker, color=color, markersize=8,
@@ -49,13 +55,13 @@ def ladder_figure(rows: Sequence[dict[str, Any]]) -> tuple[Figure, str]:
     for k in range(1, len(order)):
         if kinds[k] != kinds[k - 1]:
             axes.axhline(len(order) - k - 0.5, color="#999999", linewidth=0.8, marker="")
-    texts = [f"{name} ({PROBE_TASKS[name].asks})" for name in order]
+    texts = [f"{name}: {PROBE_TASKS[name].asks}" for name in order]
     axes.set_yticks(range(len(order)), texts[::-1], fontsize=8)
     axes.set(xlim=(0, 102), ylim=(-0.6, len(order) - 0.4), xlabel="test accuracy (%)")
     figure.legend(loc="outside upper center", ncols=4, fontsize=8)
-    ahead = {kind: [by_task[n]["margin_low"] > 0 for n in order if PROBE_TASKS[n].kind == kind]
+    wins = {kind: [by_task[n]["margin_low"] > 0 for n in order if PROBE_TASKS[n].kind == kind]
              for kind in KINDS}  # fmt: skip
-    parts = [f"{sum(wins)} of {len(wins)} tasks {kind}" for kind, wins in ahead.items()]
+    parts = [f"{sum(each)} of {len(each)} tasks {kind}" for kind, each in wins.items()]
     return figure, (
         "A row for each task, a mark for each kind of features. The shipped CLIP is ahead of the "
         f"best trivial features, with an interval above zero, on {', '.join(parts)}."

@@ -82,7 +82,7 @@ def figure5() -> Drawn:
 
 
 def figure7() -> Drawn:
-    """How many labelled examples per class match zero-shot CLIP, on CLIP's own features."""
+    """How many labeled examples per class match zero-shot CLIP, on CLIP's own features."""
     table = load_paper_table("per_dataset")
     columns = (table.column(name) for name in ("fig7_shots_to_match_zero_shot", "dataset"))
     shots = sorted((value, name) for value, name in zip(*columns, strict=True) if value is not None)
@@ -93,17 +93,18 @@ def figure7() -> Drawn:
     axes.barh(range(len(shots)), values, color=WIN, edgecolor="black", linewidth=0.6)
     for y, value in enumerate(values):
         note = axes.text(value * 1.06, y, f"{value:g}", va="center", fontsize=7, zorder=5)
-        note.set_bbox({"facecolor": "white", "edgecolor": "none", "pad": 0.5})
+        note.set_bbox({"facecolor": "white", "edgecolor": "none", "pad": 1, "zorder": 4})
     axes.set_yticks(range(len(shots)), [name for _, name in shots], fontsize=7.5)
     axes.axvline(mean, color=COLOURS[4], linestyle="--", marker="", label=f"mean {mean:.1f}")
     axes.axvline(median, color="black", linestyle=":", marker="", label=f"median {median:.1f}")
-    axes.set(xscale="log", xlabel="labelled examples per class (log scale)", xlim=(0.5, 400))
+    axes.set(xscale="log", xlabel="labeled examples per class (log scale)", xlim=(0.5, 400))
+    axes.set_xticks([1, 10, 100], ["1", "10", "100"])
     axes.set_ylim(-0.8, len(shots) - 0.2)
     axes.grid(axis="y", visible=False)
     axes.legend(loc="lower right")
     axes.set_title("Figure 7, redrawn")
     words = (
-        f"One bar a dataset, from {values[0]:g} to {values[-1]:g} labelled examples per class. A "
+        f"One bar a dataset, from {values[0]:g} to {values[-1]:g} labeled examples per class. A "
         f"few long bars pull the mean, {mean:.1f}, far above the median, {median:.1f}. "
         f"Source: {SOURCE}."
     )
@@ -164,10 +165,11 @@ def figure10() -> Drawn:
     ends = np.array([twelve.min(), twelve.max()])
     axes.plot(ends, slope * ends + start, color=GREY, linestyle=":", marker="")
     above = (all27 - slope * twelve - start)[~other]
-    for which in (other, ~other):
+    arrow = {"arrowstyle": "-", "linewidth": 0.6, "color": GREY}
+    for which, place in ((other, (90.0, 71.5)), (~other, (87.4, 85.4))):
         best = int(np.flatnonzero(which)[all27[which].argmax()])
         text = f"{table.column('family')[best]} {table.column('model')[best]}"
-        axes.annotate(text, (twelve[best], all27[best]), (-6, 5), textcoords="offset points",
+        axes.annotate(text, (twelve[best], all27[best]), place, arrowprops=arrow,
                       fontsize=7, ha="right")  # fmt: skip
     axes.set(xlabel="mean of the 12 datasets close to ImageNet (%)", ylabel="mean of all 27 (%)")
     axes.set_title("Table 10: 66 models, the means of Figure 10")

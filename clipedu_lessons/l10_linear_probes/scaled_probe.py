@@ -34,12 +34,13 @@ def probe_with(
     bias: bool = False,
     half: float = 0.5,
     steps: int = 1000,
+    spread: int = 1,
 ) -> Any:
     """The answer to 10.6, or with another argument a wrong one."""
 
     def linear_probe(features: Tensor, labels: Tensor, lam: float = 1.0) -> nn.Linear:
         x = features.detach().double()
-        mean, std = x.mean(0), x.std(0).clamp(min=1e-6)
+        mean, std = x.mean(0), x.std(0, correction=spread).clamp(min=1e-6)
         if not scale:
             mean, std = torch.zeros_like(mean), torch.ones_like(std)
         layer = nn.Linear(x.shape[1], int(labels.max()) + 1, dtype=torch.float64)

@@ -114,7 +114,7 @@ effective_after = 0.1
 relative = 3.0
 
 # %% the accuracy is divided by 9, not its odds tags=["wrong"]
-# hint: ln 9 less of logit divides the odds by 9.
+# hint: Subtracting ln 9 from the logit divides the odds by 9.
 logit_90 = 2.20
 expected = 10.0
 effective = 15.0

@@ -68,6 +68,37 @@ bell_no_camera = -0.5
 share_right = 0.0
 share_with_strong_no = 0.0
 
+# %% "no" and the camera's two numbers are mixed up tags=["wrong"]
+# hint: "no camera" is (0, 3) + (-1, 1) = (-1, 4). Which of its numbers does the bell's picture (1, 0) read?
+bell_no_bell, bell_no_camera, share_right, share_with_strong_no = 2, 4, 0, 0
+
+# %% the numbers of a vector are added up tags=["wrong"]
+# hint: A dot product with (1, 0) takes the first number only.
+bell_no_bell, bell_no_camera, share_right, share_with_strong_no = 3, 3, 0, 0
+
+# %% the vectors are normalized first tags=["wrong"]
+# hint: The score is the dot product as it is.
+bell_no_bell, bell_no_camera, share_right, share_with_strong_no = 0.89, -0.24, 0, 0
+
+# %% the -1 of "no" is read without its sign tags=["wrong"]
+# hint: The first number of "no" is -1.
+bell_no_bell, bell_no_camera, share_right, share_with_strong_no = 2, 1, 0, 0
+
+# %% the first number of "no" is added, not subtracted tags=["wrong"]
+# hint: The first number of "no" is -1.
+bell_no_bell, bell_no_camera, share_right, share_with_strong_no = 4, -1, 0, 0
+
+# %% 'no' adds 1 to the score: its vector is subtracted, or its second number is taken tags=["wrong"]
+# hint: The picture of the bell is (1, 0), and texts are sums.
+bell_no_bell, bell_no_camera, share_right, share_with_strong_no = 4, 1, 0, 0
+
+# %% the two scores are exchanged tags=["wrong"]
+bell_no_bell, bell_no_camera, share_right, share_with_strong_no = -1, 2, 0, 0
+
+# %% the scores of the camera's picture are given tags=["wrong"]
+# hint: The picture of the bell is (1, 0).
+bell_no_bell, bell_no_camera, share_right, share_with_strong_no = 1, 4, 0, 0
+
 # %% tags=["exercise"]
 EXERCISE = dict(
     id="12.3",
@@ -134,6 +165,62 @@ def what_it_takes(scores, labels, extra):
     lost = goes[was_right].to(scores.dtype).mean() if was_right.any() else scores.new_zeros(())
     return goes.to(scores.dtype).mean(), lost
 
+# %% a picture is lost whenever the new name beats the right class tags=["wrong"]
+# hint: A picture that was answered wrong before has nothing to lose.
+def what_it_takes(scores, labels, extra):
+    own = scores[torch.arange(len(labels)), labels]
+    return (extra > scores.amax(1)).float().mean(), (extra > own).float().mean()
+
+# %% the error afterwards is given for the share lost tags=["wrong"]
+# hint: Some pictures were wrong before.
+def what_it_takes(scores, labels, extra):
+    goes, right = extra > scores.amax(1), scores.argmax(1) == labels
+    return goes.float().mean(), 1 - (right & ~goes).float().mean()
+
+# %% the best score of all pictures is the bar for each tags=["wrong"]
+# hint: Each picture has scores of its own.
+def what_it_takes(scores, labels, extra):
+    goes = extra > scores.max()
+    return goes.float().mean(), (goes & (scores.argmax(1) == labels)).float().mean()
+
+# %% the new name has only to beat one of the old ones tags=["wrong"]
+# hint: The answer is the best of all names.
+def what_it_takes(scores, labels, extra):
+    goes = extra > scores.amin(1)
+    return goes.float().mean(), (goes & (scores.argmax(1) == labels)).float().mean()
+
+# %% the share lost is negative tags=["wrong"]
+# hint: A share of pictures is between 0 and 1.
+def what_it_takes(scores, labels, extra):
+    goes = extra > scores.amax(1)
+    return goes.float().mean(), -(goes & (scores.argmax(1) == labels)).float().mean()
+
+# %% percent are returned, not shares of 1 tags=["wrong"]
+# hint: A share is between 0 and 1.
+def what_it_takes(scores, labels, extra):
+    goes = extra > scores.amax(1)
+    lost = goes & (scores.argmax(1) == labels)
+    return 100 * goes.float().mean(), 100 * lost.float().mean()
+
+# %% the numbers of pictures are divided by the number of classes tags=["wrong"]
+# hint: The shares are of all pictures.
+def what_it_takes(scores, labels, extra):
+    goes = extra > scores.amax(1)
+    lost = goes & (scores.argmax(1) == labels)
+    return goes.float().sum() / scores.shape[1], lost.float().sum() / scores.shape[1]
+
+# %% the pictures that keep their old name are counted tags=["wrong"]
+# hint: Which pictures does the new name take?
+def what_it_takes(scores, labels, extra):
+    stays = extra <= scores.amax(1)
+    return stays.float().mean(), (stays & (scores.argmax(1) == labels)).float().mean()
+
+# %% each picture is marked, and no mean is taken tags=["wrong"]
+# hint: Return two tensors of shape ().
+def what_it_takes(scores, labels, extra):
+    goes = extra > scores.amax(1)
+    return goes.float(), (goes & (scores.argmax(1) == labels)).float()
+
 # %% tags=["exercise"]
 EXERCISE = dict(
     id="12.6",
@@ -191,6 +278,77 @@ from clipedu_lessons.l12_limits.checks.choices import paired_with
 
 paired_p = paired_with(own=0)
 
+# %% the observed data are counted above the line only tags=["wrong"]
+# hint: One more draw: which two numbers grow by 1?
+def paired_p(first, second, groups, flips):
+    gain = (first - second).double()
+    drawn = (flips[:, groups].double() * gain).sum(1).abs()
+    return ((drawn >= gain.sum().abs()).sum() + 1) / len(flips)
+
+# %% the observed data are counted below the line only tags=["wrong"]
+# hint: One more draw: which two numbers grow by 1?
+def paired_p(first, second, groups, flips):
+    gain = (first - second).double()
+    drawn = (flips[:, groups].double() * gain).sum(1).abs()
+    return (drawn >= gain.sum().abs()).sum() / (len(flips) + 1)
+
+# %% each name's gain is averaged over its pictures tags=["wrong"]
+# hint: The total gain is a sum over pictures.
+def paired_p(first, second, groups, flips):
+    gain = torch.zeros(flips.shape[1]).double().index_add(0, groups, (first - second).double())
+    gain = gain / torch.bincount(groups, minlength=len(gain)).clamp(min=1)
+    drawn = (flips.double() @ gain).abs()
+    return ((drawn >= gain.sum().abs() - 1e-9).sum() + 1) / (len(flips) + 1)
+
+# %% only the sign of each name's gain counts tags=["wrong"]
+# hint: That is another test, the sign test. Here the gains themselves are added up.
+def paired_p(first, second, groups, flips):
+    gain = torch.zeros(flips.shape[1]).double().index_add(0, groups, (first - second).double())
+    gain = gain.sign()
+    drawn = (flips.double() @ gain).abs()
+    return ((drawn >= gain.sum().abs()).sum() + 1) / (len(flips) + 1)
+
+# %% gains lose their signs before they are added up tags=["wrong"]
+# hint: First add up, then ask how far from zero the total is.
+def paired_p(first, second, groups, flips):
+    gain = (first - second).double()
+    drawn = (flips[:, groups].double() * gain).abs().sum(1)
+    return ((drawn >= gain.sum().abs()).sum() + 1) / (len(flips) + 1)
+
+# %% the p-value of both sides is doubled once more tags=["wrong"]
+# hint: Distances from zero have both sides in them already.
+def paired_p(first, second, groups, flips):
+    gain = (first - second).double()
+    drawn = (flips[:, groups].double() * gain).sum(1).abs()
+    return 2 * ((drawn >= gain.sum().abs()).sum() + 1) / (len(flips) + 1)
+
+# %% the draws that are less extreme are counted tags=["wrong"]
+# hint: At least as far from zero as the observed gain.
+def paired_p(first, second, groups, flips):
+    gain = (first - second).double()
+    drawn = (flips[:, groups].double() * gain).sum(1).abs()
+    return ((drawn <= gain.sum().abs()).sum() + 1) / (len(flips) + 1)
+
+# %% only the first model's answers are flipped tags=["wrong"]
+# hint: The two answers to a picture are swapped: what becomes of their difference?
+def paired_p(first, second, groups, flips):
+    drawn = (flips[:, groups] * first - second).double().sum(1).abs()
+    return ((drawn >= (first - second).sum().abs()).sum() + 1) / (len(flips) + 1)
+
+# %% names with the sign -1 are left out, not swapped tags=["wrong"]
+# hint: A swap turns a gain into a loss of the same size.
+def paired_p(first, second, groups, flips):
+    gain = (first - second).double()
+    drawn = ((flips[:, groups] > 0).double() * gain).sum(1).abs()
+    return ((drawn >= gain.sum().abs()).sum() + 1) / (len(flips) + 1)
+
+# %% the mean gain is compared with sums tags=["wrong"]
+# hint: Compare a sum with sums, or a mean with means.
+def paired_p(first, second, groups, flips):
+    gain = (first - second).double()
+    drawn = (flips[:, groups].double() * gain).sum(1).abs()
+    return ((drawn >= gain.mean().abs()).sum() + 1) / (len(flips) + 1)
+
 # %% tags=["exercise"]
 EXERCISE = dict(
     id="12.7",
@@ -245,6 +403,54 @@ least_pictures, power_of_six, share_lucky, bar = 6, 0.53, 1.0, 0.0025
 # %% the bar is not corrected tags=["wrong"]
 # hint: What is 0.05 shared among twenty?
 least_pictures, power_of_six, share_lucky, bar = 6, 0.53, 0.64, 0.05
+
+# %% the interval is taken to have one side only tags=["wrong"]
+# hint: Of the 5 % half are below the interval: 0.025 to the power 1/n.
+least_pictures, power_of_six, share_lucky, bar = 5, 0.53, 0.64, 0.0025
+
+# %% an interval that reaches one half is not accepted at six tags=["wrong"]
+# hint: 0.025 to the power 1/6 is 0.541.
+least_pictures, power_of_six, share_lucky, bar = 7, 0.53, 0.64, 0.0025
+
+# %% one mistake in six is thought to be allowed tags=["wrong"]
+# hint: Does the interval of five right answers of six lie above one half?
+least_pictures, power_of_six, share_lucky, bar = 6, 0.89, 0.64, 0.0025
+
+# %% the probability of missing the effect is given for the power tags=["wrong"]
+# hint: The power is the probability of finding it.
+least_pictures, power_of_six, share_lucky, bar = 6, 0.47, 0.64, 0.0025
+
+# %% the power of a model that guesses is given tags=["wrong"]
+# hint: The model is right in 90 %, not in 50 %.
+least_pictures, power_of_six, share_lucky, bar = 6, 0.016, 0.64, 0.0025
+
+# %% the probability of exactly five of six is given tags=["wrong"]
+# hint: Which results of six have an interval above one half?
+least_pictures, power_of_six, share_lucky, bar = 6, 0.35, 0.64, 0.0025
+
+# %% the probability that none of the twenty is lucky is given tags=["wrong"]
+# hint: At least one is the opposite of none.
+least_pictures, power_of_six, share_lucky, bar = 6, 0.53, 0.36, 0.0025
+
+# %% the probability that exactly one of the twenty is lucky is given tags=["wrong"]
+# hint: Two or more count, too.
+least_pictures, power_of_six, share_lucky, bar = 6, 0.53, 0.38, 0.0025
+
+# %% the bar is multiplied by the number of tests tags=["wrong"]
+# hint: More questions need a lower bar.
+least_pictures, power_of_six, share_lucky, bar = 6, 0.53, 0.64, 1.0
+
+# %% the bar is halved once more for two sides tags=["wrong"]
+# hint: The p-value has both sides in it already.
+least_pictures, power_of_six, share_lucky, bar = 6, 0.53, 0.64, 0.00125
+
+# %% the bar is shared among the six pictures tags=["wrong"]
+# hint: How many tests were made?
+least_pictures, power_of_six, share_lucky, bar = 6, 0.53, 0.64, 0.0083
+
+# %% four right answers are thought to be enough tags=["wrong"]
+# hint: 0.025 to the power 1/4 is 0.40.
+least_pictures, power_of_six, share_lucky, bar = 4, 0.53, 0.64, 0.0025
 
 # %% tags=["exercise"]
 EXERCISE = dict(
@@ -305,6 +511,50 @@ flaw_of_a, flaw_of_b, flaw_of_c, flaw_of_d = 3, 1, 2, 2
 # %% the power is blamed where the control is missing tags=["wrong"]
 # hint: 500 pictures are many. In D, what if every picture looks gray to the model?
 flaw_of_a, flaw_of_b, flaw_of_c, flaw_of_d = 3, 1, 5, 5
+
+# %% pictures seen in training are blamed for the count tags=["wrong"]
+# hint: In A, what grows with the number of circles?
+flaw_of_a, flaw_of_b, flaw_of_c, flaw_of_d = 4, 1, 5, 2
+
+# %% the number of questions is blamed for the count tags=["wrong"]
+# hint: In A, what grows with the number of circles?
+flaw_of_a, flaw_of_b, flaw_of_c, flaw_of_d = 1, 1, 5, 2
+
+# %% a lack of power is blamed for the count tags=["wrong"]
+# hint: In A, what grows with the number of circles?
+flaw_of_a, flaw_of_b, flaw_of_c, flaw_of_d = 5, 1, 5, 2
+
+# %% a simpler cue is blamed where forty questions were asked tags=["wrong"]
+# hint: In B, how many of 40 empty questions come out below 0.05?
+flaw_of_a, flaw_of_b, flaw_of_c, flaw_of_d = 3, 3, 5, 2
+
+# %% a missing control is blamed where forty questions were asked tags=["wrong"]
+# hint: In B, how many of 40 empty questions come out below 0.05?
+flaw_of_a, flaw_of_b, flaw_of_c, flaw_of_d = 3, 2, 5, 2
+
+# %% the number of questions is blamed where there are eight pictures tags=["wrong"]
+# hint: In C, how many of eight would have been needed?
+flaw_of_a, flaw_of_b, flaw_of_c, flaw_of_d = 3, 1, 1, 2
+
+# %% a simpler cue is blamed where there are eight pictures tags=["wrong"]
+# hint: In C, how many of eight would have been needed?
+flaw_of_a, flaw_of_b, flaw_of_c, flaw_of_d = 3, 1, 3, 2
+
+# %% top-5 is thought to help where there are eight pictures tags=["wrong"]
+# hint: In C, how many of eight would have been needed?
+flaw_of_a, flaw_of_b, flaw_of_c, flaw_of_d = 3, 1, 6, 2
+
+# %% a simpler cue is blamed where the control is missing tags=["wrong"]
+# hint: In D, what if every picture looks gray to the model?
+flaw_of_a, flaw_of_b, flaw_of_c, flaw_of_d = 3, 1, 5, 3
+
+# %% the number of questions is blamed where the control is missing tags=["wrong"]
+# hint: In D, what if every picture looks gray to the model?
+flaw_of_a, flaw_of_b, flaw_of_c, flaw_of_d = 3, 1, 5, 1
+
+# %% the simpler cue of A and the missing control of D are swapped tags=["wrong"]
+# hint: Which of the two has a question about its parts?
+flaw_of_a, flaw_of_b, flaw_of_c, flaw_of_d = 2, 1, 5, 3
 
 # %% tags=["exercise"]
 EXERCISE = dict(
@@ -381,6 +631,128 @@ detect = detect_with(union=False)
 from clipedu_lessons.l12_limits.checks.choices import detect_with
 
 detect = detect_with(order=False)
+
+# %% an overlap of exactly `most` suppresses tags=["wrong"]
+# hint: At most `most` is allowed.
+from clipedu_lessons.l12_limits.checks.choices import detect_with
+
+detect = detect_with(strict=True)
+
+# %% a score of exactly `least` is enough tags=["wrong"]
+# hint: The score must be above `least`.
+from clipedu_lessons.l12_limits.checks.choices import detect_with
+
+detect = detect_with(at_least=True)
+
+# %% the last of equally good windows comes first tags=["wrong"]
+# hint: Of equal ones the first.
+from clipedu_lessons.l12_limits.checks.choices import detect_with
+
+detect = detect_with(order="last")
+
+# %% the worst windows come first tags=["wrong"]
+# hint: Which of two overlapping windows should stay?
+from clipedu_lessons.l12_limits.checks.choices import detect_with
+
+detect = detect_with(order="worst")
+
+# %% a window that was suppressed suppresses others tags=["wrong"]
+# hint: Compare with the windows that were kept.
+from clipedu_lessons.l12_limits.checks.choices import detect_with
+
+detect = detect_with(against="seen")
+
+# %% a window is compared with the one kept last only tags=["wrong"]
+# hint: Compare with every window of the same class that was kept.
+from clipedu_lessons.l12_limits.checks.choices import detect_with
+
+detect = detect_with(against="last")
+
+# %% the intersection is counted twice in the union tags=["wrong"]
+# hint: Both areas contain what the windows share.
+from clipedu_lessons.l12_limits.checks.choices import detect_with
+
+detect = detect_with(union="sum")
+
+# %% the intersection is divided by the smaller of the two areas tags=["wrong"]
+# hint: A small window inside a large one: how alike are they?
+from clipedu_lessons.l12_limits.checks.choices import detect_with
+
+detect = detect_with(union="smaller")
+
+# %% boxes are read as left, top, width and height tags=["wrong"]
+# hint: The last two numbers are right and bottom.
+def detect(scores, boxes, least, most):
+    from clipedu_lessons.l12_limits.checks.choices import detect_with
+
+    corners = torch.cat([boxes[:, :2], boxes[:, :2] + boxes[:, 2:]], dim=1)
+    return detect_with()(scores, corners, least, most)
+
+# %% 1 is added to widths and heights tags=["wrong"]
+# hint: A window from 0 to 8 is 8 pixels wide.
+def detect(scores, boxes, least, most):
+    from clipedu_lessons.l12_limits.checks.choices import detect_with
+
+    return detect_with()(scores, boxes + torch.tensor([0, 0, 1, 1]), least, most)
+
+# %% windows that lie apart in both directions count as overlapping tags=["wrong"]
+# hint: Two negative numbers have a positive product. What is the overlap of windows that lie apart?
+from clipedu_lessons.l12_limits.checks.choices import detect_with
+
+detect = detect_with(clamp=False)
+
+# %% every class above `least` is a candidate, not only a window's best tags=["wrong"]
+# hint: The class of a window is its best one.
+def detect(scores, boxes, least, most):
+    from clipedu_lessons.l12_limits.checks.choices import detect_with
+
+    found, rows = [], torch.arange(scores.shape[1])
+    for kind in range(scores.shape[1]):
+        own = scores.masked_fill(rows != kind, -1e9)
+        found += detect_with()(own, boxes, least, most)
+    return sorted(found, key=lambda pair: (-float(scores[pair]), pair[0]))
+
+# %% one window of each class is kept tags=["wrong"]
+# hint: There may be two cats.
+def detect(scores, boxes, least, most):
+    from clipedu_lessons.l12_limits.checks.choices import detect_with
+
+    return detect_with()(scores, boxes, least, -1.0)
+
+# %% windows that overlap are kept, and the others suppressed tags=["wrong"]
+# hint: Keep a window if its overlap is at most `most`.
+from clipedu_lessons.l12_limits.checks.choices import detect_with
+
+detect = detect_with(turned=True)
+
+# %% class and row are exchanged tags=["wrong"]
+# hint: Return (row, class).
+def detect(scores, boxes, least, most):
+    from clipedu_lessons.l12_limits.checks.choices import detect_with
+
+    return [(kind, row) for row, kind in detect_with()(scores, boxes, least, most)]
+
+# %% the rows are returned without their classes tags=["wrong"]
+# hint: Return pairs (row, class).
+def detect(scores, boxes, least, most):
+    from clipedu_lessons.l12_limits.checks.choices import detect_with
+
+    return [row for row, _ in detect_with()(scores, boxes, least, most)]
+
+# %% the pairs are sorted by row tags=["wrong"]
+# hint: In the order in which they were kept.
+def detect(scores, boxes, least, most):
+    from clipedu_lessons.l12_limits.checks.choices import detect_with
+
+    return sorted(detect_with()(scores, boxes, least, most))
+
+# %% the score is returned in place of the row tags=["wrong"]
+# hint: Return (row, class).
+def detect(scores, boxes, least, most):
+    from clipedu_lessons.l12_limits.checks.choices import detect_with
+
+    found = detect_with()(scores, boxes, least, most)
+    return [(float(scores[row, kind]), kind) for row, kind in found]
 
 # %% tags=["exercise"]
 EXERCISE = dict(

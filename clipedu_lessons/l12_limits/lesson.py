@@ -55,23 +55,25 @@ from clipedu.evaluation.probe import fit_probe, picture_features, search_lambda,
 from clipedu_lessons.l12_limits.figures import shares_figure
 
 def probed(x, y, split):
-    """Accuracy of a probe on standardized features (N, W), and its 95 % interval."""
+    """Features (N, W), labels (N,) -> which test pictures a probe names right, (n_test,) bool."""
     x = (x - x[split.train].mean(0)) / x[split.train].std(0).clamp(min=1e-6)
     fit = partial(fit_probe, classes=int(y.max()) + 1, tolerance=1e-4)
     train, validation = ((x[rows], y[rows]) for rows in (split.train, split.validation))
     found = search_lambda(train, validation, grid=[1, 10, 100, 1000], search="grid", fit=partial(fit, *train))
     probe = fit(x[split.fitted], y[split.fitted], found.best)
-    hits = int((probe.logits(x[split.test]).argmax(1) == y[split.test]).sum())
-    return hits / len(split.test), *clopper_pearson(hits, len(split.test))
+    return probe.logits(x[split.test]).argmax(1) == y[split.test]
 
 # %% tags=["nbval-check-output", "tolerance-0.05"]
+def span(right):
+    return right.double().mean().item(), *clopper_pearson(int(right.sum()), len(right))
+
 digits = load_task("digits")
 digits = digits.take(torch.randperm(len(digits), generator=torch.Generator().manual_seed(0))[:900])
-split = split_pictures(digits.labels)
-asked_digits = zero_shot(model, tokenizer, digits)
-digit_rows = {"zero-shot": (asked_digits.top1, *clopper_pearson(round(asked_digits.top1 * 900), 900))}
-digit_rows["probe on 8 x 8 pixels"] = probed(F.avg_pool2d(digits.pictures[:, :1], 4).flatten(1), digits.labels, split)
-digit_rows["probe on CLIP's features"] = probed(picture_features(model, digits.pictures), digits.labels, split)
+split, said = split_pictures(digits.labels), zero_shot(model, tokenizer, digits).predictions[:, 0]
+digit_rows = {"zero-shot": span(said == digits.labels)}
+coarse = F.avg_pool2d(digits.pictures[:, :1], 4).flatten(1)  # (900, 64)
+digit_rows["probe on 8 x 8 pixels"] = span(probed(coarse, digits.labels, split))
+digit_rows["probe on CLIP's features"] = span(probed(picture_features(model, digits.pictures), digits.labels, split))
 show(*shares_figure(digit_rows, chance=0.1, bold="zero-shot"))
 for label, row in digit_rows.items():
     print(f"{label:25} {row[0]:.0%} ({row[1]:.0%} to {row[2]:.0%})")
@@ -98,7 +100,6 @@ def ink_and_outlines(pictures):
     edges = gray.diff(dim=1).abs().sum((1, 2)) + gray.diff(dim=2).abs().sum((1, 2))
     return torch.stack([gray.sum((1, 2)), edges], 1)
 
-# %%
 blank = build(model.config, seed=0).eval()  # untrained
 show(picture_grid(counted[30::60], [f"{k + 1}, equal ink" for k in range(8)]),
      "One to eight shapes of one kind; the more there are, the smaller they are.")
@@ -108,29 +109,34 @@ COUNTS = ["one", "two", "three", "four", "five", "six", "seven", "eight"]
 tests = {"equal shapes": count_pictures(60, equal_ink=False), "equal ink": (counted, how_many)}
 number_texts = embed_texts(model, tokenizer, [f"{n} shapes" for n in COUNTS])
 results = {}
-
-# %%
 for kind, (pictures, labels) in tests.items():
     parts, plain = split_pictures(labels), ink_and_outlines(pictures)
-    hits = int(((embed_pictures(model, pictures) @ number_texts.T).argmax(1) == labels).sum())
-    results[kind] = {"zero-shot": (hits / 480, *clopper_pearson(hits, 480))}
+    results[kind] = {"zero-shot": (embed_pictures(model, pictures) @ number_texts.T).argmax(1) == labels}
     read = {"ink": plain[:, :1], "ink and outlines": plain}
     read |= {"untrained encoder": picture_features(blank, pictures), "CLIP": picture_features(model, pictures)}
     results[kind] |= {f"probe on {what}": probed(x, labels, parts) for what, x in read.items()}
 
 # %% tags=["nbval-check-output", "tolerance-0.05"]
-flat = {f"{what}, {kind}": row for what in results["equal ink"] for kind, of in results.items()
-        for row in [of[what]]}
+from scipy.stats import binomtest
+
+flat = {f"{what}, {kind}": span(of[what]) for what in results["equal ink"] for kind, of in results.items()}
 show(*shares_figure(flat, chance=1 / 8))
 for k, what in enumerate(results["equal ink"]):
-    a, b = (of[what] for of in results.values())
+    a, b = (span(of[what]) for of in results.values())
     print(f"{what:27} equal shapes {a[0]:4.0%} ({a[1]:.0%} to {a[2]:.0%})   equal ink {b[0]:4.0%} ({b[1]:.0%} to {b[2]:.0%})")
     numbers(**{f"shapes_{k}": f"{a[0]:.0%}", f"ink_{k}": f"{b[0]:.0%}"})
+clip, plain = (results["equal ink"][f"probe on {what}"] for what in ("CLIP", "ink and outlines"))
+only = int((clip & ~plain).sum()), int((plain & ~clip).sum())
+p = binomtest(only[0], sum(only)).pvalue
+print(f"equal ink, only CLIP right: {only[0]} of {len(clip)}, only ink and outlines right: {only[1]}, p = {p:.3f}")
+numbers(only_clip=only[0], only_plain=only[1], only_p=f"{p:.2f}")
 
 # %% [markdown]
 # Zero-shot counting gets {=ink_0} with equal ink and {=shapes_0} with equal shapes, and guessing 12.5 %. So it is at chance or a little below: captions hardly ever say how many. With equal shapes, a probe on the amount of ink alone gets {=shapes_1}, so in that version a high accuracy of any probe shows little.
 #
-# With equal ink that cue is gone ({=ink_1}, chance is 12.5 %), but another one remains. Eight small shapes have longer outlines than one large shape, and two numbers, ink and outline, get {=ink_2}. The untrained encoder gets {=ink_3}, and CLIP's features {=ink_4}. So training did add something that the untrained encoder lacks. Whether it is number or the length of outlines this test can't say, because the interval of CLIP overlaps with that of the two plain numbers. To find out one would have to hold the outlines equal, too.
+# With equal ink that cue is gone ({=ink_1}, chance is 12.5 %), but another one remains. Eight small shapes have longer outlines than one large shape, and two numbers, ink and outline, get {=ink_2}. The untrained encoder gets {=ink_3}, and CLIP's features {=ink_4}. So training did add something that the untrained encoder lacks. Is it number, or the length of outlines?
+#
+# Both probes answered the same pictures, so only those count on which they disagree. CLIP alone is right on {=only_clip} and the two plain numbers alone on {=only_plain}. If both were equally good, each of these pictures would be a coin toss, and a split at least as uneven would come up with probability {=only_p}. So this test can't say that CLIP's features know more about number than two plain numbers do. To find out one would need more pictures, and outlines that are held equal, too.
 #
 # **Check your understanding**
 #
@@ -161,19 +167,31 @@ left = left[torch.randint(len(left), (300,), generator=generator)]
 right = right[torch.randint(len(right), (300,), generator=generator)]
 keep = lucide.labels[left] != lucide.labels[right]
 left, right = left[keep], right[keep]
-print(f"{known[0].double().mean():.0%} and {known[1].double().mean():.0%} of the icons are known alone, left and right")
+shares = [f"{k.double().mean():.0%}" for k in known]
+print(f"named right alone at half size: {shares[0]} of the icons on the left, {shares[1]} on the right")
+numbers(known_left=shares[0], known_right=shares[1])
 
 # %% tags=["nbval-check-output", "tolerance-0.05"]
+from collections import Counter
+
 pairs = side_by_side(lucide.pictures[left], lucide.pictures[right])
 seen = embed_pictures(model, pairs)
 a, b = lucide.labels[left], lucide.labels[right]
-top = (seen @ texts.T).topk(2, dim=1).indices
-found_two = (top == a[:, None]).any(1).int() + (top == b[:, None]).any(1).int()
-print(f"{len(pairs)} pairs: both in the two best names {int((found_two == 2).sum())}, one {int((found_two == 1).sum())}, none {int((found_two == 0).sum())}")
-numbers(n_pairs=len(pairs), both=f"{(found_two == 2).double().mean():.0%}", none=f"{(found_two == 0).double().mean():.0%}")
+mean = F.normalize(alone[0][left] + alone[1][right], dim=1)
+print(f"{len(pairs)} pairs; in the two best names are: both   one  none")
+for what, e in (("mean", mean), ("pair", seen)):
+    top = (e @ texts.T).topk(2, dim=1).indices
+    found_two = (top == a[:, None]).any(1).int() + (top == b[:, None]).any(1).int()
+    counts = [int((found_two == k).sum()) for k in (2, 1, 0)]
+    print(f"{dict(mean='mean of the two vectors', pair='picture of the pair')[what]:39}" + "".join(f"{n:6}" for n in counts))
+    numbers(**{f"{what}_{k}": f"{n / len(pairs):.0%}" for k, n in zip(("both", "one", "none"), counts)})
+often = Counter(names[k] for k in top[:, 0].tolist()).most_common(2)
+print("most frequent best name of a pair: " + ", ".join(f"{name} ({n} times)" for name, n in often))
 
 # %% [markdown]
-# Half size and off center is hard already: as printed above, fewer than half of the single icons are named right there. The pairs are made of these alone. So each icon is named right by itself, and in pairs both are found in {=both} of the cases and neither in {=none}. If the vector of a pair were a mixture of the two vectors, both names should usually come out on top. Training pictures show one icon each, so nothing taught the encoder to keep two apart.
+# Half size and off center is hard already: {=known_left} of the icons are named right on the left and {=known_right} on the right. The pairs are made of these alone. In the pictures of pairs both names are found in {=pair_both} of the cases and neither in {=pair_none}.
+#
+# Is the vector of a pair simply a mixture of the two vectors? The first row tests this: it takes the *mean* of the two vectors in place of the pair's. That finds both names in {=mean_both} and neither in {=mean_none}. So even a mixture would fail at most pairs, and the picture of the pair does worse than that. What the model sees instead is in the last line. *Glasses* and *code* (drawn as < >) are icons of two shapes side by side. It looks as if the encoder takes two things for the two halves of one. Training pictures show one icon each, so nothing taught it to keep two apart.
 #
 # A detector would cut the picture into **windows** and ask about each. With the two halves cut out and enlarged:
 
@@ -186,7 +204,7 @@ halves = [embed_pictures(model, window(pairs, start)) for start in (0, 16)]
 ok = [(e @ texts.T).argmax(1) == y for e, y in zip(halves, (a, b))]
 share = (ok[0] & ok[1]).double().mean()
 print(f"both windows named right: {share:.0%} of {len(pairs)}")
-numbers(windows=f"{share:.0%}")
+numbers(windows=f"{share:.0%}", n_pairs=len(pairs))
 show(picture_grid(torch.cat([pairs[:3], window(pairs, 0)[:3], window(pairs, 16)[:3]]),
                   ["pair"] * 3 + ["left window"] * 3 + ["right window"] * 3, 3),
      "Three pairs, and beneath them their left and right windows at full size.")
@@ -222,10 +240,10 @@ for what, make in {**kinds, "occlusion": occlusion_map}.items():
     lean = [m[:, 1:3, :2].sum((1, 2)) - m[:, 1:3, 2:].sum((1, 2)) for m in wanted]
     hits, maps[what] = int((lean[0] > 0).sum() + (lean[1] < 0).sum()), wanted[0]
     low, high = clopper_pearson(hits, 240)
-    stray = (lean[2] > 0).double().mean()
+    stray = span(lean[2] > 0)
     print(f"{what:13} the right half for {hits / 240:.0%} ({low:.0%} to {high:.0%}) of the names", end="; ")
-    print(f"for an absent name it is the left half in {stray:.0%}")
-    numbers(**{f"map_{what.split()[-1]}": f"{hits / 240:.0%}"})
+    print(f"of an absent name the left one for {stray[0]:.0%} ({stray[1]:.0%} to {stray[2]:.0%})")
+    numbers(**{f"map_{what.split()[-1]}": f"{hits / 240:.0%}", f"stray_{what.split()[-1]}": f"{stray[0]:.0%}"})
 
 # %%
 from clipedu_lessons.common.figures import new_figure
@@ -245,13 +263,13 @@ show(figure, "Six pairs, each with the name of its left icon. Beneath them three
 # %% [markdown]
 # Occlusion finds the right half for {=map_occlusion} of the names and the values for {=map_values}. The naive map, from patch outputs, gets {=map_outputs}, which is far *below* one half: it points to the other side. This is known from larger ViTs, too. A likely reason: only the class token was ever compared with a text, so nothing in training makes the output of a patch describe that patch after six blocks. So a heat map is a claim about a network that can be wrong, and it needs a test like this one before you believe it.
 #
-# For an absent name the maps should favor neither half. Values and occlusion lean to the left there, so they favor the left icon a little whatever the question is. A map that did nothing else would be right for the left names and wrong for the right ones, which is one half, so the lean does not explain their success.
+# For an absent name the maps should favor neither half. Values ({=stray_values}) and occlusion ({=stray_occlusion}) lean to the left there, and their intervals lie above one half. So they favor the left icon a little whatever the question is. A map that did nothing else would be right for the left names and wrong for the right ones, which is one half, so the lean does not explain their success.
 #
 # For an absent name every map lights up somewhere as well, since the largest of 16 numbers always exists. A map shows *where* the evidence is, never *whether* there is any.
 #
 # ## 4. Whose property is it?
 #
-# A caption such as "bell left of camera" says more than its words: it *binds* a place to a thing. Does the model read that? Let a text be a bag of words. Then "bell left of camera" and "camera left of bell" get the same vector whatever the words' vectors are, so a bag of words can't tell them apart. Our text encoder is a transformer with positions, so it *could*. But a batch hardly ever holds two captions that differ only in order, so the loss never asks for it.
+# A caption such as "bell left of camera" says more than its words: it *binds* a place to a thing. Does the model read that? Let a text be a bag of words. Then "bell left of camera" and "camera left of bell" get the same vector whatever the words' vectors are, so a bag of words can't tell them apart. Our text encoder is a transformer with positions, so it *could*. But a batch hardly ever holds two captions that differ only in order, so the loss hardly ever asks for it.
 #
 # A test of this kind needs three things. The question must be inside the model's vocabulary. A **control** on the same pictures must show that it knows the things. And there must be enough pictures: we compute the **power** first, which is the probability that the test finds an effect if there is one.
 
@@ -288,32 +306,67 @@ for form in ("{} left of {}", "{} and {}"):
 show(*shares_figure(shares, chance=0.5))
 
 # %% [markdown]
-# The control passes: when one of the two things is not in the picture, the model prefers the true text in {=control}, although the icons are small. But exchanging the two leaves it at {=swapped}, with an interval from {=swap_low} to {=swap_high}. It knows better than chance *what* is there and not *which one is on the left*. With this many pictures a true share of 60 % would have been found, so we can say more than "not significant": if it binds at all, then weakly. (Icons occur in several pairs, so the interval is a little too narrow.) The rows with "and" are a second control: there neither order is wrong, and the model has no preference.
+# The control passes: when one of the two things is not in the picture, the model prefers the true text in {=control}, although the icons are small. But exchanging the two leaves it at {=swapped}, with an interval from {=swap_low} to {=swap_high}. It knows better than chance *what* is there and not *which one is on the left*. With this many pictures a true share of 60 % would have been found with a probability of {=power_here}, so we can say more than "not significant": if it binds at all, then weakly. (Icons occur in several pairs, so the interval is a little too narrow.) The rows with "and" are a second control: there neither order is wrong, and the model has no preference.
 #
-# One may object that "left of" is not a phrase of the captions. So the second test stays inside the vocabulary. Icon names that hold the same words in another order do exist, for example *arrow down 0 1* and *arrow down 1 0*. Each such drawing is shown, with its own name and the other one. {=n_order} of these questions can be asked of the held-out sets, and the power against 70 % is {=order_power}.
+# One may object that "left of" is not a phrase of the captions. So the second test stays inside the vocabulary. Icon names that hold the same words in another order do exist. But not each pair of names is a question, because *shopping cart* and *cart shopping* name the same thing. A question needs an artist who uses both names for *different* drawings. The held-out sets have {=n_order} such drawings, and the power against 70 % is {=order_power}. The {=n_synonyms} others serve as a second control, because a model should have no preference there.
 
-# %% tags=["nbval-check-output", "tolerance-0.05"]
-from clipedu.pairs import held_out_pairs, to_pictures
+# %% tags=["nbval-check-output"]
+from clipedu.pairs import held_out_pairs, to_pictures, training_pairs
 
-everything = held_out_pairs(progress=False)
+everything, training = held_out_pairs(progress=False), training_pairs(progress=False)
 icon_names = [icon.name.lower() for icon in everything.icons]
-by_words = {}
+at, by_words = {(icon.family, icon.name.lower()): i for i, icon in enumerate(everything.icons)}, {}
 for name in sorted(set(icon_names)):
     by_words.setdefault(tuple(sorted(name.split())), []).append(name)
 rows = [(i, other) for i, name in enumerate(icon_names)
         for other in by_words[tuple(sorted(name.split()))] if other != name]
-pictures = to_pictures(everything.rgba[[i for i, _ in rows]])
-own, other = [icon_names[i] for i, _ in rows], [name for _, name in rows]
-order = choose(model, tokenizer, pictures, own, other)
-unrelated = choose(model, tokenizer, pictures, own, [own[(k + len(own) // 2) % len(own)] for k in range(len(own))])
-print("for example: " + "; ".join(f"{x} / {y}" for x, y in list(dict.fromkeys(zip(own, other)))[:4]))
-print(f"control, the name of another picture {unrelated}\nthe same words in another order      {order}")
-numbers(n_order=len(rows), order=f"{order.share:.0%}", order_low=f"{order.interval[0]:.0%}", order_high=f"{order.interval[1]:.0%}", order_power=f"{power(len(rows), 0.7):.0%}")
+order = [row for row in rows if (everything.icons[row[0]].family, row[1]) in at]
+synonyms = [row for row in rows if row not in order]
+for what, of in (("different drawings", order), ("one thing", synonyms)):
+    print(f"{len(of)} questions, {what}: " + "; ".join(f"{icon_names[i]} / {name}" for i, name in of[::20][:3]))
+numbers(n_order=len(order), n_synonyms=len(synonyms), order_power=f"{power(len(order), 0.7):.0%}")
+
+# %% tags=["nbval-check-output", "tolerance-0.05"]
+from clipedu.evaluation import grouped_interval
+
+group = {words: k for k, words in enumerate(by_words)}  # names of the same words vary together
+known_names = {icon.name.lower() for icon in training.icons}
+learned = [row for row in order if {icon_names[row[0]], row[1]} <= known_names]
+tests = {"control, the name of another picture": [(i, icon_names[rows[(k + 90) % len(rows)][0]]) for k, (i, _) in enumerate(rows)]}
+tests |= {"control, both names fit": synonyms, "the words exchanged": order, "- both names are in training": learned}
+tests["- at least one is not"] = [row for row in order if row not in learned]
+for what, of in tests.items():
+    own, pictures = [icon_names[i] for i, _ in of], to_pictures(everything.rgba[[i for i, _ in of]])
+    hits = choose(model, tokenizer, pictures, own, [name for _, name in of]).right > 0.5
+    low, high = grouped_interval(hits, torch.tensor([group[tuple(sorted(name.split()))] for name in own]))
+    print(f"{what:37} {hits.double().mean():4.0%} of {len(of):3} ({low:.0%} to {high:.0%})")
+    numbers(**{f"ask_{what.split()[-1]}": f"{hits.double().mean():.0%} ({low:.0%} to {high:.0%})"})
 
 # %% [markdown]
-# Again the control is easy, and the order is not: {=order} with an interval from {=order_low} to {=order_high}. These names are in the model's own language, so foreign words are no excuse. If order is used at all, then little. This test can't say which encoder is to blame, because two such drawings differ in a few pixels: the image encoder may miss the difference as well as the text encoder. (Two questions about one pair of names are not independent, so the true interval is a little wider.)
+# Both controls come out as they should: {=ask_picture} with the name of another picture, {=ask_fit} where both names fit. With the words exchanged the model is right in {=ask_exchanged}, which is above one half. So the text encoder is more than a bag of words. But look at the last two rows. Where both names occur word for word in training captions, as *corner down left* and *corner left down* do, it is right in {=ask_training}. Where one of them is new, as *arrow down 1 9* and *arrow down 9 1*, we get {=ask_not}, and the interval contains one half. So it has learned the order in the phrases for which training asked, and there is no sign that it carries over to new ones. (We split the rows after we had seen the answers, so test this on other sets before you rely on it.)
 #
-# Larger models behave the same way. Yuksekgonul et al. ([arXiv 2210.01936](https://arxiv.org/abs/2210.01936)) found CLIP and its relatives close to chance on order and relations, and repaired part of it by adding captions with exchanged words to the batch as wrong answers.
+# What fails on the new names? Two such drawings differ in a few strokes, so the image encoder may miss the difference. The two texts hold the same words, so the text encoder may. Each can be asked by itself. We change a drawing as in training (pen, size, angle, light on dark) and ask whether its vector is nearer to its own drawing or to the one with the words exchanged. And we put a name into a caption and ask the same of the texts. An encoder that is blind to the order would get one half.
+
+# %% tags=["nbval-check-output", "tolerance-0.05"]
+from clipedu.pairs.augment import augment, ink
+from clipedu.training import RECIPES
+
+new = tests["- at least one is not"]
+first, second = ([i for i, _ in new], [at[everything.icons[i].family, name] for i, name in new])
+changed = augment(ink(torch.from_numpy(everything.rgba[first])), torch.Generator().manual_seed(0), RECIPES["laptop"].augmentation)
+changed, drawing, exchanged = (embed_pictures(model, x) for x in (changed, *(to_pictures(everything.rgba[k]) for k in (first, second))))
+own = [icon_names[i] for i in first]
+caption, name, other = (embed_texts(model, tokenizer, x) for x in ([f"a black icon of {n}" for n in own], own, [n for _, n in new]))
+for what, x, y, z in (("changed drawing to drawing", changed, drawing, exchanged), ("caption to name", caption, name, other)):
+    hits = (x * y).sum(1) > (x * z).sum(1)
+    low, high = grouped_interval(hits, torch.tensor([group[tuple(sorted(n.split()))] for n in own]))
+    print(f"{what:27} {hits.double().mean():4.0%} of {len(new)} ({low:.0%} to {high:.0%}); cosine with the exchanged one {(y * z).sum(1).mean():.2f}")
+    numbers(**{"order_" + what.split()[0]: f"{hits.double().mean():.0%}", "cosine_" + what.split()[0]: f"{(y * z).sum(1).mean():.2f}"})
+
+# %% [markdown]
+# The image encoder is not blind: {=order_changed} of the changed drawings are nearest to their own. The text encoder does less well ({=order_caption}), but better than chance, and the mean cosine of the two names is {=cosine_caption}, where a bag of words has exactly 1. So for these names, too, each encoder holds something of the order, and what is missing is the link between the two. That fits the result above. The loss ties a picture to a text only where it has to tell the captions of a batch apart, and no batch asked about *arrow down 1 9*.
+#
+# Larger models have the same weakness. Yuksekgonul et al. ([arXiv 2210.01936](https://arxiv.org/abs/2210.01936)) found CLIP and its relatives close to chance on order and relations, and repaired part of it by adding captions with exchanged words to the batch as wrong answers.
 #
 # **Check your understanding**
 #
@@ -376,7 +429,7 @@ numbers(n_struck=len(struck))
 #
 # ## 6. A word written on the picture
 #
-# OpenAI's CLIP can be fooled by a note with a word on it: an apple with a paper that says "iPod" is classified as an iPod. This is a **typographic attack** (arXiv 2304.04512 studies it). It works because that CLIP learned to *read*. Does ours? We print a wrong name over the lower third of each icon that is named right, once as a word and once with the columns of the same print scrambled, which is the same ink without a word.
+# OpenAI's CLIP can be fooled by a note with a word on it: an apple with a paper that says "iPod" is classified as an iPod. This is a **typographic attack** (arXiv 2304.04512 studies it). It works because that CLIP learned to *read*. Does ours? We print a wrong name over the lower third of each icon that is named right, once as a word and once with the columns of the same print scrambled, which is the same ink without a word. A third version only covers the strip with white.
 #
 # **Predict**: which share of the pictures follows the printed word?
 
@@ -392,20 +445,21 @@ good, target = good[target != lucide.labels[good]], target[target != lucide.labe
 words = [names[k] for k in target.tolist()]
 
 # %% tags=["nbval-check-output", "tolerance-0.05"]
-for what, scrambled in (("word", False), ("scrambled", True)):
-    hit = embed_pictures(model, with_word(lucide.pictures[good], words, scrambled=scrambled))
-    best = (hit @ texts.T).argmax(1)
-    right_still = (best == lucide.labels[good]).double().mean()
-    follows = int((best == target).sum())
+strip = lucide.pictures[good].clone()
+strip[:, :, -10:] = 1.0  # what the print covers, left white
+attacked = {what: with_word(lucide.pictures[good], words, scrambled=what == "scrambled") for what in ("word", "scrambled")}
+for what, shown in {**attacked, "white": strip}.items():
+    best = (embed_pictures(model, shown) @ texts.T).argmax(1)
+    right_still, follows = (best == lucide.labels[good]).double().mean(), int((best == target).sum())
     low, high = clopper_pearson(follows, len(good))
-    print(f"{what:10} still right {right_still:.0%}, follows the word {follows} of {len(good)} ({low:.1%} to {high:.1%})")
+    print(f"{what:10} still right {right_still:.0%}, named as the word says {follows} of {len(good)} ({low:.1%} to {high:.1%})")
     numbers(**{f"{what}_right": f"{right_still:.0%}", f"{what}_follows": str(follows)})
 reading = zero_shot(model, tokenizer, load_task("rendered_words"))
 print(f"control: a word alone, filling the picture, is named right in {reading.top1:.1%}, guessing {reading.chance:.0%}")
 numbers(reading=f"{reading.top1:.0%}", reading_chance=f"{reading.chance:.0%}", n_attacked=len(good))
 
 # %% [markdown]
-# Of {=n_attacked} pictures, {=word_follows} got the name of the printed word, and {=scrambled_follows} with the scrambled print. The print does great damage: only {=word_right} of the icons are still named right, and {=scrambled_right} with the scramble. So the *ink* hurts, not the word. The control gives the likely reason: our model can hardly read. A word that fills the whole picture is named right in {=reading} of the cases, where guessing gets {=reading_chance}.
+# Of {=n_attacked} pictures, {=word_follows} got the name of the printed word, and {=scrambled_follows} with the scrambled print. Still, the print does great damage. A white strip leaves {=white_right} of the icons named right, because a third of the icon is covered. With the word it is {=word_right}, and with the scramble {=scrambled_right}. So covering costs most, ink costs more, and that the ink is a *word* makes nothing worse. The control gives the likely reason: our model can hardly read. A word that fills the whole picture is named right in {=reading} of the cases, where guessing gets {=reading_chance}.
 #
 # This is a negative result with a warning in it. The weakness of the real CLIP comes with an ability that ours lacks. An ability is learned wherever it helps to match captions, including where nobody wants it. Lesson 13 lets you try the attack on OpenAI's weights.
 #
@@ -417,7 +471,7 @@ numbers(reading=f"{reading.top1:.0%}", reading_chance=f"{reading.chance:.0%}", n
 #
 # <details><summary>Answers</summary>
 #
-# 1. Any print over a third of the picture does damage. Only the difference between word and scramble is due to reading.
+# 1. Any print over a third of the picture does damage, by what it covers and by its ink. Only the difference between word and scramble is due to reading.
 # 2. At one half the model may not understand the question at all. Far below, it understands it in another way, and we can say which.
 # 3. Digits and reading, probably. Order, negation and counting only if captions appear that differ in nothing else.
 #
@@ -479,11 +533,16 @@ for extra in ("something else", "icon", "unknown", "elephant"):
 # %% tags=["nbval-check-output", "tolerance-0.05"]
 cosine = (plain_seen @ texts[kept].T).amax(1)
 p = (model.logit_scale.exp().item() * plain_seen @ texts[kept].T).softmax(1).amax(1)
-for what, score in (("largest cosine", cosine), ("largest probability", p)):
-    print(f"{what:20} AUROC {auroc(score[inside], score[~inside]):.2f}")
+generator, gains = torch.Generator().manual_seed(0), []
+for _ in range(500):  # pictures drawn again, for the interval of the difference
+    k = torch.randint(297, (297,), generator=generator)
+    gains.append(auroc(cosine[k][inside[k]], cosine[k][~inside[k]]) - auroc(p[k][inside[k]], p[k][~inside[k]]))
+low, high = torch.tensor(gains).quantile(torch.tensor([0.025, 0.975])).tolist()
+found = [auroc(score[inside], score[~inside]) for score in (cosine, p)]
+print(f"AUROC: largest cosine {found[0]:.2f}, largest probability {found[1]:.2f}, difference {found[0] - found[1]:.2f} ({low:.2f} to {high:.2f})")
 sure = (p[~inside] > 0.9).double().mean()
 print(f"{sure:.0%} of the strangers get a probability above 0.9")
-numbers(sure=f"{sure:.0%}", auroc_cosine=f"{auroc(cosine[inside], cosine[~inside]):.2f}", auroc_p=f"{auroc(p[inside], p[~inside]):.2f}")
+numbers(sure=f"{sure:.0%}", auroc_cosine=f"{found[0]:.2f}", auroc_p=f"{found[1]:.2f}", auroc_low=f"{low:.2f}", auroc_high=f"{high:.2f}")
 
 # %%
 figure = new_figure(6.4, 2.6)
@@ -498,7 +557,7 @@ show(figure, "Two overlapping histograms: pictures whose name is on the list sco
 # %% [markdown]
 # The catch-all gets {=catch_something} of the strangers, no more than *elephant* does. "Something else" is to the model a text like any other, close to whatever it was paired with in training, and not "none of the above". With none of these words can our classifier say that it doesn't know.
 #
-# A threshold does better. The **AUROC** is the probability that a random picture whose name is on the list scores higher than a random stranger: 0.5 is guessing, 1 is perfect. The largest cosine reaches {=auroc_cosine}, the largest probability {=auroc_p}, and {=sure} of the strangers get a probability above 0.9. If you want the model to refuse, look at the cosine, choose the threshold on pictures of the same kind, and report both kinds of errors (exercise 05.8 does this).
+# A threshold does better. The **AUROC** is the probability that a random picture whose name is on the list scores higher than a random stranger: 0.5 is guessing, 1 is perfect. The largest cosine reaches {=auroc_cosine} and the largest probability {=auroc_p}. The interval of their difference, from {=auroc_low} to {=auroc_high}, is above zero. And {=sure} of the strangers get a probability above 0.9. If you want the model to refuse, look at the cosine, choose the threshold on pictures of the same kind, and report both kinds of errors (exercise 05.8 does this).
 #
 # ### Several labels at once
 #
@@ -508,18 +567,22 @@ show(figure, "Two overlapping histograms: pictures whose name is on the list sco
 q = (model.logit_scale.exp().item() * plain_seen @ texts.T).softmax(1)
 c = plain_seen @ texts.T
 own_label = F.one_hot(lucide.labels, len(names)).bool()
-print("score over threshold   labels a picture   the right one among them   share of labels right")
+print("a label is given if its   labels per picture   pictures given their name   labels that are right")
 for what, score, threshold in (("probability", q, 0.005), ("probability", q, 0.04), ("probability", q, 0.5), ("cosine", c, 0.4), ("cosine", c, 0.5), ("cosine", c, 0.6)):
     given = score > threshold
-    print(f"{what:12}{threshold:7.3f}   {given.sum(1).double().mean():14.1f}   {given[own_label].double().mean():22.0%}   {own_label[given].double().mean():20.0%}")
+    print(f"{what:12}> {threshold:5.3f}{given.sum(1).double().mean():23.1f}{given[own_label].double().mean():28.0%}{own_label[given].double().mean():24.0%}")
 numbers(tags_low=f"{(q > 0.005).sum(1).double().mean():.1f}", tags_high=f"{(q > 0.04).sum(1).double().mean():.1f}")
-pair_q = (model.logit_scale.exp().item() * seen @ texts.T).softmax(1)
-print(f"of pairs: both names above 0.04 in {((pair_q.gather(1, a[:, None]) > 0.04) & (pair_q.gather(1, b[:, None]) > 0.04)).double().mean():.0%}")
+pair_c = seen @ texts.T
+pair_q = (model.logit_scale.exp().item() * pair_c).softmax(1)
+for what, score, threshold in (("probability", pair_q, 0.04), ("cosine", pair_c, 0.4)):
+    given = torch.stack([score.gather(1, k[:, None])[:, 0] > threshold for k in (a, b)])
+    print(f"pairs of section 3, {what} > {threshold}: both right names given in {given.all(0).double().mean():.0%}, exactly one in {(given[0] ^ given[1]).double().mean():.0%}")
+    numbers(**{f"pairs_{what}": f"{given.all(0).double().mean():.0%}"})
 
 # %% [markdown]
 # At 0.5 % each picture gets {=tags_low} labels on average, at 4 % {=tags_high}. The same pictures, the same model, other labels: a threshold decides what is said, as it did for the members of Congress. The last two columns pull against each other for both scores: a higher threshold makes more of the labels right and loses more of the right ones.
 #
-# The softmax does not find several things at once. It makes names compete, and of the pairs from section 3 almost none has both names above 4 %. A loss without competition (SigLIP, lesson 03) has probabilities for each label by itself, but it can't repair an image vector that doesn't hold both things.
+# Does a threshold find two things in one picture? For the pairs of section 3 both names are above 4 % in {=pairs_probability}. One might blame the softmax, in which names compete. But cosines don't compete, and a threshold of 0.4 on them gives both names in {=pairs_cosine}. So the trouble is in the vector of the picture. A loss without competition (SigLIP, lesson 03) has a probability for each label by itself, but it can't read two things from a vector that doesn't hold them.
 #
 # ### People in emoji
 #
@@ -578,10 +641,9 @@ print(f"p = ({hand.clean[0]:.3f})^3 = {hand.p:.3f}")
 # For each held-out picture we look for the most similar of all training pictures, by the cosine of their ink in 16 x 16 pixels. The detector has a threshold, and nobody tells us the right one. So we do two things that a single number hides: try several thresholds, and look at the pairs.
 
 # %%
-from clipedu.pairs import held_out_task, training_pairs
+from clipedu.pairs import held_out_task
 from clipedu.pairs.duplicates import drawing_vectors, nearest_drawings
 
-training = training_pairs(progress=False)
 drawings = drawing_vectors(training.rgba)
 sets = ("lucide", "font_awesome", "heroicons")
 twins = {key: nearest_drawings(drawing_vectors(held_out_task(key)[0]), drawings) for key in sets}
@@ -614,7 +676,7 @@ for key in sets:
     hits = zero_shot(model, tokenizer, task).predictions[:, 0] == task.labels
     found[key] = [overlap_analysis(hits, twins[key][0], t) for t in THRESHOLDS]
     for row in found[key]:
-        print(f"{key:13} {row.threshold:8.2f} {row.share:10.0%} {row.clean[0]:9.1%} {row.overlap[0]:11.1%} {100 * row.difference:+13.1f} points {row.p:9.4f}")
+        print(f"{key:13} {row.threshold:8.2f} {row.share:10.0%} {row.clean[0]:9.1%} {row.overlap[0]:11.1%} {100 * row.difference:+13.1f} points {f'{row.p:.4f}' if row.p >= 0.0001 else '< 0.0001':>9}")
 significant = [row for rows in found.values() for row in rows if row.p < 0.05 / 12]
 print(f"below 0.05 / 12 = {0.05 / 12:.4f}: {len(significant)} of 12")
 at_95 = {key: rows[-1].difference for key, rows in found.items()}
@@ -659,20 +721,16 @@ for who in ("Zero-shot human", "One-shot human", "Two-shot human", "Zero-shot CL
 quizzes.quiz(model, tokenizer)
 
 # %% [markdown]
-# For print, without you: the model's marks alone. CLIP gets no examples in either row. "One-shot" is the half of the questions in which *you* get one, so the two rows say how hard each half is for the same zero-shot model. Their intervals are wide and overlap.
+# For print, without you: the marks of the model alone. CLIP gets no example in either half. The two rows say how hard each half is for the same zero-shot model, so that your gain in the second half can be compared with its. Their intervals are wide and overlap.
+#
+# ### Are the same pictures hard for both?
+#
+# Figure 16 of the paper compares difficulties: breeds that are hard for people are hard for CLIP, too. You can ask this of your class. The quiz keeps your answers in `my_clip_quiz.json` beside your `my_clip.py`, without a name. Collect such files in one folder, `quizzes.pool(folder)` adds them up, and the second figure shows the share of people who are right beside CLIP's probability for the right name. Without files it shows CLIP alone.
 
 # %%
 questions = quizzes.make_quiz()
 answers = quizzes.model_answers(model, tokenizer, questions)
-theirs = {"CLIP": quizzes.marks(questions, answers)}
-show(*quizzes.marks_figure(theirs))
-
-# %% [markdown]
-# ### Are the same pictures hard for both?
-#
-# Figure 16 of the paper compares difficulties: breeds that are hard for people are hard for CLIP, too. You can ask this of your class. The quiz keeps your answers in `my_clip_quiz.json` beside your `my_clip.py`, without a name. Collect such files in one folder, `quizzes.pool(folder)` adds them up, and the figure shows the share of people who are right beside CLIP's probability for the right name. Without files it shows CLIP alone.
-
-# %%
+show(*quizzes.marks_figure({"CLIP": quizzes.marks(questions, answers)}))
 show(*quizzes.difficulty_figure(questions, quizzes.model_scores(model, tokenizer, questions), quizzes.pool()))
 
 # %% [markdown]
@@ -681,8 +739,8 @@ show(*quizzes.difficulty_figure(questions, quizzes.model_scores(model, tokenizer
 # ## 10. The answer
 
 # %% tags=["summary"]
-print(f"digits: zero-shot {asked_digits.top1:.0%}, a probe on 8 x 8 pixels {digit_rows['probe on 8 x 8 pixels'][0]:.0%}")
-print(f"counting with equal ink, zero-shot: {results['equal ink']['zero-shot'][0]:.0%}, guessing 12%")
+print(f"digits: zero-shot {digit_rows['zero-shot'][0]:.0%}, a probe on 8 x 8 pixels {digit_rows['probe on 8 x 8 pixels'][0]:.0%}")
+print(f"counting with equal ink, zero-shot: {span(results['equal ink']['zero-shot'])[0]:.0%}, guessing {1 / 8:.1%}")
 print(f"two things in a picture, both found: {(found_two == 2).double().mean():.0%}; which one is left: {left_of.share:.0%}, guessing 50%")
 print(f"strangers with a probability above 0.9: {sure:.0%}")
 
@@ -691,13 +749,14 @@ print(f"strangers with a probability above 0.9: {sure:.0%}")
 # |---|---|---|
 # | digits, zero-shot and pixels | {=digits_0}, {=digits_1} | 88 % and 92.5 %, MNIST (Table 14, section 6) |
 # | counting, zero-shot | {=ink_0} of 8 classes, equal ink | 24.8 % of 8 classes, CLEVRCounts (Table 11) |
-# | two things: both in the two best names | {=both} | not measured |
+# | two things: both in the two best names | {=pair_both} | not measured |
 # | which is on the left | {=swapped} ({=swap_low} to {=swap_high}), control {=control} | not measured |
+# | exchanged words: both names in training; one is new | {=ask_training}; {=ask_not} | not measured |
 # | "no bell" of a bell | true text preferred in {=neg_no} | not measured |
 # | strangers with probability above 0.9 | {=sure} | not measured |
 # | overlap adds | {=strict_least} to {=strict_most} points at 0.95 | at most +0.6 (Birdsnap); 2 of 35 sets significant |
 #
-# Where does it fail? One pattern fits most of the failures: the loss asks only *which of these captions*. What distinguishes captions is learned (things, "off"), and what rarely does is not (how many, on which side, what is absent). Two of our failures are probably different: digits and reading words need training data that we don't have. We have tested this pattern only in part, because that takes training with other captions. The paper lists the same limits for a model trained on 400 million pairs (section 6), and thinks that closing the gap to the best supervised models by scale alone would take 1,000 times the compute.
+# Where does it fail? One pattern fits most of the failures: the loss asks only *which of these captions*. What distinguishes captions is learned (things, "off", the order in *corner down left*), and what rarely does is not (how many, on which side, what is absent). Two of our failures are probably different: digits and reading words need training data that we don't have. We have tested this pattern only in part, because that takes training with other captions. The paper lists the same limits for a model trained on 400 million pairs (section 6), and thinks that closing the gap to the best supervised models by scale alone would take 1,000 times the compute.
 #
 # Whom does it fail? Those whom the list of names forgot, and those whom the training captions describe by a default. Neither can be seen in an accuracy. It has to be measured for each group, with an interval and a control.
 #

@@ -156,16 +156,16 @@ def difficulty_figure(
 
 
 def marks(quiz: list[Question], answers: list[int | None]) -> dict[str, tuple[int, int]]:
-    """Right and answered, for the questions without and with examples; None: not answered yet.
+    """Right and answered, without examples (first half) and with them; None: not answered yet.
 
     Raises ValueError when there are not as many answers as questions.
     """
     if len(answers) != len(quiz):
         raise ValueError(f"{len(quiz)} questions, {len(answers)} answers.")
-    found = {"zero-shot": [0, 0], "one-shot": [0, 0]}
+    found = {"first half": [0, 0], "second half": [0, 0]}
     for question, answer in zip(quiz, answers, strict=True):
         if answer is not None:
-            count = found["zero-shot" if question.examples is None else "one-shot"]
+            count = found["first half" if question.examples is None else "second half"]
             count[0] += int(answer == question.right)
             count[1] += 1
     return {name: (right, asked) for name, (right, asked) in found.items()}

@@ -31,23 +31,9 @@ BAG = ValueExercise(
             "The same vector is added to both texts. What happens to the difference of the scores?",
         ),
         Misconception(
-            "'no' adds 1 to the score: its vector is subtracted, or its second number is taken",
-            lambda v: (v[0], v[1]) == (4, 1),
-            "The picture of the bell is (1, 0), and texts are sums.",
-        ),
-        Misconception(
             "the vector of the thing is subtracted after 'no'",
             lambda v: (v[0], v[1]) in ((-4, -1), (-3, 0)),
             "That is what 'no' means. A sum of vectors does not know it.",
-        ),
-        Misconception(
-            "the two scores are exchanged",
-            lambda v: (v[0], v[1]) == (-1, 2),
-        ),
-        Misconception(
-            "the scores of the camera's picture are given",
-            lambda v: (v[0], v[1]) == (1, 4),
-            "The picture of the bell is (1, 0).",
         ),
         Misconception(
             "a share is given in percent", lambda v: v[2] in (50, 100) or v[3] in (50, 100)
@@ -93,6 +79,7 @@ PAIRED = FunctionExercise(
     trials=6,
     extremes={
         "equally good models": lambda g: {**(d := _two_models(g)), "second": d["first"]},
+        "a better second model": lambda g: _two_models(g, better=-0.25),
     },
     properties=(unchanged("the models change places", lambda x: -x, 0, 1),),
 )
@@ -110,19 +97,28 @@ FLAWS = ValueExercise(
 
 
 def detect_with(
-    *, same_class: bool = True, suppress: bool = True, union: bool = True, order: bool = True
-) -> Any:
+    *, same_class: bool = True, suppress: bool = True, union: bool | str = True, clamp: bool = True,
+    order: bool | str = True, against: str = "kept", strict: bool = False, at_least: bool = False,
+    turned: bool = False,
+) -> Any:  # fmt: skip
     """The answer to 12.9, or with another argument a wrong one."""
 
     def detect(scores: Tensor, boxes: Tensor, least: float, most: float) -> list[tuple[int, int]]:
         best, label = scores.max(1)
-        rows = best.argsort(descending=True, stable=True).tolist() if order else range(len(best))
+        rows = list(range(len(best)))
+        if order:
+            up, late = (1 if order == "worst" else -1), (-1 if order == "last" else 1)
+            rows.sort(key=lambda k: (up * float(best[k]), late * k))
         kept: list[int] = []
+        seen: list[int] = []
         for row in rows:
-            rivals = [k for k in kept if label[k] == label[row] or not same_class]
-            if best[row] <= least:
+            if best[row] < least or best[row] == least and not at_least:
                 continue
-            if suppress and any(_overlap(boxes[row], boxes[k], union) > most for k in rivals):
+            rivals = {"kept": kept, "seen": seen, "last": kept[-1:]}[against]
+            rivals = [k for k in rivals if label[k] == label[row] or not same_class]
+            found = [_overlap(boxes[row], boxes[k], union, clamp) for k in rivals]
+            seen.append(row)
+            if suppress and any(f >= most if strict else (f > most) != turned for f in found):
                 continue
             kept.append(row)
         return [(row, int(label[row])) for row in kept]
@@ -130,10 +126,12 @@ def detect_with(
     return detect
 
 
-def _overlap(a: Tensor, b: Tensor, union: bool = True) -> float:
-    both = (torch.minimum(a[2:], b[2:]) - torch.maximum(a[:2], b[:2])).clamp(min=0).prod()
-    areas = [float((x[2:] - x[:2]).prod()) for x in (a, b)]
-    return float(both) / (sum(areas) - float(both) if union else areas[0])
+def _overlap(a: Tensor, b: Tensor, union: bool | str, clamp: bool) -> float:
+    sides = torch.minimum(a[2:], b[2:]) - torch.maximum(a[:2], b[:2])
+    both = float((sides.clamp(min=0) if clamp else sides).prod())
+    own, other = (float((x[2:] - x[:2]).prod()) for x in (a, b))
+    under = {False: own, "smaller": min(own, other), "sum": own + other}
+    return both / under.get(union, own + other - both)
 
 
 def _windows(generator: torch.Generator) -> dict[str, Any]:
@@ -147,6 +145,13 @@ def _windows(generator: torch.Generator) -> dict[str, Any]:
     return {"scores": scores, "boxes": boxes, "least": 0.5, "most": 0.3}
 
 
+def _in_a_row(best: list[float], lefts: list[float], most: float = 0.3, down: int = 0) -> Any:
+    """Windows of 10 x 10 pixels, one beside another, or with down=1 below it as well."""
+    boxes = [[x, down * x, x + 10, down * x + 10] for x in lefts]
+    scores = torch.tensor([[score, 0.1] for score in best])
+    return lambda _: {"scores": scores, "boxes": torch.tensor(boxes), "least": 0.5, "most": most}
+
+
 DETECT = FunctionExercise(
     id="12.9",
     name="detect",
@@ -155,11 +160,10 @@ DETECT = FunctionExercise(
     trials=8,
     extremes={
         "nothing is certain enough": lambda g: {**_windows(g), "least": 1.5},
-        "windows that only touch": lambda g: {
-            "scores": torch.tensor([[0.9, 0.1], [0.8, 0.1]]),
-            "boxes": torch.tensor([[0.0, 0.0, 8.0, 8.0], [8.0, 0.0, 16.0, 8.0]]),
-            "least": 0.5,
-            "most": 0.0,
-        },
+        "windows that only touch": _in_a_row([0.9, 0.8], [0.0, 10.0], most=0.0),
+        "windows of equal scores": _in_a_row([0.8, 0.8, 0.8], [0.0, 2.0, 14.0]),
+        "a score that is exactly `least`": _in_a_row([0.9, 0.5], [0.0, 20.0]),
+        "a window beside a suppressed one": _in_a_row([0.9, 0.8, 0.7], [0.0, 4.0, 8.0]),
+        "windows apart in both directions": _in_a_row([0.9, 0.8], [0.0, 14.0], 0.05, down=1),
     },
 )

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from clipedu_lessons.l10_linear_probes.few_shot import (
+    apart,
     effective_shots,
     few_shot_figure,
     sample_shots,
@@ -63,3 +64,9 @@ def test_figure() -> None:
     assert "a star at 45 %" in words
     labels = [tick.get_text() for tick in figure.axes[0].get_xticklabels()]
     assert labels == ["0", "1", "2"]
+
+
+def test_names_beside_a_figure_do_not_overlap() -> None:
+    found = apart({"words": 95.0, "digits": 94.0, "counting": 42.0}, least=5.5)
+    assert found == {"counting": 42.0, "digits": 94.0, "words": 99.5}
+    assert apart({}) == {}

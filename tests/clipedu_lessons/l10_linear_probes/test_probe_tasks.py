@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from clipedu_lessons.common.records import about_record, read_record
-from clipedu_lessons.l10_linear_probes.ladder_figure import RUNGS, ladder_figure
+from clipedu_lessons.l10_linear_probes.ladder_figure import RUNGS, ahead, ladder_figure
 from clipedu_lessons.l10_linear_probes.probe_tasks import (
     PROBE_TASKS,
     alike,
@@ -94,6 +94,20 @@ def test_the_stored_ladder_is_whole() -> None:
         assert row["margin_low"] <= row["margin"] <= row["margin_high"]
     figure, words = ladder_figure(rows)
     assert len(figure.axes[0].get_yticks()) == len(rows) and "across artists" in words
+
+
+def test_few_probes_chose_an_end_of_the_grid() -> None:
+    rows, grid = read_record("baseline"), about_record("baseline")["lambdas"]
+    chosen = [value for row in rows for key, value in row.items() if key.endswith("_lambda")]
+    assert {min(grid) <= value <= max(grid) for value in chosen} == {True}
+    assert sum(value in (min(grid), max(grid)) for value in chosen) <= 0.1 * len(chosen)
+
+
+def test_a_difference_is_told_with_its_interval() -> None:
+    row = {"margin": 0.364, "margin_low": 0.319, "margin_high": -0.407, "a_vs_b": -0.01}
+    assert ahead(row) == "+36 (+32 to -41)"
+    with pytest.raises(KeyError):
+        ahead(row, "a_vs_b")
 
 
 def test_across_artists_clip_is_far_above_the_best_trivial_features() -> None:

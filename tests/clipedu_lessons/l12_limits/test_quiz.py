@@ -49,9 +49,9 @@ def test_questions_have_five_different_names_and_examples_in_the_second_half(
 def test_marks_count_what_is_answered(questions: list[Question]) -> None:
     right = [q.right for q in questions]
     answers: list[int | None] = [right[0], (right[1] + 1) % CHOICES, None, right[3], None, None]
-    assert marks(questions, answers) == {"zero-shot": (1, 2), "one-shot": (1, 1)}
+    assert marks(questions, answers) == {"first half": (1, 2), "second half": (1, 1)}
     words = marks_in_words({"you": marks(questions, answers)})
-    assert "1 of 2" in words and "one-shot: 1 of 1" in words
+    assert "1 of 2" in words and "second half: 1 of 1" in words
     assert marks_in_words({"you": marks(questions, [None] * 6)}) == "No answer yet."
     with pytest.raises(ValueError, match="6 questions"):
         marks(questions, [0])
@@ -70,8 +70,8 @@ def test_a_student_answers_and_sees_both(questions: list[Question]) -> None:
         widget.submit.click()
     assert widget.picture.value != first and "Done" in widget.words.value
     assert widget.submit.disabled and widget.names.disabled
-    assert "you, zero-shot: 0 of 3" in widget.result.value
-    assert "CLIP, zero-shot: 3 of 3" in widget.result.value
+    assert "you, first half: 0 of 3" in widget.result.value
+    assert "CLIP, first half: 3 of 3" in widget.result.value
     widget.answer(0)  # after the end
     assert widget.at == 6
 
@@ -80,7 +80,8 @@ def test_the_figure_has_a_mark_for_each(questions: list[Question]) -> None:
     found = marks(questions, [q.right for q in questions])
     figure, words = marks_figure({"you": found, "CLIP": found})
     labels = [t.get_text() for t in figure.axes[0].get_yticklabels()]
-    assert labels == ["you, zero-shot", "you, one-shot", "CLIP, zero-shot", "CLIP, one-shot"]
+    halves = ("first half", "second half")
+    assert labels == [f"{who}, {half}" for who in ("you", "CLIP") for half in halves]
     assert "guessing at 20%" in words
 
 
