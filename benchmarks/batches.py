@@ -1,13 +1,15 @@
 """What a large batch buys, what inexact gradients cost, and training in three precisions.
 
     python benchmarks/batches.py                 # batches, on equal pictures seen
+    python benchmarks/batches.py --long          # the larger batches, on four times the pictures
     python benchmarks/batches.py --precision     # fp32, bf16, fp16 with and without a scaler
 
 Rows go to lesson 08's results/batches.csv and precision.csv as each run ends, and a run that has
 a row is not made again. The model is the middle one of lesson 09's grid. All runs see equally
 many pictures; the rate grows with the square root of the batch. Where a loss is taken in parts, it
 is as if these parts were 16 ranks or chunks of 4 pairs, in one process: the encoders see the batch
-as a whole. Errors are those of benchmarks/scaling.py.
+as a whole. Errors are those of benchmarks/scaling.py, whose runs of width 32 are those with a batch
+of 64 here. batches_cosines.csv says how alike the embeddings are on the way: `alike`.
 """
 
 from __future__ import annotations
@@ -31,6 +33,8 @@ from testbed import describe, read, write
 from torch.nn import functional as F
 
 from clipedu.device import keep_freed_memory, pick_device
+from clipedu.evaluation import embed_pictures, zero_shot_classifier
+from clipedu.models import CLIP
 from clipedu.objectives import info_nce
 from clipedu.training import (
     Execution,
@@ -89,8 +93,11 @@ RUNS: dict[str, tuple[int, Loss | None]] = {
     "batch 1024": (1024, None),
     "batch 4096": (4096, None),
 }
+LONG, LONG_PAIRS = ("batch 256", "batch 1024", "batch 4096"), 163_840
+#: Steps before which the embeddings are compared, besides the end.
+MOMENTS = (0, 16, 32, 64, 128, 256)
 PRECISIONS = ("fp32", "bf16", "fp16", "fp16 without scaler")
-STOP = 97  # step after which fp16 ends: here it is some twenty times slower
+STOP = 97  # step after which fp16 ends: here a step takes several times as long
 
 
 def new_run(recipe: Recipe, seed: int) -> Run:
@@ -100,8 +107,27 @@ def new_run(recipe: Recipe, seed: int) -> Run:
     return run
 
 
-def measure(name: str, seed: int, pairs: int, stream: Remembered) -> dict[str, str]:
-    """One run at some batch size, with its loss exact or not."""
+@torch.no_grad()
+def alike(model: CLIP) -> dict[str, str]:
+    """Mean cosines on Remix, which is not trained on: of two different pictures, of two different
+    names, and of a picture and a name. All are 1 if there is only one point left."""
+    task = data()[1][0]
+    kinds = {
+        "pictures": embed_pictures(model, task.pictures),
+        "names": zero_shot_classifier(model, words(), task.class_names, task.templates),
+    }
+    found = {"across": float(kinds["pictures"].mean(0) @ kinds["names"].mean(0))}
+    for kind, rows in kinds.items():
+        n = len(rows)
+        found[kind] = float((rows.sum(0).square().sum() - n) / (n * (n - 1)))
+    return {kind: f"{value:.4f}" for kind, value in found.items()}
+
+
+Rows = list[dict[str, str]]
+
+
+def measure(name: str, seed: int, pairs: int, stream: Remembered) -> tuple[dict[str, str], Rows]:
+    """One run at some batch size, with its loss exact or not; the cosines on the way."""
     batch, loss = RUNS[name]
     recipe = recipe_of(WIDTH, pairs, batch)
     if batch > LARGEST_AT_ONCE:
@@ -111,14 +137,25 @@ def measure(name: str, seed: int, pairs: int, stream: Remembered) -> dict[str, s
     if loss is not None:
         run.loss = loss
     feeder = Feeder(stream, words(), recipe, seed, torch.device("cpu"))
-    rows = read_steps(run, [train_step(run, feeder(k)) for k in range(recipe.steps)], feeder)
+    told, cosines, aside = [], [], 0.0
+    for step in range(recipe.steps + 1):
+        if step in (*MOMENTS, recipe.steps):
+            before = time.process_time()
+            at = {"run": name, "pairs": str(pairs), "seed": str(seed), "step": str(step)}
+            cosines.append(at | alike(run.model.eval()))
+            run.model.train()
+            aside += time.process_time() - before
+        if step < recipe.steps:
+            told.append(train_step(run, feeder(step)))
+    rows = read_steps(run, told, feeder)
     row: dict[str, Any] = {"run": name, "seed": seed, "batch": batch, "steps": recipe.steps}
     row |= {"pairs": pairs, "rate": f"{recipe.learning_rate:.2e}"}
-    row |= {"seconds": f"{time.process_time() - start:.1f}"}
+    row |= {"seconds": f"{time.process_time() - start - aside:.1f}"}
     tail = [row["loss"] for row in rows[-max(1, recipe.steps // 10) :]]
     row |= {"loss": f"{statistics.fmean(tail):.4f}", "scale": f"{rows[-1]['logit_scale']:.2f}"}
     row |= {"clipped": f"{statistics.fmean(row['gradient'] > 1 for row in rows):.3f}"}
-    return {key: str(value) for key, value in row.items()} | errors_of(run.model.eval())
+    row = {key: str(value) for key, value in row.items()} | errors_of(run.model.eval())
+    return row, cosines
 
 
 def in_precision(name: str, seed: int, steps: int, stream: Remembered) -> list[dict[str, str]]:
@@ -165,38 +202,45 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, default=PAIRS, help="another number, for a trial")
     parser.add_argument("--steps", type=int, default=320, help="with --precision")
     parser.add_argument("--precision", action="store_true")
+    parser.add_argument("--long", action="store_true", help=f"on {LONG_PAIRS:,} pictures")
     parser.add_argument("--out", type=Path)
     args = parser.parse_args()
     if args.out is None and (args.pairs != PAIRS or args.steps != 320):
         parser.error("a trial with --pairs or --steps needs --out FILE")
     torch.set_num_threads(1)
     keep_freed_memory()
-    kind = "precision" if args.precision else "batches"
-    key = "precision" if args.precision else "run"
+    kind, key = ("precision", "precision") if args.precision else ("batches", "run")
     out = args.out or RESULTS / f"{kind}.csv"
-    stream, rows = Remembered(data()[0]), read(out)
-    done = {(row[key], row["seed"]) for row in rows}
+    beside = out.with_name(f"{out.stem}_cosines.csv")
+    pairs = LONG_PAIRS if args.long else args.pairs
+    stream, rows, cosines = Remembered(data()[0]), read(out), read(beside)
+    done = {(row[key], row["seed"], row.get("pairs")) for row in rows}
     for seed in args.seeds:
-        for name in args.only or (PRECISIONS if args.precision else RUNS):
-            if (name, str(seed)) in done:
+        for name in args.only or (PRECISIONS if args.precision else LONG if args.long else RUNS):
+            if (name, str(seed), None if args.precision else str(pairs)) in done:
                 continue
             if args.precision:
                 rows += in_precision(name, seed, args.steps, stream)
             else:
-                rows.append(measure(name, seed, args.pairs, stream))
+                row, on_the_way = measure(name, seed, pairs, stream)
+                rows, cosines = [*rows, row], [*cosines, *on_the_way]
+                write(beside, cosines)
             write(out, rows)
             print(rows[-1], flush=True)
+            if args.long:
+                stream.made.clear()  # no other run has these batches
     describe(
         out,
         machine="one core of a server CPU with AMX (x86_64)",
-        command="python benchmarks/batches.py" + " --precision" * args.precision,
+        command="python benchmarks/batches.py"
+        + (" --precision" if args.precision else "; python benchmarks/batches.py --long"),
         data=dataset_fingerprint(data()[0]),
         native={
             name: bool(found)
             for name, found in torch.cpu.get_capabilities().items()
             if name in ("amx_bf16", "amx_fp16", "avx512_bf16", "avx512_fp16")
         },
-        recipe=recipe_of(WIDTH, args.pairs, 256).to_dict(),
+        recipe=recipe_of(WIDTH, args.pairs, 256).to_dict(),  # batch, steps, rate as in the rows
     )
 
 

@@ -89,10 +89,11 @@ def main() -> None:
         return
     stream = Remembered(data()[0])
     for one in todo:
-        rows.append(run(*one, stream))
+        row = run(*one, stream)
+        rows.append(row)
         rows.sort(key=lambda row: [int(row[name]) for name in ("seed", "width", "pairs")])
         write(args.out, rows)
-        print(rows[-1]["width"], one, {k: rows[-1][k] for k in ("seconds", "error")}, flush=True)
+        print(one, {k: row[k] for k in ("seconds", "error")}, flush=True)
     describe(
         args.out,
         machine="one core of a server CPU with AMX (x86_64)",

@@ -85,6 +85,55 @@ local_mib = 16
 gathered_mib = 8
 missed = 3584
 
+# %% a megabyte is taken for a MiB tags=["wrong"]
+# hint: A MiB has 2^20 bytes.
+pairs_each = 512
+local_mib = 16.78
+gathered_mib = 67.11
+missed = 3584
+
+# %% a kibibyte is taken for a mebibyte tags=["wrong"]
+# hint: Divide by 1024 once more.
+pairs_each = 512
+local_mib = 16_384
+gathered_mib = 65_536
+missed = 3584
+
+# %% bits are counted, not bytes tags=["wrong"]
+# hint: A float32 takes 4 bytes, which are 32 bits.
+pairs_each = 512
+local_mib = 128
+gathered_mib = 512
+missed = 3584
+
+# %% every rank embeds the whole batch tags=["wrong"]
+# hint: Who embeds what? 4,096 pairs, 8 ranks.
+pairs_each = 4096
+local_mib = 16
+gathered_mib = 64
+missed = 3584
+
+# %% the transposed matrix is counted as a second one tags=["wrong"]
+# hint: The columns of a matrix are the rows of its transpose: nothing new is computed.
+pairs_each = 512
+local_mib = 16
+gathered_mib = 128
+missed = 3584
+
+# %% the local loss is taken to need the whole matrix tags=["wrong"]
+# hint: A rank asks for its own pairs only.
+pairs_each = 512
+local_mib = 64
+gathered_mib = 64
+missed = 3584
+
+# %% the right caption is taken off twice tags=["wrong"]
+# hint: It is on the picture's own rank: the other ranks' captions are all wrong ones.
+pairs_each = 512
+local_mib = 16
+gathered_mib = 64
+missed = 3583
+
 # %% tags=["exercise"]
 EXERCISE = dict(
     id="08.2",
@@ -149,6 +198,46 @@ summed = 1
 own_rows = 0.25
 not_averaged = 4
 scale_of_chunks = 1
+towers_of_chunks = 1
+
+# %% a rank's own loss is thought to hold half of its gradient tags=["wrong"]
+# hint: Each rank computes the whole loss, so its own rows get all of their gradient. What does DDP's mean make of it?
+summed = 1
+own_rows = 0.5
+not_averaged = 4
+scale_of_chunks = 8
+towers_of_chunks = 1
+
+# %% a mean is taken twice where a sum and a mean cancel tags=["wrong"]
+# hint: The gather adds; DDP divides by the number of ranks.
+summed = 0.25
+own_rows = 0.25
+not_averaged = 4
+scale_of_chunks = 8
+towers_of_chunks = 1
+
+# %% adding instead of averaging is taken to make no difference tags=["wrong"]
+# hint: A sum of four is four times their mean.
+summed = 1
+own_rows = 0.25
+not_averaged = 1
+scale_of_chunks = 8
+towers_of_chunks = 1
+
+# %% scale and towers are exchanged tags=["wrong"]
+# hint: In each pass one chunk's rows have a graph; the scale has one in every pass.
+summed = 1
+own_rows = 0.25
+not_averaged = 4
+scale_of_chunks = 1
+towers_of_chunks = 8
+
+# %% the factor of the ranks is taken for that of the chunks tags=["wrong"]
+# hint: There is one process here, and 8 chunks.
+summed = 1
+own_rows = 0.25
+not_averaged = 4
+scale_of_chunks = 4
 towers_of_chunks = 1
 
 # %% tags=["exercise"]
@@ -217,6 +306,76 @@ def streaming_logsumexp(pieces):
 # %% the result is not finite for extreme inputs tags=["wrong"]
 def streaming_logsumexp(pieces):
     return sum(piece.exp().sum(dim=1) for piece in pieces).log()
+
+# %% the parts stay in columns, and the result is a matrix tags=["wrong"]
+# hint: The result has the shape (N,).
+def streaming_logsumexp(pieces):
+    total = torch.full((len(pieces[0]), 1), float("-inf"), dtype=pieces[0].dtype)
+    for piece in pieces:
+        total = torch.logaddexp(total, piece.logsumexp(dim=1, keepdim=True))
+    return total
+
+# %% large logits are cut off before the exponential tags=["wrong"]
+# hint: The result is finite and wrong. Take the largest logit off instead, and add it again.
+def streaming_logsumexp(pieces):
+    return sum(piece.clamp(-80, 80).exp().sum(dim=1) for piece in pieces).log()
+
+# %% one number for all rows is taken off, so the smaller rows vanish tags=["wrong"]
+# hint: Each row needs its own largest logit.
+def streaming_logsumexp(pieces):
+    top = max(piece.max() for piece in pieces)
+    return top + sum((piece - top).exp().sum(dim=1) for piece in pieces).log()
+
+# %% the sum so far is not rescaled when a larger logit comes tags=["wrong"]
+# hint: The sum was made with the old maximum. By which factor does it change?
+def streaming_logsumexp(pieces):
+    top = torch.full((len(pieces[0]),), float("-inf"), dtype=pieces[0].dtype)
+    total = torch.zeros_like(top)
+    for piece in pieces:
+        top = torch.maximum(top, piece.amax(dim=1))
+        total = total + (piece - top[:, None]).exp().sum(dim=1)
+    return top + total.log()
+
+# %% each piece's largest logit is taken off and not put back tags=["wrong"]
+# hint: What was divided out of a sum comes back as a factor.
+def streaming_logsumexp(pieces):
+    tops = [piece.amax(dim=1, keepdim=True) for piece in pieces]
+    return sum((piece - top).exp().sum(dim=1) for piece, top in zip(pieces, tops)).log()
+
+# %% only the largest logit of each piece counts tags=["wrong"]
+# hint: The other logits of a piece belong to the sum, too.
+def streaming_logsumexp(pieces):
+    return torch.stack([piece.amax(dim=1) for piece in pieces]).logsumexp(dim=0)
+
+# %% the largest logit is taken off and not added again tags=["wrong"]
+# hint: What was divided out of the sum comes back as a factor.
+def streaming_logsumexp(pieces):
+    whole = torch.cat(pieces, dim=1)
+    return whole.logsumexp(dim=1) - whole.amax(dim=1)
+
+# %% only the first piece counts tags=["wrong"]
+# hint: Does the loop return too early?
+def streaming_logsumexp(pieces):
+    return pieces[0].logsumexp(dim=1)
+
+# %% the largest logit is returned, not the log-sum-exp tags=["wrong"]
+def streaming_logsumexp(pieces):
+    return torch.stack([piece.amax(dim=1) for piece in pieces]).amax(dim=0)
+
+# %% the logarithm is left out tags=["wrong"]
+# hint: What has the unit of a logit?
+def streaming_logsumexp(pieces):
+    return torch.cat(pieces, dim=1).exp().sum(dim=1)
+
+# %% the sum is taken down the columns, not along the rows tags=["wrong"]
+# hint: The result has one number for each of the N rows.
+def streaming_logsumexp(pieces):
+    return torch.cat(pieces, dim=1).logsumexp(dim=0)
+
+# %% the mean of the exponentials is taken, not their sum tags=["wrong"]
+def streaming_logsumexp(pieces):
+    whole = torch.cat(pieces, dim=1)
+    return whole.logsumexp(dim=1) - torch.tensor(float(whole.shape[1])).log()
 
 # %% tags=["exercise"]
 EXERCISE = dict(
@@ -339,6 +498,51 @@ def gradient_in_chunks(pictures, text, weight, logit_scale, chunks):
         total = total + (F.cross_entropy(logits, own) + down) / 2 / chunks
     return torch.autograd.grad(total, weight)[0]
 
+# %% the second pass leaves the normalization out tags=["wrong"]
+# hint: The gradient must go back through all that `embed` does.
+def gradient_in_chunks(pictures, text, weight, logit_scale, chunks):
+    image = embed(pictures, weight.detach()).requires_grad_()
+    (message,) = torch.autograd.grad(whole_loss(image, text, logit_scale), image)
+    return pictures.T @ message
+
+# %% the gradient of the embeddings is returned, not that of the weight tags=["wrong"]
+# hint: The result has the shape of `weight`.
+def gradient_in_chunks(pictures, text, weight, logit_scale, chunks):
+    image = embed(pictures, weight.detach()).requires_grad_()
+    return torch.autograd.grad(whole_loss(image, text, logit_scale), image)[0]
+
+# %% every chunk gets the message of the first tags=["wrong"]
+# hint: Each chunk has rows of its own in the gradient of the embeddings.
+def gradient_in_chunks(pictures, text, weight, logit_scale, chunks):
+    weight = weight.detach().requires_grad_()
+    image = embed(pictures, weight.detach()).requires_grad_()
+    (message,) = torch.autograd.grad(whole_loss(image, text, logit_scale), image)
+    first = message.chunk(chunks)[0]
+    parts = [(embed(part, weight) * first).sum() for part in pictures.chunk(chunks)]
+    return torch.autograd.grad(sum(parts), weight)[0]
+
+# %% the embeddings are added up, without their gradients tags=["wrong"]
+# hint: How does the loss change when an embedding does?
+def gradient_in_chunks(pictures, text, weight, logit_scale, chunks):
+    weight = weight.detach().requires_grad_()
+    return torch.autograd.grad(embed(pictures, weight).sum(), weight)[0]
+
+# %% the number of chunks is taken for their size tags=["wrong"]
+# hint: There are `chunks` chunks. How many pictures has each?
+def gradient_in_chunks(pictures, text, weight, logit_scale, chunks):
+    weight = weight.detach().requires_grad_()
+    image = embed(pictures, weight.detach()).requires_grad_()
+    (message,) = torch.autograd.grad(whole_loss(image, text, logit_scale), image)
+    parts = list(zip(pictures.split(chunks), message.split(chunks)))[:chunks]
+    return torch.autograd.grad(sum((embed(p, weight) * m).sum() for p, m in parts), weight)[0]
+
+# %% the exact gradient is multiplied by the number of chunks tags=["wrong"]
+# hint: Does each chunk send the messages of all rows?
+def gradient_in_chunks(pictures, text, weight, logit_scale, chunks):
+    from clipedu_lessons.l08_scaling_up.checks.pieces import gradient_in_chunks
+
+    return gradient_in_chunks(pictures, text, weight, logit_scale, chunks) * chunks
+
 # %% tags=["exercise"]
 EXERCISE = dict(
     id="08.7",
@@ -433,6 +637,56 @@ cached_backward = cached_with(message=False)
 from clipedu_lessons.l08_scaling_up.checks.ranks import cached_with
 
 cached_backward = cached_with(texts=False)
+
+# %% the whole batch has a graph at once tags=["wrong"]
+# hint: The gradient is right, but no memory is saved. First embed the chunks without a graph.
+def cached_backward(model, batch, chunks):
+    pictures, tokens, ids = batch
+    loss = info_nce(*model(pictures, tokens), ids)
+    loss.backward()
+    return loss.item()
+
+# %% only the text encoder learns tags=["wrong"]
+# hint: The loss depends on two encoders.
+from clipedu_lessons.l08_scaling_up.checks.ranks import cached_with
+
+cached_backward = cached_with(images=False)
+
+# %% the parameter itself is used as the multiplier tags=["wrong"]
+# hint: model.logit_scale is a logarithm.
+from clipedu_lessons.l08_scaling_up.checks.ranks import cached_with
+
+cached_backward = cached_with(exp=False)
+
+# %% the gradients of before are cleared tags=["wrong"]
+# hint: The statement says: add to the .grad of every parameter.
+from clipedu_lessons.l08_scaling_up.checks.ranks import cached_with
+
+cached_backward = cached_with(clear="first")
+
+# %% each chunk clears the gradients of the one before tags=["wrong"]
+# hint: What is left of the first chunk at the end?
+from clipedu_lessons.l08_scaling_up.checks.ranks import cached_with
+
+cached_backward = cached_with(clear="each")
+
+# %% pictures get the gradients of the captions, and captions those of the pictures tags=["wrong"]
+# hint: Each encoder gets the gradient of its own embeddings.
+from clipedu_lessons.l08_scaling_up.checks.ranks import cached_with
+
+cached_backward = cached_with(cross=True)
+
+# %% the loss that comes back is divided by the number of chunks tags=["wrong"]
+# hint: It is the whole batch's loss already.
+from clipedu_lessons.l08_scaling_up.checks.ranks import cached_with
+
+cached_backward = cached_with(shared=True)
+
+# %% the model is updated as well tags=["wrong"]
+# hint: The update comes after this function.
+from clipedu_lessons.l08_scaling_up.checks.ranks import cached_with
+
+cached_backward = cached_with(step=True)
 
 # %% tags=["exercise"]
 EXERCISE = dict(
@@ -559,6 +813,53 @@ def give_back(gradient):
     dist.all_reduce(total)
     return total[dist.get_rank() :: dist.get_world_size()]
 
+# %% the rows of the next rank are taken tags=["wrong"]
+# hint: Ranks are counted from 0.
+def give_back(gradient):
+    total = gradient.clone()
+    dist.all_reduce(total)
+    return total.chunk(dist.get_world_size())[(dist.get_rank() + 1) % dist.get_world_size()]
+
+# %% the sum is multiplied by the number of ranks tags=["wrong"]
+# hint: The sum of all messages is what is asked for.
+def give_back(gradient):
+    total = gradient.clone()
+    dist.all_reduce(total)
+    return total.chunk(dist.get_world_size())[dist.get_rank()] * dist.get_world_size()
+
+# %% each rank cuts out its own rows before the sum tags=["wrong"]
+# hint: Rank 1's rows are elsewhere than rank 0's. What is added to what?
+def give_back(gradient):
+    own = gradient.chunk(dist.get_world_size())[dist.get_rank()].clone()
+    dist.all_reduce(own)
+    return own
+
+# %% the rows of all ranks are returned tags=["wrong"]
+# hint: This rank has n rows.
+def give_back(gradient):
+    total = gradient.clone()
+    dist.all_reduce(total)
+    return total
+
+# %% the parts of one rank's own message are added up tags=["wrong"]
+# hint: What the other ranks say must travel between processes.
+def give_back(gradient):
+    return torch.stack(gradient.chunk(dist.get_world_size())).sum(0)
+
+# %% a rank's own message is counted twice tags=["wrong"]
+# hint: all_reduce adds the rank's own message, too.
+def give_back(gradient):
+    total = gradient.clone()
+    dist.all_reduce(total)
+    return (total + gradient).chunk(dist.get_world_size())[dist.get_rank()]
+
+# %% the largest message is taken, not the sum tags=["wrong"]
+# hint: What does `op` stand at?
+def give_back(gradient):
+    total = gradient.clone()
+    dist.all_reduce(total, op=dist.ReduceOp.MAX)
+    return total.chunk(dist.get_world_size())[dist.get_rank()]
+
 # %% tags=["exercise"]
 EXERCISE = dict(
     id="08.9",
@@ -680,6 +981,23 @@ class ToyRanks(Broken):
 class ToyRanks(Broken):
     def gather(self, parts, rank):
         return torch.cat(parts)
+
+# %% the two directions of a rank's loss are added, not averaged tags=["wrong"]
+# hint: That was right before. Compare the mean of the ranks' losses with one process.
+from clipedu_lessons.l08_scaling_up.checks.ranks import Repaired
+
+class ToyRanks(Repaired):
+    def rank_loss(self, images, texts, rank):
+        return 2 * super().rank_loss(images, texts, rank)
+
+# %% every rank computes the loss of the whole batch tags=["wrong"]
+# hint: The local loss of a rank asks for its own pairs only.
+from clipedu_lessons.l08_scaling_up.checks.ranks import Repaired
+
+class ToyRanks(Repaired):
+    def rank_loss(self, images, texts, rank):
+        parts = [super(ToyRanks, self).rank_loss(images, texts, k) for k in range(self.ranks)]
+        return sum(parts) / self.ranks
 
 # %% tags=["exercise"]
 EXERCISE = dict(

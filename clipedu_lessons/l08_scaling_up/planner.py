@@ -8,11 +8,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import NamedTuple
 
 import torch
 
-from clipedu.models import CLIP, PRESETS, count_flops, count_parameters
+from clipedu.models import CLIP, PRESETS, CLIPConfig, count_flops, count_parameters
 from clipedu.numbers import check_whole
 from clipedu_lessons.common.paper import load_paper_table
 from clipedu_lessons.l08_scaling_up.activations import count_activations
@@ -163,8 +164,7 @@ def plan(
     if not 0 < learned <= 1:
         raise ValueError(f"learned must be a share above 0 and up to 1, not {learned!r}.")
     local = batch_size // gpus
-    with torch.device("meta"):
-        parameters = count_parameters(CLIP(config))
+    parameters = _count_parameters(config)
     share = parameters / gpus if sharded else parameters
     kept = count_activations(config, DTYPES[precision], fused=fused)
     together = min(chunk or local, local)
@@ -227,6 +227,12 @@ def paper_utilisation(model: str, *, again: bool = False) -> float:
     # its batch isn't a multiple of 592, so the run is planned for one GPU with the time of all
     ours = plan(model, gpu="V100", precision="fp16", checkpointing=again, utilisation=1.0)
     return ours.days / (gpus * days)
+
+
+@cache
+def _count_parameters(config: CLIPConfig) -> int:
+    with torch.device("meta"):
+        return count_parameters(CLIP(config))
 
 
 def _check(

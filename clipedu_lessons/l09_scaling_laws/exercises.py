@@ -24,13 +24,22 @@ EXERCISE = dict(
         "Training: two operations for each multiply-add forward, and twice as many backward.",
         "Ten times the compute multiplies the error by 10 to the slope. A hundred times is ten times, twice.",
     ],
+    # The wrong variants use these names.
+    # ruff: noqa: F821
+    personal={
+        "tokens": [50, 17, 26, 37, 65, 82],
+        "inputs": [64, 48, 80, 96, 128],
+        "outputs": [256, 192, 320, 384, 512],
+        "pairs": [1000, 500, 3000, 4000, 5000],
+        "products": [2_000_000, 3_000_000, 4_000_000, 6_000_000, 7_000_000],
+    },
 )
 
 # %% [markdown]
 # Fill in, without running any code:
 #
-# * `layer`: the multiply-adds of a layer that turns 64 numbers into 256, for 50 tokens;
-# * `training`: the floating-point operations of training on 1,000 pairs, with a model of 2,000,000 multiply-adds a pair (both towers together);
+# * `layer`: the multiply-adds of a layer that turns {=inputs} numbers into {=outputs}, for {=tokens} tokens;
+# * `training`: the floating-point operations of training on {=pairs} pairs, with a model of {=products} multiply-adds a pair (both towers together);
 # * `ten_times`: the slope of a power law is -0.301, which is -log10(2). What does ten times the compute multiply the error by?
 # * `hundred_times`: and a hundred times?
 
@@ -46,22 +55,57 @@ hundred_times = 0.25
 check("09.1", (layer, training, ten_times, hundred_times))
 
 # %% the two operations of a multiply-add are both counted tags=["wrong"]
-layer = 1_638_400
-training = 12_000_000_000
+layer = 2 * tokens * inputs * outputs
+training = 6 * pairs * products
 ten_times = 0.5
 hundred_times = 0.25
 
 # %% the backward pass is left out tags=["wrong"]
-layer = 819_200
-training = 4_000_000_000
+layer = tokens * inputs * outputs
+training = 2 * pairs * products
 ten_times = 0.5
 hundred_times = 0.25
 
 # %% a hundred times the compute is taken to buy twice what ten times buys tags=["wrong"]
-layer = 819_200
-training = 12_000_000_000
+layer = tokens * inputs * outputs
+training = 6 * pairs * products
 ten_times = 0.5
 hundred_times = 0.0
+
+# %% the biases of the layer are counted, too tags=["wrong"]
+# hint: A bias is added, not multiplied.
+layer = tokens * (inputs + 1) * outputs
+training = 6 * pairs * products
+ten_times = 0.5
+hundred_times = 0.25
+
+# %% the number of pairs is left out tags=["wrong"]
+# hint: The model sees all the pairs.
+layer = tokens * inputs * outputs
+training = 6 * products
+ten_times = 0.5
+hundred_times = 0.25
+
+# %% the two towers are counted twice tags=["wrong"]
+# hint: The multiply-adds of a pair are those of both towers already.
+layer = tokens * inputs * outputs
+training = 12 * pairs * products
+ten_times = 0.5
+hundred_times = 0.25
+
+# %% a hundred times is given the factor of ten times tags=["wrong"]
+# hint: A hundred times is ten times, twice.
+layer = tokens * inputs * outputs
+training = 6 * pairs * products
+ten_times = 0.5
+hundred_times = 0.5
+
+# %% e is raised to the slope, not ten tags=["wrong"]
+# hint: The slope is one between logarithms: ten times is 10 to the slope.
+layer = tokens * inputs * outputs
+training = 6 * pairs * products
+ten_times = 0.74
+hundred_times = 0.55
 
 # %% tags=["exercise"]
 EXERCISE = dict(
@@ -141,6 +185,86 @@ def power_law(compute, error, times):
     r = sum(a * b for a, b in zip(dx, dy)) / math.sqrt(sum(a * a for a in dx) * sum(b * b for b in dy))
     return r, times**r
 
+# %% the slope is returned without its sign tags=["wrong"]
+# hint: More compute: does the error rise? The factor is right already.
+def power_law(compute, error, times):
+    from clipedu_lessons.l09_scaling_laws.checks.law import slope_of
+
+    slope = slope_of(compute, error)
+    return -slope, times**slope
+
+# %% the factor is that of `times` times less compute tags=["wrong"]
+# hint: More compute: is the error multiplied by more or by less than 1?
+def power_law(compute, error, times):
+    from clipedu_lessons.l09_scaling_laws.checks.law import slope_of
+
+    slope = slope_of(compute, error)
+    return slope, times**-slope
+
+# %% e to the slope is multiplied by `times` tags=["wrong"]
+# hint: Which power of `times` is it?
+def power_law(compute, error, times):
+    from clipedu_lessons.l09_scaling_laws.checks.law import slope_of
+
+    slope = slope_of(compute, error)
+    return slope, math.exp(slope) * times
+
+# %% e to the slope times `times` is taken tags=["wrong"]
+# hint: The slope belongs to logarithms: what is the logarithm of `times` times the compute?
+def power_law(compute, error, times):
+    from clipedu_lessons.l09_scaling_laws.checks.law import slope_of
+
+    slope = slope_of(compute, error)
+    return slope, math.exp(slope * times)
+
+# %% the constant of the law is returned for the factor tags=["wrong"]
+# hint: The constant c falls out: the factor is a ratio of two errors.
+def power_law(compute, error, times):
+    from clipedu_lessons.l09_scaling_laws.checks.law import line_of, logs_of
+
+    slope, x, y = line_of(logs_of(compute), logs_of(error))
+    return slope, math.exp(y - slope * x)
+
+# %% the error at a compute of `times` is returned for the factor tags=["wrong"]
+# hint: The factor is a ratio of two errors, whatever the compute is.
+def power_law(compute, error, times):
+    from clipedu_lessons.l09_scaling_laws.checks.law import line_of, logs_of
+
+    slope, x, y = line_of(logs_of(compute), logs_of(error))
+    return slope, math.exp(y + slope * (math.log(times) - x))
+
+# %% the factor is multiplied with a measured error tags=["wrong"]
+# hint: By what is the error multiplied? The answer is the factor alone.
+def power_law(compute, error, times):
+    from clipedu_lessons.l09_scaling_laws.checks.law import slope_of
+
+    slope = slope_of(compute, error)
+    return slope, error[-1] * times**slope
+
+# %% the slopes between neighboring points are averaged tags=["wrong"]
+# hint: The line of least squares is not the mean of the pieces.
+def power_law(compute, error, times):
+    x, y = [[math.log(value) for value in values] for values in (compute, error)]
+    pieces = [(y[k + 1] - y[k]) / (x[k + 1] - x[k]) for k in range(len(x) - 1)]
+    slope = sum(pieces) / len(pieces)
+    return slope, times**slope
+
+# %% the two logarithms have different bases tags=["wrong"]
+# hint: The slope is a ratio of two logarithms of the same base.
+def power_law(compute, error, times):
+    from clipedu_lessons.l09_scaling_laws.checks.law import slope_of
+
+    slope = slope_of(compute, error) / math.log(10)
+    return slope, times**slope
+
+# %% one sum is divided by N and the other by N - 1 tags=["wrong"]
+# hint: The same number divides both, so it falls out.
+def power_law(compute, error, times):
+    from clipedu_lessons.l09_scaling_laws.checks.law import slope_of
+
+    slope = slope_of(compute, error) * (len(compute) - 1) / len(compute)
+    return slope, times**slope
+
 # %% tags=["exercise"]
 EXERCISE = dict(
     id="09.6",
@@ -211,6 +335,80 @@ from clipedu_lessons.l09_scaling_laws.checks.law import extrapolate_with
 
 extrapolate = extrapolate_with(largest=True)
 
+# %% the runs of a model are averaged before the fit tags=["wrong"]
+# hint: A power law through all runs: each run is a point.
+from clipedu_lessons.l09_scaling_laws.checks.law import extrapolate_with
+
+extrapolate = extrapolate_with(pooled=True)
+
+# %% nothing is turned into logarithms tags=["wrong"]
+# hint: A power law is straight between logarithms.
+from clipedu_lessons.l09_scaling_laws.checks.law import extrapolate_with
+
+extrapolate = extrapolate_with(logs=False, straight=True)
+
+# %% the logarithm of the error is predicted tags=["wrong"]
+# hint: Undo the logarithm at the end.
+def extrapolate(compute, error, models, at):
+    from clipedu_lessons.l09_scaling_laws.checks.law import extrapolate_with
+
+    return tuple(math.log(value) for value in extrapolate_with()(compute, error, models, at))
+
+# %% logarithms of base 10 are undone with e tags=["wrong"]
+# hint: Which function undoes your logarithm?
+def extrapolate(compute, error, models, at):
+    from clipedu_lessons.l09_scaling_laws.checks.law import extrapolate_with
+
+    found = extrapolate_with()(compute, error, models, at)
+    return tuple(math.exp(math.log10(value)) for value in found)
+
+# %% the largest prediction comes before the smallest tags=["wrong"]
+# hint: Return (prediction, low, high).
+def extrapolate(compute, error, models, at):
+    from clipedu_lessons.l09_scaling_laws.checks.law import extrapolate_with
+
+    middle, low, high = extrapolate_with()(compute, error, models, at)
+    return middle, high, low
+
+# %% the interval says how far the predictions are off, not where they are tags=["wrong"]
+# hint: The ends `low` and `high` are predictions themselves.
+def extrapolate(compute, error, models, at):
+    from clipedu_lessons.l09_scaling_laws.checks.law import extrapolate_with
+
+    middle, low, high = extrapolate_with()(compute, error, models, at)
+    return middle, low - middle, high - middle
+
+# %% quantiles of the predictions are returned, not the smallest and the largest tags=["wrong"]
+# hint: With so few fits, all of them count.
+from clipedu_lessons.l09_scaling_laws.checks.law import extrapolate_with
+
+extrapolate = extrapolate_with(ends="quantiles")
+
+# %% the interval is one standard deviation of the predictions to each side tags=["wrong"]
+# hint: The statement asks for the smallest and the largest prediction.
+from clipedu_lessons.l09_scaling_laws.checks.law import extrapolate_with
+
+extrapolate = extrapolate_with(ends="deviation")
+
+# %% the interval is two standard errors of the jackknife to each side tags=["wrong"]
+# hint: The statement asks for the smallest and the largest prediction.
+from clipedu_lessons.l09_scaling_laws.checks.law import extrapolate_with
+
+extrapolate = extrapolate_with(ends="jackknife")
+
+# %% the runs with the same compute are left out together tags=["wrong"]
+# hint: `models` says which runs belong together. Runs of one model may differ in their compute.
+def extrapolate(compute, error, models, at):
+    from clipedu_lessons.l09_scaling_laws.checks.law import extrapolate_with
+
+    return extrapolate_with()(compute, error, [str(value) for value in compute], at)
+
+# %% the last model is never left out tags=["wrong"]
+# hint: Each model is left out once.
+from clipedu_lessons.l09_scaling_laws.checks.law import extrapolate_with
+
+extrapolate = extrapolate_with(spared="last")
+
 # %% tags=["exercise"]
 EXERCISE = dict(
     id="09.7",
@@ -271,6 +469,57 @@ def best_split(a, alpha, b, beta, compute):
     size = math.sqrt(compute / 12)
     return size, 2 * size
 
+# %% the six is left out of the number of pairs tags=["wrong"]
+# hint: 6 M D is the compute, so what is D?
+def best_split(a, alpha, b, beta, compute):
+    size = (alpha * a / (beta * b) * (compute / 6) ** beta) ** (1 / (alpha + beta))
+    return size, compute / size
+
+# %% the six is left out of the size tags=["wrong"]
+# hint: The product of size and pairs is a sixth of the compute, in both places.
+def best_split(a, alpha, b, beta, compute):
+    size = (alpha * a / (beta * b) * compute**beta) ** (1 / (alpha + beta))
+    return size, compute / 6 / size
+
+# %% the ratio of the two terms is turned round tags=["wrong"]
+# hint: If size matters more (a large a), should the model be larger or smaller?
+def best_split(a, alpha, b, beta, compute):
+    size = (beta * b / (alpha * a) * (compute / 6) ** beta) ** (1 / (alpha + beta))
+    return size, compute / 6 / size
+
+# %% the root is taken of the compute only tags=["wrong"]
+# hint: M^(alpha + beta) equals the whole product, the ratio in front included.
+def best_split(a, alpha, b, beta, compute):
+    size = alpha * a / (beta * b) * (compute / 6) ** (beta / (alpha + beta))
+    return size, compute / 6 / size
+
+# %% each exponent stands with the other constant tags=["wrong"]
+# hint: The derivative of a M^-alpha brings down alpha, and it stays with a.
+def best_split(a, alpha, b, beta, compute):
+    size = (beta * a / (alpha * b) * (compute / 6) ** beta) ** (1 / (alpha + beta))
+    return size, compute / 6 / size
+
+# %% the exponents are subtracted, not added tags=["wrong"]
+# hint: One side has M^-alpha and the other M^beta. Which power is left?
+def best_split(a, alpha, b, beta, compute):
+    size = (alpha * a / (beta * b) * (compute / 6) ** beta) ** (1 / (beta - alpha))
+    return size, compute / 6 / size
+
+# %% the same constant stands before size and pairs tags=["wrong"]
+# hint: What is size times pairs?
+def best_split(a, alpha, b, beta, compute):
+    constant = (alpha * a / (beta * b)) ** (1 / (alpha + beta))
+    power = beta / (alpha + beta)
+    return constant * (compute / 6) ** power, constant * (compute / 6) ** (1 - power)
+
+# %% many sizes are tried, and the best of them is returned tags=["wrong"]
+# hint: The minimum lies between the sizes that you try. Where is the derivative zero?
+def best_split(a, alpha, b, beta, compute):
+    product = compute / 6
+    sizes = [10.0**k for k in range(int(math.log10(product)) + 1)]
+    size = min(sizes, key=lambda m: a * m**-alpha + b * (product / m) ** -beta)
+    return size, product / size
+
 # %% tags=["exercise"]
 EXERCISE = dict(
     id="09.5",
@@ -302,7 +551,7 @@ print(f"{which}: beta {law.beta:.2f}, 95 % from {low:.2f} to {high:.2f}")
 # %% [markdown] tags=["answer"]
 # I took Lucide alone in the place of the mean of Remix and Bootstrap, and left the rest as it was.
 #
-# I compared beta, the exponent of the pairs, of both fits with their intervals, as the cell prints them. The two intervals overlap for the most part, so I do not claim that the two exponents differ. Lucide has 297 pictures where the others have 1,543 together, so chance weighs more. A reader of the Lucide table alone would believe a number that the other table contradicts, and neither would notice.
+# I compared beta, the exponent of the pairs. It is 0.52 (95 %: 0.36 to 0.74) with the mean of Remix and Bootstrap, and 0.52 (0.36 to 0.80) with Lucide. The exponents are equal to two digits and the intervals overlap almost completely, so this choice changes nothing that I could show. Lucide has 297 pictures where the others have 1,543 together, and its interval is a little wider. A reader of either table would believe the same. Both would believe too much: the intervals run from a law in which ten times the pairs leave 0.44 of that part of the error to one in which they leave 0.16.
 #
 # Neither table can show what other training pairs, another recipe or larger models would give. All runs share one set of pairs.
 

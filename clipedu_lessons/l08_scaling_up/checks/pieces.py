@@ -23,11 +23,6 @@ COUNT = ValueExercise(
     expected=(512, 16, 64, 3584),
     misconceptions=(
         Misconception(
-            "every rank embeds the whole batch",
-            lambda v: v[0] == 4096,
-            "Who embeds what? 4,096 pairs, 8 ranks.",
-        ),
-        Misconception(
             "numbers are counted, not bytes",
             lambda v: v[1] == 4 or v[2] == 16,
             "A float32 takes 4 bytes.",
@@ -43,16 +38,6 @@ COUNT = ValueExercise(
             "After the gather, with how many captions is a picture compared?",
         ),
         Misconception(
-            "the transposed matrix is counted as a second one",
-            lambda v: v[2] == 128,
-            "The columns of a matrix are the rows of its transpose: nothing new is computed.",
-        ),
-        Misconception(
-            "the local loss is taken to need the whole matrix",
-            lambda v: v[1] == 64,
-            "A rank asks for its own pairs only.",
-        ),
-        Misconception(
             "the wrong captions that it does meet are counted",
             lambda v: v[3] in (511, 512),
             "Those are the ones of its own rank. How many are elsewhere?",
@@ -61,11 +46,6 @@ COUNT = ValueExercise(
             "all wrong captions are counted, those of its own rank too",
             lambda v: v[3] in (4095, 4096),
             "Some of them are on its own rank.",
-        ),
-        Misconception(
-            "the right caption is taken off twice",
-            lambda v: v[3] == 3583,
-            "It is on the picture's own rank: the other ranks' captions are all wrong ones.",
         ),
         Misconception(
             "bytes are given for MiB",
@@ -82,16 +62,6 @@ FACTORS = ValueExercise(
     expected=(1, 0.25, 4, 8, 1),
     misconceptions=(
         Misconception(
-            "the sum of the gather is thought to need a division",
-            lambda v: v[0] == 4,
-            "The loss is the mean of the ranks' losses, and DDP takes a mean: is anything left?",
-        ),
-        Misconception(
-            "a mean is taken twice where a sum and a mean cancel",
-            lambda v: v[0] == 0.25,
-            "The gather adds; DDP divides by the number of ranks.",
-        ),
-        Misconception(
             "the mean of DDP is forgotten",
             lambda v: v[1] == 1 or v[2] == 16,
             "Each rank's gradient is divided by the number of ranks.",
@@ -102,29 +72,9 @@ FACTORS = ValueExercise(
             "How many times as large as the true gradient?",
         ),
         Misconception(
-            "adding instead of averaging is taken to make no difference",
-            lambda v: v[2] == 1,
-            "A sum of four is four times their mean.",
-        ),
-        Misconception(
-            "towers and scale are taken to behave alike",
-            lambda v: v[3] == v[4] == 8,
-            "Each chunk's towers get their part once. And the scale?",
-        ),
-        Misconception(
             "the towers' gradients are thought to need a division by the chunks",
             lambda v: v[4] in (0.125, 8),
             "In each pass only one chunk's rows have a graph behind them.",
-        ),
-        Misconception(
-            "scale and towers are exchanged",
-            lambda v: v[3] == 1 and v[4] == 8,
-            "In each pass one chunk's rows have a graph; the scale has one in every pass.",
-        ),
-        Misconception(
-            "the factor of the ranks is taken for that of the chunks",
-            lambda v: v[3] == 4,
-            "There is one process here, and 8 chunks.",
         ),
     ),
 )
@@ -142,11 +92,6 @@ def _pieces(
 def streaming_logsumexp(pieces: list[Tensor]) -> Tensor:
     """A list of (N, m_k) -> (N,)."""
     return torch.cat(pieces, dim=1).logsumexp(dim=1)
-
-
-def _each(pieces: list[Tensor]) -> Tensor:
-    """(K, N)"""
-    return torch.stack([piece.logsumexp(dim=1) for piece in pieces])
 
 
 PIECES = FunctionExercise(
@@ -183,36 +128,6 @@ PIECES = FunctionExercise(
             lambda g: {"pieces": [torch.randn(32, 8, generator=g) for _ in range(64)]},  # 131,072
             most=60_000,
             hint="Take one piece at a time: what do you keep of it when it is gone?",
-        ),
-    ),
-    misconceptions=(
-        Misconception(
-            "the largest logit is taken off and not added again",
-            lambda pieces: torch.cat(pieces, 1).logsumexp(1) - torch.cat(pieces, 1).amax(1),
-            "What was divided out of the sum comes back as a factor.",
-        ),
-        Misconception(
-            "only the first piece counts",
-            lambda pieces: _each(pieces)[0],
-            "Does the loop return too early?",
-        ),
-        Misconception(
-            "the largest logit is returned, not the log-sum-exp",
-            lambda pieces: torch.cat(pieces, dim=1).amax(1),
-        ),
-        Misconception(
-            "the logarithm is left out",
-            lambda pieces: torch.cat(pieces, dim=1).exp().sum(1),
-            "What has the unit of a logit?",
-        ),
-        Misconception(
-            "the sum is taken down the columns, not along the rows",
-            lambda pieces: torch.cat(pieces, dim=1).logsumexp(0),
-            "The result has one number for each of the N rows.",
-        ),
-        Misconception(
-            "the mean of the exponentials is taken, not their sum",
-            lambda pieces: torch.cat(pieces, dim=1).exp().mean(1).log(),
         ),
     ),
 )
@@ -279,13 +194,6 @@ CHUNKS = FunctionExercise(
             most=48_000,
             of="graph",
             hint="What must a chunk know of the whole loss, once the embeddings are there?",
-        ),
-    ),
-    misconceptions=(
-        Misconception(
-            "the exact gradient is multiplied by the number of chunks",
-            lambda *drawn: gradient_in_chunks(*drawn) * drawn[4],
-            "Does each chunk send the messages of all rows?",
         ),
     ),
 )

@@ -10,7 +10,7 @@ import torch
 from torch import Generator, Tensor
 from torch.nn import functional as F
 
-from clipedu_classroom.spec import FunctionExercise, Misconception, whole
+from clipedu_classroom.spec import FunctionExercise, Limit, Misconception, whole
 from clipedu_lessons.l08_scaling_up.broken import SCALE, N, ToyRanks, toy_pairs
 
 info_nce: Any = None  # the driver gives the answer its own
@@ -19,12 +19,16 @@ info_nce: Any = None  # the driver gives the answer its own
 def cached_with(
     *, apart: bool = False, times: bool = False, divide: bool = False, last: bool = False,
     ids: bool = True, scale: bool = True, message: bool = True, texts: bool = True,
+    images: bool = True, exp: bool = True, clear: str = "", cross: bool = False,
+    shared: bool = False, step: bool = False,
 ) -> Any:  # fmt: skip
     """cached_backward, or a wrong one: what each argument breaks is the title of a variant."""
 
     def cached_backward(model: Any, batch: Any, chunks: int) -> float:
         pictures, tokens, equal = batch
         equal = equal if ids else None
+        if clear == "first":
+            model.zero_grad()
         parts = list(zip(pictures.chunk(chunks), tokens.chunk(chunks), strict=True))
         if apart:
             owned = [None] * chunks if equal is None else equal.chunk(chunks)
@@ -34,19 +38,24 @@ def cached_with(
         with torch.no_grad():
             made = [model(*part)[:2] for part in parts]
         image, text = (torch.cat(x).requires_grad_() for x in zip(*made, strict=True))
-        factor = model.logit_scale.exp() if scale else model.logit_scale.exp().detach()
-        loss = info_nce(image, text, factor, equal)
+        t = model.logit_scale if scale else model.logit_scale.detach()
+        loss = info_nce(image, text, t.exp() if exp else t, equal)
         for _ in range(chunks if times else 1):
             loss.backward(retain_graph=True)
         share = chunks if times or divide else 1
         sent: Any = (image.grad, text.grad) if message else (image.detach(), text.detach())
+        sent = sent[::-1] if cross else sent
         for k, part in enumerate(parts):
             if last and k < chunks - 1:
                 continue
             grads = [g.chunk(chunks)[k] / share for g in sent]
-            out = list(zip(model(*part)[:2], grads, strict=True))[: 2 if texts else 1]
+            if clear == "each":
+                model.zero_grad()
+            out = list(zip(model(*part)[:2], grads, strict=True))[not images : 2 if texts else 1]
             torch.autograd.backward([o for o, _ in out], [g for _, g in out])
-        return loss.item()
+        for p in model.parameters() if step else ():
+            p.data -= p.grad
+        return loss.item() / (chunks if shared else 1)
 
     return cached_backward
 
@@ -87,6 +96,7 @@ def drive_cached(answer, table, words, batch, chunks, start):
     try:
         model = Tables()
         model.table.grad = torch.full_like(table, 0.5)  # of what came before: it is added to
+        kept = [p.detach().clone() for p in model.parameters()]
         loss = answer(model, tuple(batch), chunks)
         empty = torch.zeros(())
         return {
@@ -97,21 +107,25 @@ def drive_cached(answer, table, words, batch, chunks, start):
                 empty if model.logit_scale.grad is None else model.logit_scale.grad
             ),
             "the most pairs with a graph at once": max(largest, default=0),
+            "the parameters are as before": all(map(torch.equal, kept, model.parameters())),
+            "the model is still in training mode": model.training,
         }
     finally:
         space.clear()
         space.update(before)
 
 
-def a_large_batch(generator: Generator, ids: bool = True, chunks: int = 0) -> dict[str, Any]:
+def a_large_batch(
+    generator: Generator, ids: bool = True, chunks: int = 0, pixels: int = 2
+) -> dict[str, Any]:
     chunks = chunks or whole(generator, 2, 4)
     n = chunks * whole(generator, 2, 4)
     equal = torch.arange(n)
     equal[1] = equal[n - 1] = 0  # captions that occur three times
-    pictures = torch.randn(n, 2, 3, generator=generator)
+    pictures = torch.randn(n, pixels, 3, generator=generator)
     tokens = torch.randint(0, 30, (n, 4), generator=generator)
     return {
-        "table": torch.randn(6, 5, generator=generator),
+        "table": torch.randn(3 * pixels, 5, generator=generator),
         "words": torch.randn(30, 5, generator=generator),
         "batch": [pictures, tokens, equal if ids else None],
         "chunks": chunks,
@@ -129,6 +143,15 @@ CACHED = FunctionExercise(
         "one chunk": lambda g: a_large_batch(g, chunks=1),
         "a batch without ids": lambda g: a_large_batch(g, ids=False),
     },
+    limits=(
+        Limit(
+            "the graphs of several chunks are held at once",
+            lambda g: a_large_batch(g, chunks=12, pixels=1000),  # 24,000 bytes a picture
+            most=150_000,
+            of="graph",
+            hint="Send each chunk's part back before the next chunk is embedded with a graph.",
+        ),
+    ),
 )
 
 
@@ -160,8 +183,9 @@ def drive_ranks(answer, gradients):
         return everyone
 
     def combine(tensors, op):
-        total = torch.stack(list(tensors)).sum(0)
-        return total / ranks if op == dist.ReduceOp.AVG else total
+        stack, of = torch.stack(list(tensors)), dist.ReduceOp
+        others = {of.MAX: stack.amax(0), of.MIN: stack.amin(0), of.AVG: stack.mean(0)}
+        return next((other for kind, other in others.items() if op == kind), stack.sum(0))
 
     def all_reduce(tensor, op=dist.ReduceOp.SUM, group=None, async_op=False):
         tensor.copy_(combine(share(tensor), op))
@@ -172,6 +196,22 @@ def drive_ranks(answer, gradients):
     def all_gather(into, tensor, group=None, async_op=False):
         for place, one in zip(into, share(tensor), strict=True):
             place.copy_(one)
+
+    def all_gather_into_tensor(into, tensor, group=None, async_op=False):
+        into.copy_(torch.cat(share(tensor)).view_as(into))
+
+    def reduce_scatter(output, parts, op=dist.ReduceOp.SUM, group=None, async_op=False):
+        reduce_scatter_tensor(output, torch.cat(list(parts)), op)
+
+    def all_to_all_single(output, tensor, group=None, async_op=False):
+        output.copy_(torch.cat([t.chunk(ranks)[me.rank] for t in share(tensor)]).view_as(output))
+
+    def reduce(tensor, dst=0, op=dist.ReduceOp.SUM, group=None, async_op=False):
+        total = combine(share(tensor), op)
+        tensor.copy_(total if me.rank == dst else tensor)
+
+    def broadcast(tensor, src=0, group=None, async_op=False):
+        tensor.copy_(share(tensor)[src])
 
     def get_rank(group=None):
         return me.rank
@@ -188,7 +228,8 @@ def drive_ranks(answer, gradients):
             errors.append(error)
             barrier.abort()
 
-    fakes = [all_reduce, reduce_scatter_tensor, all_gather, get_rank, get_world_size]
+    fakes = [all_reduce, reduce_scatter_tensor, all_gather, get_rank, get_world_size, reduce]
+    fakes += [all_gather_into_tensor, reduce_scatter, all_to_all_single, broadcast]
     before = {fake.__name__: getattr(dist, fake.__name__) for fake in fakes}
     for fake in fakes:
         setattr(dist, fake.__name__, fake)
@@ -213,8 +254,7 @@ def drive_ranks(answer, gradients):
 def messages(generator: Generator, ranks: int = 0) -> dict[str, Any]:
     ranks = ranks or whole(generator, 2, 4)
     n, width = whole(generator, 2, 4), whole(generator, 3, 5)
-    made = [torch.randn(ranks * n, width, generator=generator) for _ in range(ranks)]
-    return {"gradients": made}
+    return {"gradients": [*torch.randn(ranks, ranks * n, width, generator=generator)]}
 
 
 BACK = FunctionExercise(
@@ -270,42 +310,67 @@ class Repaired(ToyRanks):
 
 
 def drive_bugs(answer, pictures, captions, ranks):
+    import copy
+
     import torch
+    from torch import nn
     from torch.nn import functional as F
 
-    run = answer(pictures.float(), captions.float(), ranks)
+    run = answer(*(views := (pictures.float(), captions.float())), ranks)
     copies = list(zip(*(model.parameters() for model in run.models), strict=True))
     start = max(float((p - same[0]).detach().abs().max()) for same in copies for p in same)
-    drawn = torch.cat([run.rows(3, rank) for rank in range(ranks)])
-    n = len(drawn) // ranks
+    steps = [torch.cat([run.rows(step, k) for k in range(ranks)]) for step in range(8)]
+    n, different = len(steps[0]) // ranks, min(len(drawn.unique()) for drawn in steps)
 
     parts = [torch.ones(n, 16, requires_grad=True) for _ in range(ranks)]
-    run.gather(parts, 0).sum().backward()
+    gathered = run.gather(parts, 0).sum()
+    if gathered.requires_grad:
+        gathered.backward()
     heard = [part.grad is not None and bool((part.grad == 1).all()) for part in parts]
 
     noise = torch.Generator().manual_seed(0)
     images, texts = F.normalize(torch.randn(2, ranks * n, 16, generator=noise), dim=-1)
     losses = [float(run.rank_loss(images, texts, rank)) for rank in range(ranks)]
-    answers = torch.arange(ranks * n)
-    both = (10 * images @ texts.T, 10 * texts @ images.T)
-    whole = float(sum(F.cross_entropy(logits, answers) for logits in both) / 2)
+
+    def loss_of(image, text):  # of one process
+        logits, answers = 10 * image @ text.T, torch.arange(len(image))
+        return (F.cross_entropy(logits, answers) + F.cross_entropy(logits.T, answers)) / 2
 
     for same in copies:
         for rank, p in enumerate(same):
             p.grad = torch.full_like(p, float(rank))
     run.average()
-    means = {float(p.grad.mean()) for same in copies for p in same}
-    for same in copies:
-        for p in same:
-            p.grad = None
-    run.train_on(4)
-    return {
-        "the weights at the start": start < 1e-6,
-        "different pairs in a step": len(drawn.unique()) == ranks * n,
+    means = sorted({float(p.grad.mean()) for same in copies for p in same})
+    for p in sum(copies, ()):
+        p.grad = None
+    found = {
+        "the weights are the same at the start": start < 1e-6,
+        "different pairs in a step": different,
         "whom the gradient reaches": heard,
-        "the mean of the ranks' losses": abs(sum(losses) / ranks - whole) < 1e-3,
-        "the gradient of all ranks": sorted(means) == [(ranks - 1) / 2],
+        "each rank's loss": losses,
+        "the average of gradients 0, 1, 2 and so on": means,
     }
+    mean = abs(sum(losses) / ranks - float(loss_of(images, texts))) < 1e-3
+    good = start < 1e-6, different == ranks * n, all(heard), mean
+    if not all(good) or means != [(ranks - 1) / 2]:  # what is above says it already
+        return {**found, "three steps are those of one process": False}
+    twin = copy.deepcopy(run.models[0])
+    solver, apart = torch.optim.SGD(twin.parameters(), lr=0.5), []
+    for step in (4, 5, 6):
+        for p in (*twin.parameters(), *sum(copies, ())) if step == 6 else ():
+            p.data *= 8  # the gradient shrinks, and is not clipped any more
+        both = (
+            F.normalize(tower(x[steps[step]]), dim=1) for tower, x in zip(twin, views, strict=True)
+        )
+        loss = loss_of(*both)
+        twin.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(twin.parameters(), 1.0)
+        solver.step()
+        apart.append(abs(float(loss.detach()) - float(run.train_on(step))))
+        pairs = (zip(m.parameters(), twin.parameters(), strict=True) for m in run.models)
+        apart += [float((p - q).detach().abs().max()) for each in pairs for p, q in each]
+    return {**found, "three steps are those of one process": max(apart) < 1e-3}
 
 
 def some_pairs(generator: Generator) -> dict[str, Any]:
@@ -326,6 +391,7 @@ FIVE_BUGS = FunctionExercise(
     drive=drive_bugs,
     inputs=some_pairs,
     trials=1,
+    tolerance=1e-4,
     misconceptions=tuple(
         _left(*bugs)
         for count in range(1, 1 + len(BUGS))

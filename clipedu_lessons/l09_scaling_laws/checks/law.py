@@ -139,17 +139,28 @@ FIT = FunctionExercise(
 
 def extrapolate_with(
     *, by_row: bool = False, logs: bool = True, measured: bool = False, mean: bool = False,
-    largest: bool = False,
+    largest: bool = False, pooled: bool = False, straight: bool = False, ends: str = "",
+    spared: str = "",
 ) -> Any:  # fmt: skip
     """extrapolate, or a wrong one: what each argument breaks is the title of a variant."""
 
     def extrapolate(
         compute: Numbers, error: Numbers, models: list[str], at: float
     ) -> tuple[float, float, float]:
+        if pooled:
+            names = sorted(set(models))
+            of = [[k for k, own in enumerate(models) if own == name] for name in names]
+            compute, error = (
+                [sum(v[k] for k in rows) / len(rows) for rows in of] for v in (compute, error)
+            )
+            models = names
+
         def predicted(rows: list[int]) -> float:
-            x, y = logs_of([compute[k] for k in rows]), [error[k] for k in rows]
-            slope, mean_x, mean_y = line_of(x, logs_of(y) if logs else y)
-            there = mean_y + slope * (math.log(at) - mean_x)
+            x, y = [compute[k] for k in rows], [error[k] for k in rows]
+            slope, mean_x, mean_y = line_of(
+                x if straight else logs_of(x), logs_of(y) if logs else y
+            )
+            there = mean_y + slope * ((at if straight else math.log(at)) - mean_x)
             return math.exp(there) if logs else there
 
         every = list(range(len(compute)))
@@ -157,21 +168,34 @@ def extrapolate_with(
         left = [[k] for k in every] if by_row else [
             [k for k in every if models[k] == name] for name in ([top] if largest else set(models))
         ]  # fmt: skip
+        if spared:
+            left.remove([k for k in every if models[k] == max(models)])
         others = [predicted([k for k in every if k not in gone]) for gone in left]
         middle = sum(others) / len(others) if mean else predicted(every)
-        return middle, *((min(error), max(error)) if measured else (min(others), max(others)))
+        low, high = (min(error), max(error)) if measured else (min(others), max(others))
+        if ends == "quantiles":
+            two = torch.tensor(others).double().quantile(torch.tensor([0.025, 0.975]).double())
+            low, high = two.tolist()
+        elif ends:
+            wide = float(torch.tensor(others).double().std(correction=0))
+            wide *= 2 * math.sqrt(len(others) - 1) if ends == "jackknife" else 1
+            low, high = middle - wide, middle + wide
+        return middle, low, high
 
     return extrapolate
 
 
 def a_series(generator: torch.Generator) -> dict[str, Any]:
-    """4 or 5 models with one to three seeds each, in any order, and a compute beyond them."""
+    """4 or 5 models in any order, each with two runs of one compute, some with a third run of
+    another compute; and a compute beyond them."""
     rows = []
     for k in range(int(torch.randint(4, 6, (), generator=generator))):
-        x = 11 + 0.7 * k + 0.3 * float(torch.rand((), generator=generator))
-        for _ in range(int(torch.randint(1, 4, (), generator=generator))):
+        x, third = 11 + 0.7 * k, 0.3 + 0.4 * float(torch.rand((), generator=generator))
+        x += 0.3 * float(torch.rand((), generator=generator))
+        more = k == 1 or torch.rand((), generator=generator) < 0.5
+        for each in [x, x, x + third][: 2 + more]:
             y = -0.08 * k - 0.1 + 0.05 * float(torch.randn((), generator=generator))
-            rows.append((10**x, 10**y, f"model {k}"))
+            rows.append((10**each, 10**y, f"model {k}"))
     order = torch.randperm(len(rows), generator=generator).tolist()
     compute, error, models = zip(*(rows[k] for k in order), strict=True)
     return {"compute": [*compute], "error": [*error], "models": [*models], "at": 1e16}

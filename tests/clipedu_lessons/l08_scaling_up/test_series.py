@@ -34,11 +34,23 @@ def batches() -> Any:
 
 def test_the_stored_runs_are_of_this_recipe_and_these_pairs(batches: Any) -> None:
     rows = read_record("batches")
-    assert {row["run"] for row in rows if row["seed"] == 0} == set(batches.RUNS)
+    short, long = batches.PAIRS, batches.LONG_PAIRS
+    made = {(row["run"], row["pairs"], row["seed"]) for row in rows}
+    assert {(name, short, seed) for name in batches.RUNS for seed in (0, 1, 2)} <= made
+    assert {(name, long, 0) for name in batches.LONG} <= made
     for row in rows:
         assert row["batch"] == batches.RUNS[row["run"]][0]
-        assert row["steps"] * row["batch"] == row["pairs"] == batches.PAIRS
+        assert row["steps"] * row["batch"] == row["pairs"] and row["pairs"] in (short, long)
         assert row["error"] == pytest.approx((row["remix"] + row["bootstrap"]) / 2, abs=2e-4)
+    grid = {(r["width"], r["pairs"], r["seed"]): r["error"] for r in read_record("scaling")}
+    for row in rows:  # the same run in two tables
+        if row["run"] == "batch 64":
+            assert row["error"] == grid[batches.WIDTH, short, row["seed"]]
+    cosines = read_record("batches_cosines")
+    assert {(row["run"], row["pairs"], row["seed"]) for row in cosines} == made
+    ends = {r["run"]: r for r in cosines if r["pairs"] == short and r["seed"] == 0}  # the last
+    assert min(ends["lost gradient"][k] for k in ("across", "pictures", "names")) > 0.999
+    assert max(ends["batch 64"][k] for k in ("across", "pictures", "names")) < 0.95
     recipe = recipe_of(batches.WIDTH, batches.PAIRS, 256).to_dict()
     for name in ("batches", "scaling"):
         about = about_record(name)
