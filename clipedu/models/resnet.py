@@ -13,7 +13,6 @@ from torch import Tensor, nn
 from clipedu.models.config import STEM_SHRINK, ResNetConfig
 from clipedu.models.recompute import recomputed, run_blocks
 from clipedu.models.transformer import attention
-from clipedu.models.vit import PatchConv2d
 
 
 def _shortcut(inputs: int, outputs: int, stride: int) -> nn.Module | None:
@@ -22,7 +21,7 @@ def _shortcut(inputs: int, outputs: int, stride: int) -> nn.Module | None:
         return None
     shortcut = nn.Sequential()
     shortcut.add_module("-1", nn.AvgPool2d(stride))  # openai/CLIP's name: the convolution is "0"
-    shortcut.add_module("0", PatchConv2d(inputs, outputs, 1, bias=False))
+    shortcut.add_module("0", nn.Conv2d(inputs, outputs, 1, bias=False))
     shortcut.add_module("1", nn.BatchNorm2d(outputs))
     return shortcut
 
@@ -34,12 +33,12 @@ class Bottleneck(nn.Module):
 
     def __init__(self, inputs: int, planes: int, stride: int = 1) -> None:
         super().__init__()
-        self.conv1 = PatchConv2d(inputs, planes, 1, bias=False)
+        self.conv1 = nn.Conv2d(inputs, planes, 1, bias=False)
         self.bn1 = nn.BatchNorm2d(planes)
         self.conv2 = nn.Conv2d(planes, planes, 3, padding=1, bias=False)
         self.bn2 = nn.BatchNorm2d(planes)
         self.avgpool = nn.AvgPool2d(stride) if stride > 1 else nn.Identity()
-        self.conv3 = PatchConv2d(planes, planes * self.expansion, 1, bias=False)
+        self.conv3 = nn.Conv2d(planes, planes * self.expansion, 1, bias=False)
         self.bn3 = nn.BatchNorm2d(planes * self.expansion)
         self.relu = nn.ReLU(inplace=True)
         self.downsample = _shortcut(inputs, planes * self.expansion, stride)

@@ -320,12 +320,6 @@ def streaming_logsumexp(pieces):
 def streaming_logsumexp(pieces):
     return sum(piece.clamp(-80, 80).exp().sum(dim=1) for piece in pieces).log()
 
-# %% one number for all rows is taken off, so the smaller rows vanish tags=["wrong"]
-# hint: Each row needs its own largest logit.
-def streaming_logsumexp(pieces):
-    top = max(piece.max() for piece in pieces)
-    return top + sum((piece - top).exp().sum(dim=1) for piece in pieces).log()
-
 # %% the sum so far is not rescaled when a larger logit comes tags=["wrong"]
 # hint: The sum was made with the old maximum. By which factor does it change?
 def streaming_logsumexp(pieces):

@@ -476,13 +476,6 @@ def paired_p(first, second, names):
     b, c = int((lead > 0).sum()), int((lead < 0).sum())
     return min(1.0, 2 * sum(math.comb(b + c, j) for j in range(max(b, c) + 1)) / 2 ** (b + c))
 
-# %% only the first model's wins decide, so p is 1 whenever it leads tags=["wrong"]
-# hint: Two-sided: the same split the other way round is as uneven.
-def paired_p(first, second, names):
-    lead = torch.bincount(names.unique(return_inverse=True)[1], first.double() - second.double())
-    b, c = int((lead > 0).sum()), int((lead < 0).sum())
-    return min(1.0, 2 * sum(math.comb(b + c, j) for j in range(b + 1)) / 2 ** (b + c))
-
 # %% names without a difference are shared out between the models tags=["wrong"]
 # hint: Such names are left out.
 def paired_p(first, second, names):

@@ -680,14 +680,6 @@ from clipedu_lessons.l12_limits.checks.choices import detect_with
 
 detect = detect_with(union="smaller")
 
-# %% boxes are read as left, top, width and height tags=["wrong"]
-# hint: The last two numbers are right and bottom.
-def detect(scores, boxes, least, most):
-    from clipedu_lessons.l12_limits.checks.choices import detect_with
-
-    corners = torch.cat([boxes[:, :2], boxes[:, :2] + boxes[:, 2:]], dim=1)
-    return detect_with()(scores, corners, least, most)
-
 # %% 1 is added to widths and heights tags=["wrong"]
 # hint: A window from 0 to 8 is 8 pixels wide.
 def detect(scores, boxes, least, most):

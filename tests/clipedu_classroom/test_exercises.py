@@ -29,7 +29,8 @@ each = pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.id)
 
 
 @cache
-def setup(source: ExerciseRecord) -> dict[str, Any]:
+def setup(exercise_id: str) -> dict[str, Any]:
+    source = next(one for one in SOURCES if one.id == exercise_id)
     space: dict[str, Any] = {"__name__": "exercise", **source.numbers()}
     exec(compile(source.setup, f"setup of {source.id}", "exec"), space)
     return space
@@ -38,7 +39,7 @@ def setup(source: ExerciseRecord) -> dict[str, Any]:
 def judge(source: ExerciseRecord, code: str, seed: int) -> Report:
     """The report on what a notebook with this cell would hand to check()."""
     exercise = specs.find(source.id)
-    space = dict(setup(source))
+    space = dict(setup(source.id))
     with contextlib.suppress(NotImplementedError):
         exec(compile(code, source.id, "exec"), space)
     found = tuple(space.get(name, MISSING) for name in exercise.names)

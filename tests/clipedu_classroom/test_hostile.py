@@ -370,8 +370,8 @@ def test_a_worker_under_bubblewrap_sees_almost_nothing() -> None:
             "net = open('/proc/net/dev').read().count(':')\n"
         )
         assert "error" not in client.ask("load", id="x", source=code, kind="answer")
-        names = {"names": ["seen", "course", "who", "net"], "several": True}
-        seen, course, who, interfaces = client.ask("value", **names)["value"]
+        names = ("seen", "course", "who", "net")
+        seen, course, who, interfaces = client.ask("value", name=names)["value"]
         assert not course
         assert "home" not in seen or not os.path.isdir("/home")
         assert who != 0
