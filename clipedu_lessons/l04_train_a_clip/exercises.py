@@ -1492,16 +1492,6 @@ from clipedu_lessons.l04_train_a_clip.checks.step import loop_with
 
 train_clip = loop_with(more=-1)
 
-# %% the number of warm-up steps is cut off, not rounded tags=["wrong"]
-# hint: 2.9 steps are three: `round`.
-def train_clip(model, batches, *, steps, peak=2e-3, warmup=0.1, weight_decay=0.2, half=True):
-    groups = parameter_groups(model.named_parameters(), weight_decay, muon=True)
-    optimizer = MuonAdamW(groups, lr=peak, betas=(0.9, 0.98), eps=1e-6)
-    model.train()
-    for step, batch in zip(range(steps), batches):
-        rate = learning_rate(step, steps=steps, peak=peak, warmup_steps=int(warmup * steps))
-        yield train_step(model, optimizer, batch, rate, half=half)
-
 # %% the rate falls to a tenth of the peak, not to 0 tags=["wrong"]
 # hint: Which `final` does the exercise ask for?
 def train_clip(model, batches, *, steps, peak=2e-3, warmup=0.1, weight_decay=0.2, half=True):

@@ -292,14 +292,6 @@ def paired_p(first, second, groups, flips):
     drawn = (flips[:, groups].double() * gain).sum(1).abs()
     return (drawn >= gain.sum().abs()).sum() / (len(flips) + 1)
 
-# %% each name's gain is averaged over its pictures tags=["wrong"]
-# hint: The total gain is a sum over pictures.
-def paired_p(first, second, groups, flips):
-    gain = torch.zeros(flips.shape[1]).double().index_add(0, groups, (first - second).double())
-    gain = gain / torch.bincount(groups, minlength=len(gain)).clamp(min=1)
-    drawn = (flips.double() @ gain).abs()
-    return ((drawn >= gain.sum().abs() - 1e-9).sum() + 1) / (len(flips) + 1)
-
 # %% only the sign of each name's gain counts tags=["wrong"]
 # hint: That is another test, the sign test. Here the gains themselves are added up.
 def paired_p(first, second, groups, flips):
