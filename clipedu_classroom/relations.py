@@ -17,7 +17,6 @@ Pairs = list[tuple[Any, Any]]  # in each trial, what the answer gave and what is
 Inputs = list[dict[str, Any]]  # in each trial, what it was given
 Found = tuple[str, str] | None  # a diagnosis, and a message of whole sentences
 
-
 # Diagnosis, message, and what makes the right result of the answer's
 CHANGES: tuple[tuple[str, str, Callable[[Tensor], Tensor]], ...] = (
     ("the sign is flipped", "Every number is right except for its sign.", torch.neg),
@@ -63,7 +62,8 @@ DIAGNOSES = (
 def relation(pairs: Pairs, inputs: Inputs, tolerance: float) -> Found:
     """The first relation that holds in every trial."""
     numeric = [(as_tensor(got), as_tensor(want)) for got, want in pairs]
-    if not any(side is None for pair in numeric for side in pair):
+    truths = all(isinstance(side, bool) for pair in pairs for side in pair)
+    if not truths and not any(side is None for pair in numeric for side in pair):
         return _of_numbers(numeric, inputs, tolerance)
     if all(isinstance(side, (list, tuple)) for pair in pairs for side in pair):
         return _of_sequences(pairs, inputs, tolerance)

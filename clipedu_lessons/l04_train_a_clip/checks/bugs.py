@@ -69,6 +69,13 @@ def drive_bugs(answer, pictures, captions):
     alone = run.embed(some[:4], words[:4])
     leak = max((a - b[:4]).abs().max() for a, b in zip(alone, (image, text), strict=True))
 
+    kind, scale = type(run.train_on(4)), run.logit_scale.detach().clone()
+    with torch.no_grad():
+        run.logit_scale.fill_(5.0)
+    run.train_on(4)
+    clamped = float(run.logit_scale) < 4.61
+    with torch.no_grad():
+        run.logit_scale.copy_(scale)
     loss = run.loss(image, text)
     swapped = run.loss(text, image)
     logits = run.logit_scale.exp() * image @ text.T
@@ -102,6 +109,11 @@ def drive_bugs(answer, pictures, captions):
     return {
         "the pairs of a batch": bool(own.all()) and len(some) == size,
         "the weights that move": moved,
+        "the kind of the loss and the clamp": (kind is float, clamped),
+        "the change of the pairs with the step": (
+            not torch.equal(some, run.batch(4)[0]) and len(some.unique(dim=0)) == size
+        ),
+        "the length of a picture": bool((image.norm(dim=1) - 1).abs().max() < 1e-4),
         "an embedding by itself": bool(leak < 1e-4),
         "both questions": bool(abs(loss - swapped) < 1e-4),
         "the loss": bool(abs(loss - (rows + columns) / 2) < 1e-3),
