@@ -239,7 +239,8 @@ def as_markdown(card: dict[str, Any]) -> str:
         f"## `clipedu train --recipe laptop`, {len(card['laptop_seeds'])} seed(s)",
         "",
         f"{card['laptop_seeds'][0]['steps']:,} steps of {RECIPES['laptop'].batch_size} pairs, from "
-        "scratch.",
+        f"scratch. The learning rate, {RECIPES['laptop'].learning_rate:g}, was chosen on Remix and "
+        f"Bootstrap after the shipped model had been trained at {recipe['learning_rate']:g}.",
         "",
         "| seed | minutes | pairs a second | lucide | font_awesome | heroicons | note |",
         "|---|---|---|---|---|---|---|",

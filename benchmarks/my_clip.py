@@ -66,7 +66,8 @@ def mine(path: Path, recipe: Recipe, pairs: Any) -> Callable[[int], Trained]:
         model = my_clip.CLIP(my_clip.CLIPConfig(text=text))
         feeder = Feeder(pairs, tokenizer, recipe, seed, torch.device("cpu"))
         batches = feeder.batches(0, recipe.steps, ahead=False)
-        losses = list(my_clip.train_clip(model, batches, steps=recipe.steps))
+        numbers = {"steps": recipe.steps, "peak": recipe.learning_rate}
+        losses = list(my_clip.train_clip(model, batches, **numbers))
         same = build(as_library_config(model.config), seed=0)
         same.load_state_dict(model.state_dict())
         return same.eval(), Tokenizer(tokenizer.merges), losses

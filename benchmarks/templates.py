@@ -116,7 +116,12 @@ def whole(mix: str, seed: int, steps: int) -> tuple[CLIP, Tokenizer]:
         pairs, _ = left_out_split()
         words = Tokenizer.train(pairs.drawn("sentences").texts(), RECIPES["lesson"].vocab_size)
         recipe = dataclasses.replace(
-            RECIPES["lesson"], captions=mix, steps=steps, evaluate_every=0, checkpoint_every=100
+            RECIPES["lesson"],
+            captions=mix,
+            steps=steps,
+            evaluate_every=0,
+            checkpoint_every=100,
+            learning_rate=2e-3,  # the stored series'
         )
         if (folder / "checkpoint.safetensors").exists():
             train(resume=folder, pairs=pairs.drawn(mix))

@@ -86,6 +86,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
         args = make_parser(chosen).parse_args(words)
+        if args.json == "-":
+            raise ValueError("--json writes a file beside what is printed: name it, as r.json.")
         result = args.run(args)
         done, data = result if isinstance(result, tuple) else (result, None)
         if args.json and data is not None:

@@ -114,14 +114,21 @@ def _data(args: argparse.Namespace, recipe: Any, talks: bool) -> tuple[Any, Any]
 
 def _recipe(args: argparse.Namespace) -> Any:
     """The recipe with the changes asked for; None where a resumed run's own should be taken."""
-    from clipedu.training import Recipe, get_recipe
-
     changes = [f"{n}={x}" for n in CHANGES if (x := getattr(args, n)) is not None] + args.set
     if args.resume is not None and args.recipe is None:
         if changes:
             raise ValueError(f"A resumed run keeps its recipe: leave out {', '.join(changes)}.")
         return None
-    name = args.recipe or "laptop"
+    return recipe_with(args.recipe or "laptop", changes)
+
+
+def recipe_with(name: str, changes: list[str]) -> Any:
+    """A known recipe or a recipe.json, with changes as `--set` takes them: FIELD=VALUE.
+
+    Raises ValueError for what is no such change, or no value of its field.
+    """
+    from clipedu.training import Recipe, get_recipe
+
     data = (Recipe.load(name) if name.endswith(".json") else get_recipe(name)).to_dict()
     for change in changes:
         field, equals, text = change.partition("=")

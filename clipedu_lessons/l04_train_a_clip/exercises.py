@@ -1492,6 +1492,22 @@ from clipedu_lessons.l04_train_a_clip.checks.step import loop_with
 
 train_clip = loop_with(more=-1)
 
+# %% a batch is taken and thrown away after the last step tags=["wrong"]
+# hint: Count the steps first, then take a batch: `zip` asks its first argument first.
+def train_clip(model, batches, *, steps, peak=2e-3, warmup=0.1, weight_decay=0.2, half=True):
+    groups = parameter_groups(model.named_parameters(), weight_decay, muon=True)
+    optimizer = MuonAdamW(groups, lr=peak, betas=(0.9, 0.98), eps=1e-6)
+    model.train()
+    for batch, step in zip(batches, range(steps)):
+        rate = learning_rate(step, steps=steps, peak=peak, warmup_steps=round(warmup * steps))
+        yield train_step(model, optimizer, batch, rate, half=half)
+
+# %% the warm-up is cut to whole steps, not rounded tags=["wrong"]
+# hint: `round(2.7)` is 3, and `int(2.7)` is 2.
+from clipedu_lessons.l04_train_a_clip.checks.step import loop_with
+
+train_clip = loop_with(rate=lambda f, i, n, peak, w: f(i, steps=n, peak=peak, warmup_steps=int(w * n)))
+
 # %% the rate falls to a tenth of the peak, not to 0 tags=["wrong"]
 # hint: Which `final` does the exercise ask for?
 def train_clip(model, batches, *, steps, peak=2e-3, warmup=0.1, weight_decay=0.2, half=True):

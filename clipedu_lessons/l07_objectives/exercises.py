@@ -736,7 +736,8 @@ def short_run(
     pairs, tasks = left_out_split()
     small = {"vision_width": 128, "vision_layers": 3, "text_layers": 1}
     recipe = dataclasses.replace(
-        RECIPES["lesson"], model=small, context_length=16, batch_size=256, evaluate_every=0
+        RECIPES["lesson"], model=small, context_length=16, batch_size=256, evaluate_every=0,
+        learning_rate=2e-3,
     )
     tokenizer = Tokenizer(load_pretrained()[1].merges[: 2048 - 258])
     changes["model"] = small | changes.get("model", {})

@@ -199,7 +199,7 @@ tokenizer = Tokenizer(long.merges[: 2048 - 258])  # its first merges: 2,048 toke
 pairs = training_pairs(progress=False).drawn("sentences")
 small = {"vision_width": 128, "vision_layers": 3, "text_layers": 1}
 sizes = {"vocab_size": 2048, "context_length": 16, "batch_size": 128, "steps": 400}
-live = dataclasses.replace(RECIPES["lesson"], model=small, **sizes)
+live = dataclasses.replace(RECIPES["lesson"], learning_rate=2e-3, model=small, **sizes)
 V, N = tokenizer.vocab_size, 64
 texts = pairs.texts()[::4]  # of all captions that there can be
 phrases = count_ngrams(tokenizer(texts, 16, truncate=True), least=12)  # (G, 3)

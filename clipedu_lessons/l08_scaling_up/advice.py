@@ -54,7 +54,7 @@ def advise(pairs: int, hours: float, *, gpu: str = "A100", gpus: int = 1) -> tup
         again = made.checkpointing
         made = plan(preset, batch_size=batch, pairs=seen, chunk=chunk, checkpointing=again, **how)
     rate = ("1e-5, with 1e-4 as the most" if tuned else
-            f"{2e-3 * (batch / 512) ** 0.5:.1e} with Muon" if small else
+            f"{8e-3 * (batch / 512) ** 0.5:.1e} with Muon" if small else
             "1e-3" if batch <= 1024 else "4e-4" if preset == "ViT-L/14" else "5e-4")  # fmt: skip
     scaler = "; weights, Adam and loss in fp32" + (", with a scaler" if half == "fp16" else "")
     matrix = {"tiled": "in tiles", "local": "the whole matrix at once"}[loss]

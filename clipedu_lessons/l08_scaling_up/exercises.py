@@ -293,6 +293,12 @@ def streaming_logsumexp(pieces):
         result = piece.logsumexp(dim=1)
     return result
 
+# %% all rows share one maximum, and a row far below it becomes nothing tags=["wrong"]
+# hint: What is exp(-1000)? Each row has a largest logit of its own.
+def streaming_logsumexp(pieces):
+    top = max(piece.max() for piece in pieces)
+    return top + sum((piece - top).exp().sum(1) for piece in pieces).log()
+
 # %% only the largest piece counts tags=["wrong"]
 # hint: The others are smaller, but not nothing.
 def streaming_logsumexp(pieces):

@@ -284,12 +284,12 @@ from clipedu_lessons.l11_robustness.robustness import leave_one_out
 
 home = matched["reference"]
 counts = dict.fromkeys(("above the interval", "below the interval", "above the band"), 0)
-print(f"{len(home)} models   " + "  ".join(counts))
+print(f"{f'{len(home)} models':14}" + "  ".join(counts))
 for key in KEYS:
     z = leave_one_out(home, matched[key], recipes)
     over = matched[key] > lines[key].band(home)[1]
     row = dict(zip(counts, (int((z > 1).sum()), int((z < -1).sum()), int(over.sum()))))
-    print(f"{key:11}" + "".join(f"{count:14} ({count / len(home):3.0%})" for count in row.values()))
+    print(f"{key:12}" + "".join(f"{count:14} ({count / len(home):3.0%})" for count in row.values()))
     assert row["above the interval"] / len(home) <= 0.10
     counts = {which: counts[which] + row[which] * (key in SHIFTS) for which in counts}
 trials = len(home) * len(SHIFTS)

@@ -73,7 +73,7 @@ def drive_bugs(answer, pictures, captions):
     with torch.no_grad():
         run.logit_scale.fill_(5.0)
     run.train_on(4)
-    clamped = float(run.logit_scale) < 4.61
+    clamped = run.logit_scale.item() < 4.61
     with torch.no_grad():
         run.logit_scale.copy_(scale)
     loss = run.loss(image, text)

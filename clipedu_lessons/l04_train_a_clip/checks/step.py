@@ -264,6 +264,7 @@ def drive_loop(answer, steps, peak, warmup, weight_decay, half):
 
     def batches():
         for number in range(steps + 5):
+            log["batches taken"] = number + 1
             yield torch.zeros(2, 3, 2, 2), torch.zeros(2, 4), number
         raise ValueError(f"batch {steps + 6} was asked for, in a run of {steps} steps")
 
@@ -300,6 +301,11 @@ def a_run(generator: Generator) -> dict[str, Any]:
     }
 
 
+def a_rounded_run(generator: Generator) -> dict[str, Any]:
+    """2.7 steps of warm-up: 3, and not 2."""
+    return a_run(generator) | {"steps": 15, "warmup": 0.18}
+
+
 def named_of(model: Any) -> Any:
     return model.named_parameters()
 
@@ -314,4 +320,5 @@ LOOP = FunctionExercise(
     reference=loop_with(),
     drive=drive_loop,
     inputs=a_run,
+    extremes={"a warm-up that must be rounded up": a_rounded_run},
 )

@@ -110,6 +110,9 @@ PIECES = FunctionExercise(
         "logits of minus a thousand": lambda g: {
             "pieces": [p - 1000 for p in _pieces(g)["pieces"]]
         },
+        "two rows that are a thousand apart": lambda g: {
+            "pieces": [p + torch.tensor([[-500.0], [500.0]]) for p in _pieces(g, n=2)["pieces"]]
+        },
         "one piece only": lambda g: _pieces(g, count=1),
         "one row": lambda g: _pieces(g, n=1),
         "a wide piece between narrow ones": lambda g: {

@@ -175,6 +175,15 @@ def test_json_is_written_for_exit_codes_good_and_bad(toy: Any, tmp_path: Path) -
     assert [path.name for path in target.parent.iterdir()] == ["result.json"]
 
 
+def test_a_dash_is_no_file_for_json(
+    toy: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["toy", "--json", "-"]) == 1
+    assert "name it" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_number_that_json_lacks_leaves_the_old_file(toy: Any, tmp_path: Path) -> None:
     target = tmp_path / "result.json"
     target.write_text("old")
