@@ -80,7 +80,7 @@ def recipe_of(kind: str, steps: int) -> Recipe:
     """The recipe of an encoder: `laptop` with a smaller model and half the batch."""
     changes: dict[str, Any] = {"model": SMALL, "vocab_size": VOCAB_SIZE, "context_length": 16}
     changes |= {"batch_size": 256, "steps": steps, "evaluate_every": 0, "checkpoint_every": steps}
-    changes["learning_rate"] = 2e-3  # the stored series'
+    changes["learning_rate"] = 2e-3  # as in the stored series
     recipe = dataclasses.replace(RECIPES["laptop"], **changes)
     if kind == "simclr":
         return dataclasses.replace(recipe, objective="simclr")

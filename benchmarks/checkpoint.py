@@ -240,7 +240,7 @@ def as_markdown(card: dict[str, Any]) -> str:
         "",
         f"{card['laptop_seeds'][0]['steps']:,} steps of {RECIPES['laptop'].batch_size} pairs, from "
         f"scratch. The learning rate, {RECIPES['laptop'].learning_rate:g}, was chosen on Remix and "
-        f"Bootstrap after the shipped model had been trained at {recipe['learning_rate']:g}.",
+        f"Bootstrap. The shipped model has {recipe['learning_rate']:g}.",
         "",
         "| seed | minutes | pairs a second | lucide | font_awesome | heroicons | note |",
         "|---|---|---|---|---|---|---|",

@@ -27,7 +27,7 @@ from typing import Any
 
 import torch
 
-from clipedu.device import keep_freed_memory
+from clipedu.device import keep_freed_memory, native_bfloat16
 from clipedu.evaluation import load_task, zero_shot
 from clipedu.files import write_whole
 from clipedu.models import CLIP, build
@@ -66,8 +66,8 @@ def mine(path: Path, recipe: Recipe, pairs: Any) -> Callable[[int], Trained]:
         model = my_clip.CLIP(my_clip.CLIPConfig(text=text))
         feeder = Feeder(pairs, tokenizer, recipe, seed, torch.device("cpu"))
         batches = feeder.batches(0, recipe.steps, ahead=False)
-        numbers = {"steps": recipe.steps, "peak": recipe.learning_rate}
-        losses = list(my_clip.train_clip(model, batches, **numbers))
+        numbers = {"peak": recipe.learning_rate, "half": bool(native_bfloat16())}
+        losses = list(my_clip.train_clip(model, batches, steps=recipe.steps, **numbers))
         same = build(as_library_config(model.config), seed=0)
         same.load_state_dict(model.state_dict())
         return same.eval(), Tokenizer(tokenizer.merges), losses

@@ -121,7 +121,7 @@ def whole(mix: str, seed: int, steps: int) -> tuple[CLIP, Tokenizer]:
             steps=steps,
             evaluate_every=0,
             checkpoint_every=100,
-            learning_rate=2e-3,  # the stored series'
+            learning_rate=2e-3,  # as in the stored series
         )
         if (folder / "checkpoint.safetensors").exists():
             train(resume=folder, pairs=pairs.drawn(mix))

@@ -74,6 +74,8 @@ def _precision(device: torch.device, why: str) -> tuple[torch.dtype, str]:
 
 def native_bfloat16() -> str:
     """The name of this CPU's bfloat16 unit; "" where there is none, or none known to be fast."""
+    if os.environ.get("ONEDNN_MAX_CPU_ISA", "").endswith(("SSE41", "AVX", "AVX2", "CORE", "VNNI")):
+        return ""  # it is set to imitate a CPU without such a unit
     ask = getattr(torch.cpu, "get_capabilities", None)  # torch 2.12 and later
     if found := dict(ask()) if ask else {}:
         units = {"amx_bf16": "AMX", "avx512_bf16": "AVX512-BF16", "bf16": "Arm BF16"}

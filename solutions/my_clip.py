@@ -369,7 +369,7 @@ def parameter_groups(named, weight_decay, *, muon=False):
 # ---- exercise 04.11: orthogonalize ----
 def orthogonalize(matrices: Tensor) -> Tensor:
     """(B, R, C) -> the same with singular values near 1: five steps of Newton and Schulz."""
-    x = matrices.bfloat16()
+    x = matrices.float()
     x = x / (x.norm(dim=(1, 2), keepdim=True) + 1e-7)
     tall = x.shape[1] > x.shape[2]
     x = x.mT if tall else x

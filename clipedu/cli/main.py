@@ -87,7 +87,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         args = make_parser(chosen).parse_args(words)
         if args.json == "-":
-            raise ValueError("--json writes a file beside what is printed: name it, as r.json.")
+            raise ValueError("--json needs a file's name, for example --json result.json.")
         result = args.run(args)
         done, data = result if isinstance(result, tuple) else (result, None)
         if args.json and data is not None:

@@ -123,10 +123,7 @@ def _recipe(args: argparse.Namespace) -> Any:
 
 
 def recipe_with(name: str, changes: list[str]) -> Any:
-    """A known recipe or a recipe.json, with changes as `--set` takes them: FIELD=VALUE.
-
-    Raises ValueError for what is no such change, or no value of its field.
-    """
+    """A recipe by its name or file, with changes FIELD=VALUE; ValueError for one that can't be."""
     from clipedu.training import Recipe, get_recipe
 
     data = (Recipe.load(name) if name.endswith(".json") else get_recipe(name)).to_dict()

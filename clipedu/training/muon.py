@@ -1,8 +1,8 @@
-"""Muon: AdamW's companion for matrices, which learns a small CLIP in about half of the steps.
+"""Muon: AdamW's companion for matrices, which learns a small CLIP in fewer steps.
 
-AdamW scales each number of a gradient by itself. Muon takes a matrix as a whole: of its momentum it
-keeps the directions and makes them all equally long, so that no few of them rule the step (Jordan
-et al. 2024; scaled to AdamW's learning rates as in arXiv 2502.16982). The paper used Adam.
+AdamW scales each number of a gradient by itself. Muon takes a matrix as a whole: it keeps the
+directions of its momentum and makes them equally long (Jordan et al. 2024; scaled to AdamW's
+learning rates as in arXiv 2502.16982). The paper used Adam.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from typing import Any
 
 import torch
 from torch import Tensor
+
+from clipedu.device import is_accelerator, native_bfloat16
 
 MOMENTUM = 0.95
 #: Root mean square of an update before the learning rate: about what AdamW's has.
@@ -31,10 +33,11 @@ def takes_muon(name: str, parameter: Tensor) -> bool:
 def orthogonalize(matrices: Tensor) -> Tensor:
     """(B, R, C) -> the same with nearly equal singular values: five steps of Newton and Schulz.
 
-    The polynomial's numbers bring every singular value to within 0.7..1.2 of 1, fast and not
-    exactly, which is enough for a direction; so is bf16.
+    The polynomial brings every singular value to within 0.7..1.2 of 1, enough for a direction. So
+    is bf16, which many CPUs only emulate.
     """
-    x = matrices.bfloat16()
+    fast = is_accelerator(matrices.device) or native_bfloat16()
+    x = matrices.to(torch.bfloat16 if fast else torch.float32)
     x = x / (x.norm(dim=(1, 2), keepdim=True) + 1e-7)
     tall = x.shape[1] > x.shape[2]
     x = x.mT if tall else x

@@ -289,13 +289,12 @@ RECIPES: dict[str, Recipe] = {
         preset="tiny", vocab_size=512, context_length=16, batch_size=32, steps=20, warmup=0.1,
         evaluate_every=10, checkpoint_every=5,
     ),
-    # Some three minutes on two cores. Muon, this rate, and the ViT, which is as good step for step
-    # as the ResNet and faster, were chosen on two sets that were left out (LEADERBOARD.md).
+    # Three minutes on two cores. Chosen on two sets that were left out (benchmarks/LEADERBOARD.md).
     "lesson": Recipe(
         preset="laptop_vit_stem", steps=320, optimizer="muon", learning_rate=8e-3, warmup=0.1,
         captions="sentences", augmentation=_PENS, evaluate_every=40,
     ),
-    # Eight minutes on two cores: the same in a longer run, with pictures changed more.
+    # Six to eight minutes on two cores: the same in a longer run, with pictures changed more.
     "laptop": Recipe(
         preset="laptop_vit_stem", steps=900, optimizer="muon", learning_rate=8e-3, warmup=0.1,
         captions="sentences", augmentation=_STRONG, evaluate_every=300, checkpoint_every=300,

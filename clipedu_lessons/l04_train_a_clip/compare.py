@@ -43,7 +43,7 @@ def compare_with_paper(recipe: str | Recipe = "laptop") -> list[Row]:
         Row("batch size", f"{paper.batch_size:,}", f"{ours.batch_size:,}", "memory and patience"),
         Row("steps", f"{paper.steps:,}", f"{ours.steps:,}", "minutes instead of days"),
         Row("pairs seen", seen, seen_here, "steps times batch size"),
-        Row("optimizer", "Adam", _OPTIMIZERS[ours.optimizer], "learns in about half of the steps"),
+        Row("optimizer", "Adam", _OPTIMIZERS[ours.optimizer], "learns in fewer steps"),
         Row("peak learning rate", rate, rate_here, "small models and Muon take more"),
         Row("warm-up", "2,000 steps", f"{ours.warmup_steps:,} steps", "a share of a shorter run"),
         Row("cosine down to", "0", final, "no reason to stop at 0"),

@@ -836,13 +836,13 @@ EXERCISE = dict(
 #
 # With $a = 3.4445$, $b = -4.7750$, $c = 2.0315$, five steps bring every $\sigma$ between about 0.01 and 1 close to 1.
 #
-# `matrices` has shape (B, R, C). Divide each matrix by its own Frobenius norm plus `1e-7`, take five steps, and return the same shape and dtype. Where R > C, work on the transposes, because S is smaller then. Computing in bfloat16 is fine and faster. The check accepts singular values between 0.6 and 1.3.
+# `matrices` has shape (B, R, C). Divide each matrix by its own Frobenius norm plus `1e-7`, take five steps, and return the same shape and dtype. Where R > C, work on the transposes, because S is smaller then. Compute in float32; bfloat16 would be exact enough, but many laptops only emulate it. The check accepts singular values between 0.6 and 1.3.
 
 # %%
 def orthogonalize(matrices: Tensor) -> Tensor:
     """(B, R, C) -> the same with singular values near 1: five steps of Newton and Schulz."""
     ### BEGIN SOLUTION
-    x = matrices.bfloat16()
+    x = matrices.float()
     x = x / (x.norm(dim=(1, 2), keepdim=True) + 1e-7)
     tall = x.shape[1] > x.shape[2]
     x = x.mT if tall else x
@@ -965,7 +965,7 @@ EXERCISE = dict(
 # 1. $m \leftarrow 0.95\,m + g$, where $g$ is `p.grad` and $m$ starts at 0. Keep $m$ in `self.state[p]["momentum"]`.
 # 2. Look ahead (Nesterov): $a = g + 0.95\,m$.
 # 3. See $a$ as matrices. A convolution (O, I, K, K) is one matrix of O rows and I·K·K columns. A parameter whose name ends in `in_proj_weight` holds three matrices, queries, keys and values, one below the other. Everything else is one matrix.
-# 4. The update is $0.2\sqrt{\max(R, C)}$ times `orthogonalize` of these matrices of shape (R, C). This makes it about as large as AdamW's, so one learning rate suits both (arXiv 2502.16982).
+# 4. The update is $0.2\sqrt{\max(R, C)}$ times `orthogonalize` of these matrices of shape (R, C). This makes it about as large as AdamW's, so one learning rate can serve both parts of the model (arXiv 2502.16982).
 # 5. Decay first, then step: $p \leftarrow (1 - \text{rate} \cdot \text{weight\_decay})\,p - \text{rate} \cdot \text{update}$.
 #
 # The check brings its own `orthogonalize`, so you can write this before 04.11.

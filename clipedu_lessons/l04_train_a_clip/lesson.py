@@ -203,7 +203,7 @@ show(figure, words)
 # %% [markdown]
 # A step along the raw momentum is ruled by its strongest directions. In the untrained model 90 % of the energy lies in {=untrained} of 192 directions, and in the trained model in {=trained}. In a matrix of random numbers it takes {=random} directions, so this is a property of these gradients and not of matrices in general. After orthogonalization {=untrained_near} and {=trained_near} of the singular values are near 1, so directions that were weak learn about as fast as the strong ones.
 #
-# Five short steps of three matrix products each do this, without a decomposition; you write them in exercise 04.11. Muon is for matrices only. Gains, biases, embedding tables and the logit scale take AdamW's step. We compared the two optimizers on the model that you will train, with one seed and 400 steps, each at several learning rates. On two icon sets that were left out of training, Muon named 38 % of the pictures right at a rate of 0.002 and 50 % at 0.008. AdamW named 8 % at 0.001 and 4 % at 0.002, and at 0.004 it stayed at chance. On a ResNet, where we tried 0.002 only, the gap was smaller: 38 % and 22 % (`benchmarks/LEADERBOARD.md`).
+# Five short steps of three matrix products each do this, without a decomposition; you write them in exercise 04.11. Muon is for matrices only. Gains, biases, embedding tables and the logit scale take AdamW's step. We compared the two optimizers on the model that you will train, with one seed and 400 steps, each at several learning rates. On two icon sets that were left out of training, Muon named 38 % of the pictures right at a rate of 0.002 and 50 % at 0.008. AdamW named 8 % at 0.001 and 4 % at 0.002, and at 0.004 it stayed at chance. We tried no rate below 0.001, so AdamW may do better than this. On a ResNet, at 0.002 and with a shorter warm-up, the gap was smaller: 38 % against 22 % (`benchmarks/LEADERBOARD.md`).
 
 # %% [markdown]
 # ### Warm-up and cosine
@@ -337,14 +337,15 @@ print(f"the untrained model names {untrained:.1%} of Lucide right")
 # %%
 from tqdm import tqdm
 
-from clipedu.device import keep_freed_memory
+from clipedu.device import keep_freed_memory, native_bfloat16
 
 keep_freed_memory()  # else the system zeroes memory again at every step
+half = bool(native_bfloat16())  # a CPU without such a unit is faster in float32
 batches = feeder.batches(0, recipe.steps, ahead=False)
 steps, peak = recipe.steps, recipe.learning_rate
 losses, scores, start = [], {}, time.perf_counter()
 with tqdm(total=steps, mininterval=5) as bar:
-    for loss in my_clip.train_clip(model, batches, steps=steps, peak=peak):
+    for loss in my_clip.train_clip(model, batches, steps=steps, peak=peak, half=half):
         losses.append(loss)
         bar.set_postfix_str(f"loss {loss:.2f}, guessing 6.24", refresh=False)
         bar.update()
@@ -434,7 +435,7 @@ numbers(longer=f"{longer:.0f}")
 
 # %% [markdown]
 # ## Overfitting: the training loss does not tell
-# People who train a CLIP of their own often report that the validation loss rises while the training loss still falls (for example moein-shariatnia/OpenAI-CLIP, issue 9). You can watch it happen with a small data set. The cell below takes 4,096 pairs without augmentation, trains on them again and again, and measures the loss on 256 other pairs of the same icon sets.
+# People who train a CLIP of their own often report that the validation loss rises while the training loss still falls (for example moein-shariatnia/OpenAI-CLIP, issue 9). You can watch it happen with a small data set. The cell below takes 4,096 pairs without augmentation, trains on them again and again, and measures the loss on 256 other pairs of the same icon sets. This short run and the next two take the default rate of `train_clip`, 0.002.
 
 # %%
 pictures, captions = pairs.batch(4352, seed=0)
@@ -460,7 +461,7 @@ def loss_on(model, rows):
 torch.manual_seed(0)
 student = my_clip.CLIP(my_clip.CLIPConfig(text=text_config))
 curve = {}
-loop = my_clip.train_clip(student, again_and_again(), steps=110)
+loop = my_clip.train_clip(student, again_and_again(), steps=110, half=half)
 for step, _ in enumerate(loop, 1):
     if step % 10 == 0:
         seen, new = slice(0, 256), slice(4096, 4352)
@@ -529,7 +530,7 @@ def short_run(painted, steps=80, size=256):
 
     torch.manual_seed(0)
     model = my_clip.CLIP(my_clip.CLIPConfig(text=text_config))
-    return model, list(my_clip.train_clip(model, batches(), steps=steps))
+    return model, list(my_clip.train_clip(model, batches(), steps=steps, half=half))
 
 # %%
 painted, words, colors = paint(lucide.pictures, lucide.class_names, seed=1)
@@ -680,8 +681,8 @@ numbers(seen=f"{seen:,}", size=f"{size / 1e6:.1f}")
 # For a longer run, in a shell: `clipedu train --recipe laptop --seed 0 --out runs/mine`. [The model card](../docs/MODEL_CARD.md) says how long that takes and what it reaches.
 #
 # ### The race
-# How fast can a CLIP learn to name half of the pictures of artists whom it never saw? `python benchmarks/speedrun.py` trains on ten icon sets. The clock stops when the mean accuracy on the two sets that are left out, Remix and Bootstrap, is at least 50 %. The record stands at 2.25 minutes on two cores, the mean of three seeds, or @AVXREC@ on a machine without AMX. To try one change:
+# How fast can a CLIP learn to name half of the pictures of artists whom it never saw? `python benchmarks/speedrun.py` trains on ten icon sets. The clock stops when the mean accuracy on the two sets that are left out, Remix and Bootstrap, is at least 50 %. The record is 2.25 minutes on two cores, the mean of three seeds, and @AVXREC@ without AMX. To try one change:
 #
 # `python benchmarks/speedrun.py --set warmup=0.05 --name "shorter warm-up"`
 #
-# It counts as a record if three seeds are run, the machine is named, the ten sets are all that the model learned from, and Lucide is asked only once, after the clock has stopped. [The leaderboard](../benchmarks/LEADERBOARD.md) has the rules and what was tried so far. Most changes lose, and those are worth writing down, too.
+# Your change is a record if the mean of three seeds is below that time, on two cores with nothing else running. Train on the ten sets only, and choose by Remix and Bootstrap. Lucide is measured once, after the clock has stopped. [The leaderboard](../benchmarks/LEADERBOARD.md) has the rules and what was tried so far. Most changes lose, and those are worth writing down, too.

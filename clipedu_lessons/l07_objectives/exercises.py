@@ -779,7 +779,7 @@ print(short_run("bow", steps=3))  # your settings here
 # Both gain from bare names. The bag of words gains 1.6 times, contrast 2.1 times, and the distance grows rather than shrinks. So my reason is not supported: the words of the form are a burden for both. They may cost contrast something because the names that we ask for are bare, and with "sentences" only part of the captions look like the question.
 # With sentences the two can't be told apart here: seed 1 even has the bag of words ahead (25 against 20). Only with names do the intervals of both seeds together barely overlap (1.3 to 2.3 % and 2.3 to 3.5 %).
 #
-# Limits: 100 steps are the very beginning, where everything is near 1 %. Two seeds differ by more than a factor of two in the first row, so that is the error bar to believe. The learning rate was chosen for contrast, and a caption language model, for which the reason was meant first, is still at chance after so few steps.
+# Limits: 100 steps are the very beginning, where everything is near 1 %. Two seeds differ by more than a factor of two in the first row, so that is the error bar to believe. Both have the same learning rate, and a caption language model, for which the reason was meant first, is still at chance after so few steps.
 
 # %% [markdown] tags=["rubric"]
 # * 1 point: the reason is named before the run, with a result that would speak against it.

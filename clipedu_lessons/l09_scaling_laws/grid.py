@@ -25,7 +25,7 @@ BEGUN = 20_480  # with fewer pairs these models have hardly left the loss of gue
 BATCH_SIZE = 64
 VOCAB_SIZE = 2048
 AMONG = 5  # names that a picture is asked with
-#: The rate of the recipe `lesson` is for 512 pairs; others follow by the square root.
+#: The series' rate for 512 pairs; others follow by the square root.
 PEAK, PEAK_BATCH = 2e-3, 512
 
 

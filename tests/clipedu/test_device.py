@@ -163,6 +163,20 @@ def test_the_unit_is_read_from_torch(
 ) -> None:
     monkeypatch.setattr(device.sys, "platform", "linux")
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: found)
+    monkeypatch.delenv("ONEDNN_MAX_CPU_ISA", raising=False)
+    assert device.native_bfloat16() == expected
+
+
+@pytest.mark.parametrize(
+    "limit, expected",
+    [("AVX2", ""), ("AVX512_CORE", ""), ("AVX512_CORE_BF16", "AMX"), ("DEFAULT", "AMX")],
+)
+def test_a_limit_for_onednn_takes_the_unit_away(
+    monkeypatch: pytest.MonkeyPatch, limit: str, expected: str
+) -> None:
+    monkeypatch.setattr(device.sys, "platform", "linux")
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"amx_bf16": True}, raising=False)
+    monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", limit)
     assert device.native_bfloat16() == expected
 
 

@@ -180,7 +180,7 @@ def test_a_dash_is_no_file_for_json(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     assert cli.main(["toy", "--json", "-"]) == 1
-    assert "name it" in capsys.readouterr().err
+    assert "needs a file" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
 
 
