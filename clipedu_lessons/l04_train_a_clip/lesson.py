@@ -681,7 +681,7 @@ numbers(seen=f"{seen:,}", size=f"{size / 1e6:.1f}")
 # For a longer run, in a shell: `clipedu train --recipe laptop --seed 0 --out runs/mine`. [The model card](../docs/MODEL_CARD.md) says how long that takes and what it reaches.
 #
 # ### The race
-# How fast can a CLIP learn to name half of the pictures of artists whom it never saw? `python benchmarks/speedrun.py` trains on ten icon sets. The clock stops when the mean accuracy on the two sets that are left out, Remix and Bootstrap, is at least 50 %. The record is 2.25 minutes on two cores, the mean of three seeds, and @AVXREC@ without AMX. To try one change:
+# How fast can a CLIP learn to name half of the pictures of artists whom it never saw? `python benchmarks/speedrun.py` trains on ten icon sets. The clock stops when the mean accuracy on the two sets that are left out, Remix and Bootstrap, is at least 50 %. The record is 2.25 minutes on two cores, the mean of three seeds. Held to the instructions of a laptop without AMX, the same machine takes 7.1 minutes (one seed). To try one change:
 #
 # `python benchmarks/speedrun.py --set warmup=0.05 --name "shorter warm-up"`
 #

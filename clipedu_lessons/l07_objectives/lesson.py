@@ -300,7 +300,6 @@ from clipedu.evaluation import class_scores, clopper_pearson, zero_shot
 from clipedu.objectives import ImageModel
 from clipedu.training import train
 
-bf16 = bool(native_bfloat16())  # a CPU without such a unit is faster in float32
 tasks = [load_task(name) for name in ("lucide", "font_awesome", "heroicons")]
 total = sum(len(task) for task in tasks)
 
@@ -308,7 +307,7 @@ def right_answers(model, task):  # by the score of the whole name, and by its me
     names = task.class_names
     if not isinstance(model, ImageModel):  # contrast
         return [round(zero_shot(model, tokenizer, task, templates="{}").top1 * len(task))] * 2
-    with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
+    with torch.autocast("cpu", torch.bfloat16, enabled=bool(native_bfloat16())):
         scores = class_scores(model, tokenizer, task.pictures, names)  # (n, C) ln p
     lengths = model.word_counts(tokenizer(names, 16))  # (C,)
     return [int((x.argmax(1) == task.labels).sum()) for x in (scores, scores / lengths)]
@@ -359,7 +358,7 @@ print(f"{'guessing':19} {chance:6.1%}")
 # %%
 model = runs["caption"].model
 tokens_in = tokenizer(names, 16).argmax(dim=1) - 1  # tokens of each class name
-with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
+with torch.autocast("cpu", torch.bfloat16, enabled=bool(native_bfloat16())):
     scores = class_scores(model, tokenizer, lucide.pictures, names)  # (297, 297)
 of_right = tokens_in[lucide.labels].float().mean()
 print(f"right names: {of_right:.2f} tokens on average")
