@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import csv
+import json
 import re
+import statistics
+from collections import defaultdict
 from pathlib import Path
 
 from clipedu_lessons.l07_objectives.race import TITLES, series_table
@@ -40,6 +44,26 @@ def test_another_number_is_noticed() -> None:
     assert objectives(readme.replace("| zero-shot | 17.7", "| zero-shot | 71.7")) != objectives(
         readme
     )
+
+
+def test_the_student_s_model_names_what_was_measured() -> None:
+    stored = ROOT / "clipedu_lessons" / "l04_train_a_clip" / "results" / "my_clip.json"
+    runs = [r for r in json.loads(stored.read_text("utf-8"))["runs"] if r["who"] == "my_clip"]
+    first, second, third = (f"{100 * run['lucide']['top1']:.0f}" for run in runs)
+    readme = " ".join((ROOT / "README.md").read_text("utf-8").split())
+    assert f"With three seeds that is {first}, {second} and {third} %" in readme
+    assert max(run["seconds"] for run in runs) < 180 and "less than three minutes" in readme
+
+
+def test_lesson_04_knows_the_record_of_the_race() -> None:
+    minutes = defaultdict(list)
+    with (ROOT / "benchmarks" / "speedrun.csv").open(encoding="utf-8") as table:
+        for row in csv.DictReader(table):
+            if row["machine"].endswith("AMX") and row["minutes"] != "not reached":
+                minutes[row["name"]].append(float(row["minutes"]))
+    best = min(statistics.mean(runs) for runs in minutes.values() if len(runs) >= 3)
+    lesson = ROOT / "clipedu_lessons" / "l04_train_a_clip" / "lesson.py"
+    assert f"The record is {best:.2f} minutes" in lesson.read_text("utf-8")
 
 
 def test_it_is_short() -> None:
